@@ -1,0 +1,33 @@
+"""tenfold reads handwritten digits: data, training, models, submissions."""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = ["Dataset", "Model", "TenfoldError", "__version__", "load_data", "load_model"]
+
+if TYPE_CHECKING:
+    from tenfold.data import Dataset, load_data
+    from tenfold.errors import TenfoldError
+    from tenfold.model import Model, load_model
+
+# Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
+_HOMES = {
+    "Dataset": "tenfold.data",
+    "load_data": "tenfold.data",
+    "Model": "tenfold.model",
+    "load_model": "tenfold.model",
+    "TenfoldError": "tenfold.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

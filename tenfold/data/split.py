@@ -1,0 +1,86 @@
+"""Stratified splits: pure functions of the labels, the size and one seed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import CLASSES, Labels
+from tenfold.errors import DataError, TenfoldError
+
+Rows = NDArray[np.int64]  # row numbers from 0, ascending
+
+
+def hold_out(labels: Labels, size: int | float, seed: int) -> tuple[Rows, Rows]:
+    """Split into training rows and held-out rows, each digit in proportion.
+
+    labels: uint8 (N,). size: how many rows to hold out (int), or which share of them (float between 0 and 1).
+    Returns the training rows and the held-out rows. The number of held-out rows is exact, and each digit's part of
+    them is within one row of its proportional share (largest remainder).
+
+    Raises TenfoldError for a size out of range, DataError where a digit would be left without a training row.
+    """
+    held_size = _row_count(size, len(labels))
+    counts = np.bincount(labels, minlength=CLASSES)
+    rank = _deal(labels, seed) - (np.cumsum(counts) - counts)[labels]  # place within its own digit's shuffled rows
+    held = rank < _shares(counts, held_size)[labels]
+    return _rows(~held), _rows(held)
+
+
+def k_fold(labels: Labels, k: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Split into `k` folds: k pairs of (training rows, held-out rows); each row is held out exactly once.
+
+    Fold sizes differ by at most one row, and so do a digit's counts among the folds.
+
+    Raises TenfoldError for a k out of range, DataError where a digit would be left without a training row.
+    """
+    if not 2 <= k <= len(labels):
+        raise TenfoldError(f"{k} folds of {len(labels):,} rows are impossible: expected 2 to {len(labels):,} folds")
+    alone = np.flatnonzero(np.bincount(labels, minlength=CLASSES) == 1)
+    if alone.size:
+        raise DataError(f"digit {alone[0]} has a single row: the fold that holds it out could not train on that digit")
+    # Dealing the rows out like cards, digit after digit, balances the digits and the fold sizes at once.
+    fold = _deal(labels, seed) % k
+    return [(_rows(fold != number), _rows(fold == number)) for number in range(k)]
+
+
+def _row_count(size: int | float, n: int) -> int:
+    if isinstance(size, float):
+        if not 0 < size < 1:
+            raise TenfoldError(f"a share of {size:g} can't be held out: expected a share between 0 and 1")
+        rows = round(size * n)
+        wish = f"a share of {size:g}, {rows:,} of {n:,} rows,"
+    else:
+        rows = size
+        wish = f"{rows:,} of {n:,} rows"
+    if not 0 < rows < n:
+        raise TenfoldError(f"{wish} can't be held out: at least one row must be held out and one trained on")
+    return rows
+
+
+def _shares(counts: NDArray[np.int64], held_size: int) -> NDArray[np.int64]:
+    """How many rows of each digit to hold out, int64 (10,), summing to `held_size`: the largest-remainder method."""
+    n = int(counts.sum())
+    shares, remainders = np.divmod(counts * held_size, n)
+    missing = held_size - int(shares.sum())
+    by_remainder = np.argsort(-remainders, kind="stable")
+    can_give = [digit for digit in by_remainder if shares[digit] + 1 < counts[digit]]
+    if len(can_give) < missing:
+        emptied = next(digit for digit in by_remainder if remainders[digit] and digit not in can_give)
+        raise DataError(
+            f"holding out {held_size:,} of {n:,} rows would leave digit {emptied} without a training row "
+            f"(it has {counts[emptied]:,}): hold out fewer rows"
+        )
+    shares[can_give[:missing]] += 1
+    return shares
+
+
+def _deal(labels: Labels, seed: int) -> NDArray[np.int64]:
+    """Each row's place, int64 (N,), in an order that goes digit by digit and is shuffled within each digit."""
+    # The raw stream of PCG64 is promised never to change; Generator.permutation is not (NumPy's NEP 19).
+    keys = np.random.PCG64(seed).random_raw(len(labels))
+    place = np.empty(len(labels), np.int64)
+    place[np.lexsort((keys, labels))] = np.arange(len(labels))
+    return place
+
+
+def _rows(chosen: NDArray[np.bool_]) -> Rows:
+    return np.flatnonzero(chosen).astype(np.int64)

@@ -1,0 +1,38 @@
+"""What all tests share: a cache of their own, and the real files where they are at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("TENFOLD_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache, nor finds the user's MNIST."""
+    monkeypatch.setenv("TENFOLD_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("TENFOLD_MNIST", raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the real MNIST and Kaggle files: TENFOLD_SHARED, or `shared` beside the checkout."""
+    if not (SHARED / "mnist").is_dir() or not (SHARED / "kaggle").is_dir():
+        pytest.skip(f"needs the real MNIST and Kaggle files in {SHARED} (set TENFOLD_SHARED)")
+    return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that takes the real files says so with its mark, and the other way round."""
+    for item in items:
+        takes = "shared" in getattr(item, "fixturenames", ())
+        assert takes == (item.get_closest_marker("shared") is not None), f"{item.nodeid}: mark and fixture differ"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI everything is at hand: a skipped test is a failure there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped") and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("tests were skipped though CI has what they need", red=True)

@@ -1,0 +1,21 @@
+"""How good a model is, from its probabilities and the true labels alone."""
+
+from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
+from tenfold.evaluation.leaderboard import Entry, Leaderboard, LeaderboardRow, leaderboard
+from tenfold.evaluation.metrics import Evaluation, evaluate
+from tenfold.evaluation.significance import McNemar, mcnemar, wilson
+
+__all__ = [
+    "Entry",
+    "Evaluation",
+    "Leaderboard",
+    "LeaderboardRow",
+    "McNemar",
+    "ReliabilityBin",
+    "calibration_error",
+    "evaluate",
+    "leaderboard",
+    "mcnemar",
+    "reliability",
+    "wilson",
+]

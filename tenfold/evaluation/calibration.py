@@ -1,0 +1,54 @@
+"""Does a model that says 90 % get nine of ten right?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The predictions whose confidence lies in (lower, upper]; both means are None in an empty bin."""
+
+    lower: float
+    upper: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def reliability(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """The reliability curve in 15 bins of equal width (Guo et al., 2017, "On calibration of modern neural networks").
+
+    confidence: float (N,), the probability of the predicted digit. correct: bool (N,), whether it was right.
+    """
+    confidence = confidence.astype(np.float64)
+    edges = np.arange(BINS + 1) / BINS
+    # side="left" puts a confidence that is exactly an upper edge into the bin below it.
+    bins = np.minimum(np.searchsorted(edges[1:], confidence, side="left"), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    confidences = np.bincount(bins, weights=confidence, minlength=BINS)
+    hits = np.bincount(bins, weights=correct, minlength=BINS)
+    return [
+        ReliabilityBin(
+            lower=float(edges[i]),
+            upper=float(edges[i + 1]),
+            count=int(counts[i]),
+            confidence=float(confidences[i] / counts[i]) if counts[i] else None,
+            accuracy=float(hits[i] / counts[i]) if counts[i] else None,
+        )
+        for i in range(BINS)
+    ]
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Expected calibration error: the gap between confidence and accuracy, averaged over the predictions."""
+    gaps = sum(
+        one.count * abs(one.confidence - one.accuracy)
+        for one in bins
+        if one.confidence is not None and one.accuracy is not None
+    )
+    return gaps / sum(one.count for one in bins)

@@ -1,0 +1,59 @@
+"""A saved model on labelled digits, and how many of them it had seen before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tenfold.data.dataset import Dataset
+from tenfold.evaluation.metrics import Evaluation, Probabilities, evaluate
+from tenfold.model import load_model
+from tenfold.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """`evaluation` on all rows; `unseen` on those that were no labelled rows of the run, None where all or none were.
+
+    known: how many rows the run had seen; None where that is not known (an .onnx file alone).
+    """
+
+    model: str
+    data: Dataset
+    probabilities: Probabilities
+    evaluation: Evaluation
+    known: int | None
+    unseen: Evaluation | None
+
+    @property
+    def notes(self) -> list[str]:
+        if not self.known:
+            return []
+        note = f"{self.known:,} of the {len(self.data):,} images stood in the rows that this model was made with"
+        if self.unseen is None:
+            return [f"{note}, all of them: these figures say nothing about new digits."]
+        return [f"{note}. On the other {self.unseen.n:,}: {self.unseen.summary()}."]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "data": self.data.source,
+            "evaluation": self.evaluation.to_dict(),
+            "known_rows": self.known,
+            "unseen": self.unseen.to_dict() if self.unseen else None,
+        }
+
+
+def examine(path: Path, data: Dataset) -> Examined:
+    """Evaluate a run folder's model or an .onnx file on labelled `data`. Raises RunError."""
+    assert data.labels is not None
+    probabilities = load_model(path).predict_proba(data.images)
+    evaluation = evaluate(probabilities, data.labels)
+    seen = Run(path).known(data.images) if path.is_dir() else None
+    unseen = None
+    if seen is not None and seen.any() and not seen.all():
+        unseen = evaluate(probabilities[~seen], np.asarray(data.labels[~seen]))
+    return Examined(str(path), data, probabilities, evaluation, None if seen is None else int(seen.sum()), unseen)

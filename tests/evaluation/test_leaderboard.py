@@ -1,0 +1,86 @@
+import json
+import statistics
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from tenfold.evaluation import Entry, leaderboard, mcnemar
+
+LABELS = np.random.default_rng(0).integers(0, 10, 200).astype(np.uint8)
+
+
+def entry(recipe, seed, wrong, parameters=100, seconds=10.0, epochs=3.0, labels=LABELS):
+    """A run that is wrong in the given rows only."""
+    predicted = labels.astype(np.int64)
+    predicted[list(wrong)] = (predicted[list(wrong)] + 1) % 10
+    return Entry(recipe, seed, parameters, seconds, epochs, np.eye(10, dtype=np.float32)[predicted])
+
+
+def test_recipes_are_ranked_by_their_mean_over_seeds():
+    board = leaderboard(
+        [
+            entry("lucky", 0, range(2), seconds=10),
+            entry("lucky", 1, range(40), seconds=30),
+            entry("steady", 0, range(10)),
+            entry("poor", 0, range(50)),
+        ],
+        LABELS,
+    )
+    assert board.n == 200
+    assert [row.recipe for row in board.rows] == ["steady", "lucky", "poor"]
+    steady, lucky, _ = board.rows
+    assert (steady.accuracy, steady.accuracy_sd, steady.errors, steady.predictions) == (0.95, None, 10, 200)
+    assert lucky.seeds == [0, 1]
+    assert lucky.accuracy == pytest.approx(statistics.mean([198 / 200, 160 / 200]))
+    assert lucky.accuracy_sd == pytest.approx(np.std([198 / 200, 160 / 200], ddof=1))
+    assert (lucky.errors, lucky.predictions, lucky.train_seconds, lucky.epochs) == (42, 400, 20, 3)
+
+
+def test_interval_and_paired_test_are_of_the_first_seeds():
+    best, other = entry("best", 7, [0, 1, 2]), entry("other", 7, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    board = leaderboard([other, entry("other", 8, range(100)), best, entry("best", 8, range(60))], LABELS)
+    first, second = board.rows
+    assert first.against_best is None
+    # Row 2 both get wrong: it says nothing. Two rows only the other gets right, nine only the best.
+    assert (second.against_best.only_a, second.against_best.only_b) == (9, 2)
+    assert second.against_best.p_value == pytest.approx(binomtest(2, 11).pvalue)
+    interval = binomtest(190, 200).proportion_ci(0.95, method="wilson")
+    assert second.accuracy_interval == pytest.approx((interval.low, interval.high))
+
+
+def test_of_equals_the_smaller_comes_first():
+    board = leaderboard([entry("big", 0, [1], parameters=900), entry("small", 0, [2], parameters=30)], LABELS)
+    assert [row.recipe for row in board.rows] == ["small", "big"]
+    assert board.rows[1].against_best == mcnemar(np.arange(200) != 2, np.arange(200) != 1)
+
+
+def test_the_document_is_plain_json():
+    document = leaderboard([entry("a", 0, [1]), entry("b", 0, [1, 2]), entry("b", 1, [])], LABELS).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["n"] == 200
+    assert document["rows"][0] == {
+        "recipe": "a",
+        "seeds": [0],
+        "accuracy": 0.995,
+        "accuracy_sd": None,
+        "errors": 1,
+        "predictions": 200,
+        "accuracy_interval": [pytest.approx(0.9722, abs=1e-4), pytest.approx(0.9991, abs=1e-4)],
+        "parameters": 100,
+        "train_seconds": 10.0,
+        "epochs": 3.0,
+        "against_best": None,
+    }
+    assert document["rows"][1]["against_best"] == {"only_a": 1, "only_b": 0, "p_value": 1.0}
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="needs entries"):
+        leaderboard([], LABELS)
+    with pytest.raises(ValueError, match="entries of a must differ in their seed"):
+        leaderboard([entry("a", 0, [1]), entry("a", 0, [2])], LABELS)
+    with pytest.raises(ValueError, match="not in their parameters"):
+        leaderboard([entry("a", 0, [1]), entry("a", 1, [2], parameters=7)], LABELS)
+    with pytest.raises(ValueError, match="expected probabilities \\(200, 10\\)"):
+        leaderboard([entry("a", 0, [1], labels=LABELS[:50])], LABELS)

@@ -1,0 +1,177 @@
+"""Small but complete inputs for the pages, and a real browser to look at them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tenfold.data.checks import check
+from tenfold.data.dataset import Dataset
+from tenfold.evaluation import Entry, evaluate, leaderboard
+from tenfold.nets import Layer
+from tenfold.report import check as check_page
+from tenfold.report import compare as compare_page
+from tenfold.report import evaluation as evaluation_page
+from tenfold.report import training as training_page
+
+CHROMIUM = Path("/usr/bin/chromium")
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+HOSTILE = "<script>alert(1)</script>\"'&.csv"
+
+
+@dataclass
+class Parsed(HTMLParser):
+    """A page's tags and texts; raises AssertionError for a tag that is closed out of turn or never."""
+
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), f"an attribute twice in <{tag}>: {attrs}"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open[-1] == tag, f"</{tag}> closes <{self.open[-1]}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="session")
+def parse() -> Callable[[str], Parsed]:
+    def parse(html: str) -> Parsed:
+        parsed = Parsed()
+        parsed.feed(html)
+        parsed.close()
+        assert not parsed.open, f"never closed: {parsed.open}"
+        return parsed
+
+    return parse
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """300 random blots with labels 0 to 9 in turn."""
+    images = np.zeros((300, 28, 28), np.uint8)
+    images[:, 6:22, 8:20] = np.random.default_rng(0).integers(0, 256, (300, 16, 12), np.uint8)
+    return Dataset(images, (np.arange(300) % 10).astype(np.uint8), "train.csv")
+
+
+@pytest.fixture(scope="session")
+def probabilities(digits: Dataset) -> np.ndarray:
+    """Right on 270 of the 300 rows: every tenth row is read as the next digit, with rising confidence."""
+    rows = np.arange(len(digits))
+    read = np.where(rows % 10 == 9, 0, digits.labels)
+    confidence = np.linspace(0.3, 0.999, len(digits))
+    shares = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
+    shares[rows, read] = confidence
+    return shares.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def history() -> list[dict[str, float]]:
+    """Ten epochs; the rate is halved after epochs 4 and 8, epochs 1, 2, 3 and 7 are the best so far."""
+    rows = []
+    for epoch in range(1, 11):
+        rows.append(
+            {
+                "epoch": epoch,
+                "step": 100.0 * epoch,
+                "seconds": 7.5 * epoch,
+                "learning_rate": 0.001 / (1, 2, 4)[(epoch > 4) + (epoch > 8)],
+                "train_loss": 0.5 / epoch,
+                "train_accuracy": 1 - 0.1 / epoch,
+                "val_loss": 0.3 / epoch,
+                "val_accuracy": 0.99 if epoch == 7 else 0.95 + 0.01 * min(epoch, 3),
+                "best": float(epoch in (1, 2, 3, 7)),
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def training_report(digits, probabilities, history) -> training_page.TrainingReport:
+    return training_page.TrainingReport(
+        title="cnn <small>",
+        recipe={
+            "name": "cnn",
+            "epochs": 10,
+            "keep": "best",
+            "net": {"kind": "conv", "filters": [16, 32]},
+            "ema": False,
+        },
+        story="From a write-up & more.",
+        layers=[
+            Layer("conv1", "Conv 5×5", "32 × 28 × 28", 832),
+            Layer("pool", "Max pool", "32 × 14 × 14", 0),
+            Layer("dense", "Linear", "10", 62730),
+        ],
+        history=history,
+        data=HOSTILE,
+        train=digits,
+        augmented=digits.images[:12].reshape(3, 4, 28, 28),
+        held_out=digits,
+        probabilities=probabilities,
+        evaluation=evaluate(probabilities, digits.labels),
+        unlabelled=Dataset(digits.images[:12], None, HOSTILE),
+        unlabelled_probabilities=probabilities[:12],
+        facts={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
+        best_step_note="The best held-out epoch chose the weights.",
+    )
+
+
+@pytest.fixture(scope="session")
+def pages(digits, probabilities, training_report) -> dict[str, str]:
+    """Every kind of page, with hostile names wherever a name comes from outside."""
+    unlabelled = Dataset(digits.images[200:250], None, HOSTILE)
+    entries: list[Any] = [
+        Entry(recipe, seed, 1000, 60.0, 8, np.roll(probabilities, shift, axis=0))
+        for recipe, shift in (("fast", 0), (HOSTILE, 1))
+        for seed in (0, 1)
+    ]
+    labelled = Dataset(digits.images, digits.labels, HOSTILE)
+    return {
+        "training": training_page.render(training_report),
+        "check": check_page.render(check(digits, unlabelled, None), HOSTILE, (HOSTILE,), digits, unlabelled),
+        "evaluation": evaluation_page.render(
+            evaluate(probabilities, digits.labels), labelled, probabilities, HOSTILE, [HOSTILE]
+        ),
+        "compare": compare_page.render(leaderboard(entries, digits.labels), HOSTILE, [HOSTILE]),
+    }
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()

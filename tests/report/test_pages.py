@@ -1,0 +1,92 @@
+"""What must hold for every page, whatever is on it."""
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from tenfold.report import training as training_page
+
+KINDS = ["training", "check", "evaluation", "compare"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_well_formed_with_unique_ids_and_anchors_that_exist(kind, pages, parse):
+    page = parse(pages[kind])
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"] for attributes in page.all("a")]
+    assert links
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loads_nothing_and_runs_nothing(kind, pages, parse):
+    page = parse(pages[kind])
+    assert not page.all("script")
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "srcset", "data", "xlink:href"):
+            target = attributes.get(name)
+            assert target is None or target.startswith(("data:", "#")), (tag, name, target)
+    style = re.search(r"<style>(.*?)</style>", pages[kind], re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    policies = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_names_are_shown_as_text(kind, pages, parse):
+    assert "<script>alert(1)</script>\"'&.csv" in parse(pages[kind]).text
+    assert "<script>" not in pages[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_accessible(kind, pages, parse):
+    page = parse(pages[kind])
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == 1
+    assert all("alt" in image for image in page.all("img"))
+    assert all(image.get("aria-label") for image in page.all("svg"))
+    assert len(page.all("caption")) == len(page.all("table")) > 0
+    assert all(cell.get("scope") in ("row", "col") for cell in page.all("th"))
+
+
+def test_headings_go_down_one_level_at_a_time(pages):
+    for html in pages.values():
+        levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", html)]
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_same_input_same_bytes(pages, training_report):
+    assert training_page.render(training_report) == pages["training"]
+
+
+def test_the_core_pages_need_no_matplotlib_and_no_torch():
+    program = (
+        "import sys, tenfold.report.check, tenfold.report.evaluation, tenfold.report.compare, tenfold.report.training;"
+        "print([m for m in ('matplotlib', 'torch', 'sklearn', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_colours_have_the_contrast_that_wcag_aa_asks_for(theme, pages):
+    # The first block of variables is the light theme, the second the dark one.
+    blocks = re.findall(r":root \{(.*?)\}", pages["check"], re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", blocks[theme == "dark"]))
+    for ground in ("paper", "card"):
+        for text in ("ink", "muted", "accent", "bad", "warn", "good"):
+            darker, lighter = sorted([_luminance(colours[ground]), _luminance(colours[text])])
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (theme, text, ground)

@@ -1,0 +1,183 @@
+"""`Recipe`: everything that decides a training run, as one frozen, typed value that TOML and JSON can hold."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tenfold.data.dataset import SIDE
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+Sizes = tuple[Size, ...]
+
+
+class Part(BaseModel):
+    """A frozen group of settings; an unknown key is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+
+class ConvNet(Part):
+    """Plain convolutions with ReLU, max pooling after every `pool_every` of them, then dense layers.
+
+    `kernels` and `padding` hold one entry a convolution; one entry alone stands for all.
+    """
+
+    kind: Literal["conv"] = "conv"
+    filters: Annotated[Sizes, Field(min_length=1)]
+    kernels: Annotated[Sizes, Field(min_length=1)]
+    padding: Annotated[tuple[Literal["same", "valid"], ...], Field(min_length=1)]
+    pool_every: Annotated[int, Field(ge=1)] = 2
+    dropout: Share = 0.0  # after each pooling
+    dense: Sizes = ()
+    dense_dropout: Share = 0.0
+
+    @model_validator(mode="after")
+    def fits_28_pixels(self) -> Self:
+        for name in ("kernels", "padding"):
+            if len(getattr(self, name)) not in (1, len(self.filters)):
+                raise ValueError(
+                    f"net.{name} has {len(getattr(self, name))} entries: give 1 for all convolutions, "
+                    f"or as many as net.filters ({len(self.filters)})"
+                )
+        side = SIDE
+        for i, (_, kernel, padding) in enumerate(self.convolutions(), 1):
+            if padding == "same" and kernel % 2 == 0:
+                raise ValueError(f"net.kernels: padding 'same' needs an odd kernel, not {kernel}")
+            side -= kernel - 1 if padding == "valid" else 0
+            side //= 2 if i % self.pool_every == 0 else 1
+            if side < 1:
+                raise ValueError(f"net.filters: nothing is left of 28x28 pixels after convolution {i}; use fewer")
+        return self
+
+    def convolutions(self) -> list[tuple[int, int, str]]:
+        """(filters, kernel, padding) of each convolution."""
+        n = len(self.filters)
+        kernels = self.kernels if len(self.kernels) == n else self.kernels * n
+        padding = self.padding if len(self.padding) == n else self.padding * n
+        return list(zip(self.filters, kernels, padding, strict=True))
+
+
+class DenseNet(Part):
+    """Fully connected layers with ReLU on the 784 pixels."""
+
+    kind: Literal["dense"] = "dense"
+    dense: Sizes
+    dropout: Share = 0.0  # after each hidden layer
+
+
+class StageNet(Part):
+    """A 5x5 convolution, then stages of 3x3 convolutions; a global average and one linear layer end it.
+
+    Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling; it comes before
+    the norm of the convolution above it, so that norm and ReLU work on a quarter of the map.
+    """
+
+    kind: Literal["stages"] = "stages"
+    stem: Size = 32  # filters of the first convolution
+    filters: Annotated[Sizes, Field(min_length=1, max_length=3)]  # one entry a stage
+    depth: Annotated[int, Field(ge=1, le=8)] = 2  # convolutions in a stage
+    dropout: Share = 0.0  # before the last layer
+
+
+Net = Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
+
+
+class Augment(Part):
+    """Random affine change of each training image, drawn uniformly from plus or minus each range; 0 is off."""
+
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the size, each axis for itself
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the side
+    shear: Annotated[float, Field(ge=0, le=60)] = 0.0  # degrees
+
+    @property
+    def active(self) -> bool:
+        return any((self.rotate, self.zoom, self.shift, self.shear))
+
+
+class Optimiser(Part):
+    name: Literal["adam", "adamw", "rmsprop", "sgd"]
+    lr: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # not on biases and norms
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd: Nesterov's; adam: beta 1; rmsprop: not used
+    smoothing: Annotated[float, Field(gt=0, lt=1)] = 0.999  # of the squared gradient: adam's beta 2, rmsprop's rho
+
+
+class Constant(Part):
+    kind: Literal["constant"] = "constant"
+
+
+class Plateau(Part):
+    """Multiply the rate by `factor` once `monitor` has not improved for more than `patience` epochs."""
+
+    kind: Literal["plateau"] = "plateau"
+    monitor: Literal["accuracy", "loss"] = "accuracy"  # of the held-out rows
+    patience: Annotated[int, Field(ge=0)] = 3
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    min_lr: Annotated[float, Field(ge=0)] = 0.0
+
+
+class OneCycle(Part):
+    """Cosine up from lr/25 to lr over the first `warmup` of all steps, cosine down to nearly nothing after."""
+
+    kind: Literal["onecycle"] = "onecycle"
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+class Linear(Part):
+    """Straight up from 0 over the first `warmup` of all steps, straight down to 0 after."""
+
+    kind: Literal["linear"] = "linear"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator="kind")]
+
+
+KINDS: dict[str, dict[str, type[Part]]] = {
+    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet},
+    "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
+}
+
+
+class Recipe(Part):
+    """One training run, decided: two runs of one recipe and seed on one machine give the same weights."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    # How pixels 0 to 255 become the net's input:
+    #   unit     divided by 255
+    #   centred  /255, then MNIST-wide mean and deviation of the training pixels to 0 and 1
+    #   pixel    each pixel standardised by its own training mean and deviation
+    #   columns  /255, then each column of an image divided by its L2 norm
+    normalise: Literal["unit", "centred", "pixel", "columns"] = "unit"
+    batch: Annotated[int, Field(ge=1, le=65_536)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    hold_out: Annotated[float, Field(ge=0)]  # below 1: share of the labelled rows; from 1: that many rows; 0: none
+    keep: Literal["best", "last"] = "last"  # the weights to keep: best held-out accuracy, or the last ones
+    early_stop: Annotated[int, Field(ge=0)] = 0  # epochs without a better held-out accuracy; 0 never stops early
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay a step of the averaged weights that are kept; 0 is off
+    label_smoothing: Share = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    net: Net
+    augment: Augment = Augment()
+    optimiser: Optimiser
+    schedule: Schedule = Constant()
+
+    @model_validator(mode="after")
+    def can_be_trained(self) -> Self:
+        if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
+            raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
+        if self.hold_out == 0:
+            needs = [
+                text
+                for text, needed in (
+                    ("keep = 'best'", self.keep == "best"),
+                    ("early_stop", self.early_stop > 0),
+                    ("a plateau schedule", self.schedule.kind == "plateau"),
+                )
+                if needed
+            ]
+            if needs:
+                raise ValueError(f"hold_out: {' and '.join(needs)} cannot work without held-out rows")
+        return self

@@ -1,0 +1,39 @@
+"""From a recipe's `net` to a PyTorch module."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tenfold.nets.conv import conv_net
+from tenfold.nets.dense import dense_net
+from tenfold.nets.normalise import NORMALISERS
+from tenfold.nets.stages import stage_net
+from tenfold.recipes.schema import Recipe
+
+FAMILIES: dict[str, Callable[[Any], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
+
+
+class Network(nn.Module):
+    """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10)."""
+
+    def __init__(self, normalise: nn.Module, body: nn.Sequential) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.body = body
+
+    def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
+        logits: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
+        return logits
+
+
+def build(recipe: Recipe, images: Tensor | None = None) -> Network:
+    """The recipe's network with fresh weights from its seed.
+
+    images: uint8 (N, 28, 28), the training rows, from which normalisation takes its figures; without them the
+    normaliser is empty, to be filled from a checkpoint.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net))

@@ -1,0 +1,18 @@
+"""Fully connected layers on the 784 pixels."""
+
+from torch import nn
+
+from tenfold.data.dataset import CLASSES, SIDE
+from tenfold.nets.dropout import dropout
+from tenfold.nets.init import glorot
+from tenfold.recipes.schema import DenseNet
+
+
+def dense_net(net: DenseNet) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Flatten()]
+    features = SIDE * SIDE
+    for units in net.dense:
+        layers += [nn.Linear(features, units), nn.ReLU(), *dropout(net.dropout)]
+        features = units
+    layers.append(nn.Linear(features, CLASSES))
+    return nn.Sequential(*layers).apply(glorot)

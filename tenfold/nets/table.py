@@ -1,0 +1,48 @@
+"""The network as a table: what each layer is, what it gives, how many parameters it has."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tenfold.nets.build import Network
+
+
+@dataclass(frozen=True)
+class Layer:
+    name: str
+    kind: str
+    output_shape: str  # of one image: "32 × 28 × 28"
+    parameters: int
+
+
+def parameter_count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def layer_table(network: Network) -> list[Layer]:
+    """A row a layer, in the order of the forward pass; found by running one blank image through it."""
+    rows: list[Layer] = []
+    x: Tensor = network.normalise(torch.zeros(1, 1, 28, 28))
+    rows.append(Layer("normalise", type(network.normalise).__name__, _shape(x), 0))
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        for name, module in network.body.named_children():
+            x = module(x)
+            rows.append(Layer(name, _describe(module), _shape(x), parameter_count(module)))
+    network.train(training)
+    return rows
+
+
+def _shape(x: Tensor) -> str:
+    return " × ".join(str(size) for size in x.shape[1:])
+
+
+def _describe(module: nn.Module) -> str:
+    if isinstance(module, nn.Conv2d):
+        height, width = module.kernel_size
+        stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
+        padded = module.padding == "same" or module.padding == (height // 2, width // 2)
+        return f"Conv {height}×{width}, {'same' if padded else 'valid'}{stride}"
+    return type(module).__name__

@@ -1,0 +1,174 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from tenfold.errors import RecipeError
+from tenfold.nets import build, layer_table, parameter_count
+from tenfold.recipes import RECIPES, find
+from tenfold.recipes.edit import edited, from_dict
+from tenfold.recipes.schema import StageNet
+
+
+def images(n=40, seed=0):
+    return torch.tensor(np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8))
+
+
+def conv(inputs, outputs, kernel):
+    return outputs * (inputs * kernel * kernel + 1)
+
+
+def dense(*sizes):
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+
+
+def stages(net):
+    """Weights without biases, and two parameters a channel for each batch norm."""
+    channels = [net.stem, *(filters for filters in net.filters for _ in range(net.depth))]
+    convolutions = 25 * net.stem + sum(9 * i * o for i, o in pairwise(channels))
+    return convolutions + 2 * sum(channels) + dense(channels[-1], 10)
+
+
+COUNTS = {
+    "cnn-635k": conv(1, 32, 5) + conv(32, 32, 3) + conv(32, 64, 5) + conv(64, 64, 3) + dense(4 * 4 * 64, 519, 10),
+    "six-conv": conv(1, 32, 3)
+    + conv(32, 32, 3)
+    + conv(32, 64, 3)
+    + conv(64, 32, 3)
+    + conv(32, 64, 3)
+    + conv(64, 64, 3)
+    + dense(64, 256, 10),
+    "cnn-887k": conv(1, 32, 5) + conv(32, 32, 5) + conv(32, 64, 3) + conv(64, 64, 3) + dense(7 * 7 * 64, 256, 10),
+    "dense-128": dense(784, 128, 128, 10),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_parameters_are_counted_as_by_hand(name):
+    recipe = find(name).recipe
+    if isinstance(recipe.net, StageNet):
+        expected = stages(recipe.net)
+    else:
+        expected = COUNTS.get(name) or dense(784, *recipe.net.dense, 10)
+    assert parameter_count(build(recipe)) == expected
+
+
+def test_the_published_parameter_counts():
+    assert parameter_count(build(find("cnn-887k").recipe)) == 887_530
+    assert parameter_count(build(find("cnn-635k").recipe)) == 635_447
+
+
+def test_the_layers_of_cnn_887k():
+    """The layer table of the write-up: shapes and parameters of everything that is no activation."""
+    rows = [
+        (row.kind, row.output_shape, row.parameters)
+        for row in layer_table(build(find("cnn-887k").recipe))
+        if row.kind not in ("ReLU", "Standardise")
+    ]
+    assert rows == [
+        ("Conv 5×5, same", "32 × 28 × 28", 832),
+        ("Conv 5×5, same", "32 × 28 × 28", 25_632),
+        ("MaxPool2d", "32 × 14 × 14", 0),
+        ("Dropout", "32 × 14 × 14", 0),
+        ("Conv 3×3, same", "64 × 14 × 14", 18_496),
+        ("Conv 3×3, same", "64 × 14 × 14", 36_928),
+        ("MaxPool2d", "64 × 7 × 7", 0),
+        ("Dropout", "64 × 7 × 7", 0),
+        ("Flatten", "3136", 0),
+        ("Linear", "256", 803_072),
+        ("Dropout", "256", 0),
+        ("Linear", "10", 2_570),
+    ]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_layer_table_tells_the_whole_network_and_changes_nothing(name):
+    network = build(find(name).recipe, images())
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    network.train()
+    rows = layer_table(network)
+    assert sum(row.parameters for row in rows) == parameter_count(network)
+    assert rows[0].name == "normalise"
+    assert rows[-1].output_shape == "10"
+    assert len({row.name for row in rows}) == len(rows)
+    assert network.training
+    assert all(module.training for module in network.modules())
+    after = network.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)  # no batch norm learnt from the blank image
+
+
+def test_a_layer_says_what_it_is():
+    rows = layer_table(build(edited(find("cnn-635k").recipe, ["net.kernels=[5,1,5,3]"])))
+    convolutions = [row.kind for row in rows if row.kind.startswith("Conv")]
+    assert convolutions == ["Conv 5×5, valid", "Conv 1×1, same", "Conv 5×5, valid", "Conv 3×3, same"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_uint8_and_float_pixels_give_the_same_ten_logits(name, batch):
+    network = build(find(name).recipe, images()).eval()
+    with torch.no_grad():
+        logits = network(images(batch, seed=1))
+        assert logits.shape == (batch, 10)
+        assert logits.dtype == torch.float32
+        assert torch.equal(logits, network(images(batch, seed=1).float()))
+
+
+@pytest.mark.parametrize("name", ["fast", "six-conv", "dense-s"])
+def test_weights_follow_from_the_seed_and_from_nothing_else(name):
+    recipe = find(name).recipe
+    torch.manual_seed(1)
+    first = build(recipe, images()).state_dict()
+    expected = torch.rand(3)  # what comes next from the generator of whoever called
+    torch.manual_seed(1)
+    second = build(recipe, images()).state_dict()
+    assert torch.equal(torch.rand(3), expected)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(3), expected), "building must not draw from the global generator"
+    other = build(edited(recipe, ["seed=7"]), images()).state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    weights = [key for key in first if key.endswith(".weight") and first[key].ndim > 1]
+    assert len(weights) >= 2
+    assert not any(torch.equal(first[key], other[key]) for key in weights)
+
+
+@pytest.mark.parametrize("name", ["cnn-887k", "dense-xxl"])
+def test_the_write_ups_networks_begin_as_keras_does(name):
+    """Glorot-uniform: within ±sqrt(6 / (inputs + outputs)) of a weight's field, biases zero."""
+    for module in build(find(name).recipe).modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            field = module.weight[0, 0].numel() if module.weight.ndim == 4 else 1
+            limit = (6 / (field * (module.weight.shape[0] + module.weight.shape[1]))) ** 0.5
+            assert module.weight.abs().max() <= limit * 1.0001
+            assert module.weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.06)
+            assert not module.bias.any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=8),
+    st.integers(1, 29),
+    st.sampled_from(["same", "valid"]),
+    st.integers(1, 4),
+)
+def test_a_network_that_the_schema_accepts_can_be_built_and_run(filters, kernel, padding, pool_every):
+    values = find("cnn-887k").recipe.model_dump(mode="json")
+    values["net"] |= {"filters": filters, "kernels": [kernel], "padding": [padding], "pool_every": pool_every}
+    try:
+        recipe = from_dict(values, "drawn")
+    except RecipeError:
+        return
+    assert layer_table(build(recipe))[-1].output_shape == "10"
+
+
+@pytest.mark.parametrize("depth", [1, 8])
+@pytest.mark.parametrize("filters", [(4,), (4, 4, 4)])
+def test_batch_norm_can_train_on_a_single_image(filters, depth):
+    """The last batch of an epoch may be one image: every map must keep more than one pixel."""
+    recipe = find("fast").recipe.model_copy(update={"net": StageNet(stem=4, filters=filters, depth=depth)})
+    logits = build(recipe, images()).train()(images(1))
+    assert logits.isfinite().all()

@@ -1,6 +1,7 @@
 """Files appear whole or not at all: write beside, fsync, rename."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,7 +13,14 @@ from typing import Any
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it is removed."""
+    """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it is removed.
+
+    A link stays and what it points to is replaced. Raises OSError where `path` is a folder, a device or a pipe, which a
+    rename would remove.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

@@ -1,0 +1,95 @@
+"""`Model`: a trained network to use, on NumPy and ONNX Runtime alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import CLASSES, SIDE, Images
+from tenfold.errors import RunError
+from tenfold.external import has_external_data
+
+BATCH = 512  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
+
+
+class Model:
+    """Reads 28x28 images of digits.
+
+    content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
+    (N, 10). Weights outside the file are refused. Raises RunError for anything else.
+    """
+
+    def __init__(self, content: bytes, name: str = "model.onnx") -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # its own log would say what the exception says
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through below
+        try:
+            if has_external_data(content):
+                raise ValueError("its weights lie in other files")
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+            reason = str(error).splitlines()[0][:200]
+            raise RunError(f"{name}: this is no ONNX model that can be used here ({reason})") from None
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if not _is(inputs, "tensor(uint8)", [SIDE, SIDE]):
+            raise RunError(f"{name}: expected a model that takes uint8 images (N, 28, 28), not {_said(inputs)}")
+        if not _is(outputs, "tensor(float)", [CLASSES]):
+            raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
+        self.name = name
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def predict_proba(self, images: Images) -> NDArray[np.float32]:
+        """The probability of each digit, float32 (N, 10).
+
+        images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
+        probabilities = np.empty((len(images), CLASSES), np.float32)
+        for start in range(0, len(images), BATCH):
+            batch = np.ascontiguousarray(images[start : start + BATCH])
+            (probabilities[start : start + BATCH],) = self._session.run(None, {self._input: batch})
+        return probabilities
+
+    def predict(self, images: Images) -> NDArray[np.uint8]:
+        """The likeliest digit of each image, uint8 (N,); same input as `predict_proba`."""
+        digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
+        return digits
+
+    @property
+    def _input(self) -> str:
+        name: str = self._session.get_inputs()[0].name
+        return name
+
+
+def _is(values: Sequence[Any], kind: str, shape: list[int]) -> bool:
+    """Whether a model's inputs or outputs are one of this type, of any number N of rows of this shape."""
+    if [value.type for value in values] != [kind] or values[0].shape[1:] != shape:
+        return False
+    return not isinstance(values[0].shape[0], int)  # a name or None: any number
+
+
+def _said(values: Sequence[Any]) -> str:
+    return ", ".join(f"{value.type} {value.shape}" for value in values)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """The model of a run folder, or an .onnx file. Raises RunError."""
+    path = Path(path)
+    file = path / "model.onnx" if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise RunError(
+            f"{path}: there is no model.onnx in this folder; a run has one once its training was stopped or done"
+        )
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise RunError(f"{file}: {error.strerror or error}; expected a run folder or an .onnx file") from None
+    return Model(content, str(path))

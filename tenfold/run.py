@@ -1,0 +1,117 @@
+"""`Run`: the folder that one training leaves behind, and which of its files are there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold import __version__
+from tenfold.data.dataset import Images, row_hashes
+from tenfold.errors import RunError
+from tenfold.files import replacing, sha256, write_json, write_text
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "best",
+)
+
+
+class Run:
+    """A run folder.
+
+    recipe.json       what was trained
+    data.json         on what: the source, its digest, the rows held out
+    rows.npy          a hash of every labelled row it saw, to tell known images from new ones
+    history.csv       a line an epoch
+    checkpoints/      last.safetensors, best.safetensors
+    model.safetensors, model.onnx
+    metrics.json, report.html, README.md (the model card)
+    manifest.json     sha256 of each of them, written last: a folder without it is not finished
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe = folder / "recipe.json"
+        self.data = folder / "data.json"
+        self.rows = folder / "rows.npy"
+        self.history = folder / "history.csv"
+        self.checkpoints = folder / "checkpoints"
+        self.weights = folder / "model.safetensors"
+        self.model = folder / "model.onnx"
+        self.metrics = folder / "metrics.json"
+        self.report = folder / "report.html"
+        self.card = folder / "README.md"
+        self.manifest = folder / "manifest.json"
+
+    @property
+    def exists(self) -> bool:
+        return self.recipe.exists()
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """One of the run's JSON files. Raises RunError."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.folder}: this is no run of tenfold, it has no {path.name}") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: this file is damaged ({error})") from None
+        if not isinstance(content, dict):
+            raise RunError(f"{path}: this file is damaged (a table was expected)")
+        return content
+
+    def write_history(self, rows: Sequence[dict[str, float]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.history, text.getvalue())
+
+    def write_rows(self, images: Images) -> None:
+        with replacing(self.rows) as beside, beside.open("wb") as file:
+            np.save(file, np.sort(row_hashes(images)), allow_pickle=False)
+
+    def known(self, images: Images) -> NDArray[np.bool_] | None:
+        """Which of `images` stood in the labelled rows of this run, bool (N,); None where the run does not say."""
+        try:
+            rows = np.load(self.rows, allow_pickle=False)
+        except OSError:
+            return None
+        except (ValueError, EOFError) as error:
+            raise RunError(f"{self.rows}: this file is damaged ({error})") from None
+        return np.isin(row_hashes(images), rows)
+
+    def remove_left_overs(self) -> None:
+        """Remove what a killed process had begun to write and could not rename."""
+        for path in self.folder.rglob(".*.????????"):  # as `files.replacing` names them
+            path.unlink()
+
+    def write_manifest(self) -> None:
+        """Seal the run: the sha256 of every file in it."""
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file() and path != self.manifest)
+        names = {str(path.relative_to(self.folder).as_posix()): sha256(path) for path in files}
+        write_json(self.manifest, {"tenfold": __version__, "sha256": names})
+
+    def damaged_files(self) -> list[str]:
+        """The files that are not as the manifest says. Raises RunError where there is no manifest."""
+        listed = self.read_json(self.manifest).get("sha256")
+        if not isinstance(listed, dict):
+            raise RunError(f"{self.manifest}: this file is damaged (it lists no files)")
+        return [
+            name
+            for name, digest in listed.items()
+            if not (self.folder / name).is_file() or sha256(self.folder / name) != digest
+        ]

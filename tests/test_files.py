@@ -1,0 +1,96 @@
+import hashlib
+import json
+import os
+import stat
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tenfold.files import replacing, sha256, write_bytes, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_with_its_folders(tmp_path):
+    path = tmp_path / "new" / "deep" / "file.txt"
+    write_text(path, "Größe\n")
+    assert path.read_bytes() == "Größe\n".encode()
+    assert names(path.parent) == ["file.txt"]
+
+
+def test_nothing_of_a_file_is_seen_before_it_is_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with replacing(path) as beside:
+        beside.write_bytes(b"ne")
+        assert path.read_bytes() == b"old"
+        assert beside.parent == path.parent  # a rename between file systems would be a copy
+    assert path.read_bytes() == b"ne"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, before):
+    path = tmp_path / "file"
+    if before is not None:
+        path.write_bytes(before)
+
+    def write():
+        with replacing(path) as beside:
+            beside.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert names(tmp_path) == ([] if before is None else ["file"])
+    assert before is None or path.read_bytes() == before
+
+
+def test_a_rename_that_fails_leaves_nothing(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_bytes(tmp_path / "folder", b"content")
+    assert names(tmp_path) == ["folder"]
+
+
+def test_content_is_on_the_disk_before_the_name_points_to_it(tmp_path, monkeypatch):
+    order = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (order.append(os.fstat(handle).st_mode), fsync(handle)))
+    monkeypatch.setattr("pathlib.Path.replace", lambda path, target: (order.append("rename"), replace(path, target)))
+    write_bytes(tmp_path / "file", b"content")
+    kinds = ["rename" if step == "rename" else "folder" if stat.S_ISDIR(step) else "file" for step in order]
+    assert kinds == ["file", "rename", "folder"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_result_is_as_readable_as_any_other_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_bytes(tmp_path / "ours", b"")
+        (tmp_path / "plain").write_bytes(b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=5000))
+def test_bytes_and_their_digest(tmp_path, content):
+    write_bytes(tmp_path / "file", content)
+    assert (tmp_path / "file").read_bytes() == content
+    assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_json_is_plain_and_without_nan(tmp_path):
+    path = tmp_path / "file.json"
+    write_json(path, {"name": "Größe", "n": [1, 2.5, None]})
+    assert json.loads(path.read_text("utf-8")) == {"name": "Größe", "n": [1, 2.5, None]}
+    assert "Größe" in path.read_text("utf-8")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"n": float("nan")})
+    assert json.loads(path.read_text("utf-8"))["n"] == [1, 2.5, None]  # still the old one

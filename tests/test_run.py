@@ -1,0 +1,114 @@
+import csv
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from tenfold.data.dataset import Dataset
+from tenfold.errors import RunError
+from tenfold.files import write_json
+from tenfold.run import HISTORY_COLUMNS, Run
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "run")
+    write_json(run.recipe, {"name": "fast"})
+    write_json(run.metrics, {"n": 1})
+    run.checkpoints.mkdir()
+    (run.checkpoints / "last.safetensors").write_bytes(b"weights")
+    return run
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+
+
+def test_a_folder_is_a_run_once_it_has_a_recipe(tmp_path, run):
+    assert run.exists
+    assert not Run(tmp_path / "elsewhere").exists
+
+
+def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
+    run.write_manifest()
+    run.write_manifest()  # the first one is not listed in the second
+    listed = json.loads(run.manifest.read_text())["sha256"]
+    assert listed == {
+        name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
+        for name in ("recipe.json", "metrics.json", "checkpoints/last.safetensors")
+    }
+    assert run.damaged_files() == []
+
+
+def test_a_changed_a_missing_and_an_emptied_file_are_found(run):
+    run.write_manifest()
+    (run.checkpoints / "last.safetensors").write_bytes(b"Weights")
+    run.metrics.unlink()
+    assert sorted(run.damaged_files()) == ["checkpoints/last.safetensors", "metrics.json"]
+    run.metrics.mkdir()  # a folder in a file's place
+    (run.checkpoints / "last.safetensors").write_bytes(b"weights")
+    assert run.damaged_files() == ["metrics.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "this is no run of tenfold, it has no manifest.json"),
+        ("{", "this file is damaged"),
+        ("[]", "a table was expected"),
+        ("{}", "it lists no files"),
+        ('{"sha256": 3}', "it lists no files"),
+        (b"\xff\xfe{}", "this file is damaged"),
+    ],
+)
+def test_without_a_manifest_nothing_can_be_said(run, content, reason):
+    if content is not None:
+        run.manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(RunError, match=reason):
+        run.damaged_files()
+
+
+def test_left_overs_of_a_killed_process_go_and_nothing_else(run):
+    before = {path for path in run.folder.rglob("*") if path.is_file()}
+    (run.folder / ".recipe.json.ab_d1fgh").write_bytes(b"{")
+    (run.checkpoints / ".last.safetensors.12345678").write_bytes(b"half")
+    (run.folder / ".gitignore").write_text("*")
+    run.remove_left_overs()
+    assert {path for path in run.folder.rglob("*") if path.is_file()} == before | {run.folder / ".gitignore"}
+
+
+def test_history_is_a_csv_with_empty_fields_where_nothing_was_held_out(run):
+    row = dict.fromkeys(HISTORY_COLUMNS[:6], 0.1 + 0.2) | {"epoch": 1}
+    run.write_history([row])
+    with run.history.open(newline="") as file:
+        (read,) = csv.DictReader(file)
+    assert tuple(read) == HISTORY_COLUMNS
+    assert float(read["train_loss"]) == 0.1 + 0.2
+    assert read["val_loss"] == read["val_accuracy"] == read["best"] == ""
+    assert b"\r" not in run.history.read_bytes()
+
+
+def test_known_tells_the_rows_that_it_was_made_with(run):
+    seen, new = images(20), images(5, seed=1)
+    assert run.known(seen) is None
+    run.write_rows(seen)
+    mixed = np.concatenate([new[:2], seen[::-1], new[2:], seen[:1]])
+    assert run.known(mixed).tolist() == [False] * 2 + [True] * 20 + [False] * 3 + [True]
+    assert run.known(images(0)).tolist() == []
+    almost = seen.copy()
+    almost[:, 27, 27] ^= 1
+    assert not run.known(almost).any()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def test_damaged_rows_are_said_to_be(run, content):
+    run.rows.write_bytes(content)
+    with pytest.raises(RunError, match=r"rows\.npy: this file is damaged"):
+        run.known(images(1))
+
+
+def test_rows_hold_no_code(run):
+    np.save(run.rows, np.array([Dataset], dtype=object), allow_pickle=True)
+    with pytest.raises(RunError, match="damaged"):
+        run.known(images(1))

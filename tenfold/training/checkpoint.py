@@ -1,0 +1,75 @@
+"""Checkpoints: all tensors and all counters of a training in one safetensors file, written whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tenfold.errors import RunError
+from tenfold.files import replacing
+
+Tensors = dict[str, Tensor]
+
+
+def save(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
+    with replacing(path) as beside:
+        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(whole, beside, metadata={"state": json.dumps(state)})
+
+
+def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors and the state of a checkpoint. Raises RunError for a file that is no checkpoint."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            state = json.loads((file.metadata() or {})["state"])
+        return load_file(path), state
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path}: this is no checkpoint of tenfold ({error})") from None
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
+    """What the optimiser remembers of each parameter, by place: '0.exp_avg'."""
+    state = optimiser.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimiser_tensors` gave, in the memory layout of the parameters."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for place, tensor in tensors.items():
+        index, name = place.split(".", 1)
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape and tensor.ndim:
+            # Fused steps walk parameter and memory side by side, so both need the same strides.
+            optimiser.state[parameter][name] = torch.empty_like(parameter).copy_(tensor)
+        else:
+            # The step counter: fused kernels want it beside the parameters.
+            fused = optimiser.defaults.get("fused")
+            optimiser.state[parameter][name] = tensor.to(parameter.device if fused else "cpu", copy=True)
+
+
+def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    start = prefix + "."
+    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """model.safetensors: the network's tensors alone."""
+    with replacing(path) as beside:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, beside)
+
+
+def load_weights(path: Path) -> Tensors:
+    """What `save_weights` wrote. Raises RunError."""
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path}: these are no weights of tenfold ({error})") from None

@@ -1,0 +1,67 @@
+"""From a trained network to one ONNX file that takes raw pixels and gives probabilities."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from tenfold.files import write_bytes
+from tenfold.nets import Network
+
+
+class Probabilities(nn.Module):
+    """uint8 (B, 28, 28) to float32 (B, 10) that sum to 1."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        probabilities: Tensor = self.network(images).softmax(dim=1)
+        return probabilities
+
+
+def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
+    """Write `network` as one ONNX file without external data, for any batch size, metadata inside."""
+    example = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    module = Probabilities(network.cpu().eval().to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+    # The exporter reports its progress on stdout and warns of its own future; neither is for our users.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    model.producer_name = "tenfold"
+    onnx.helper.set_model_props(model, metadata)
+    for node in model.graph.node:  # the exporter leaves stack traces with paths of the machine in each node
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
+
+
+@contextlib.contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

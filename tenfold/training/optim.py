@@ -1,0 +1,89 @@
+"""Optimisers, learning-rate schedules and the running average of weights."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tenfold.recipes.schema import Linear, OneCycle, Optimiser, Plateau, Recipe
+
+KERAS_EPSILON = 1e-7  # the write-ups' optimisers; PyTorch's 1e-8 makes no difference to our own recipes
+
+
+def make_optimiser(network: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
+    """The optimiser over all parameters; weight decay spares biases and norms (what has one dimension)."""
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    lr, momentum, smoothing = settings.lr, settings.momentum, settings.smoothing
+    if settings.name == "rmsprop":
+        return torch.optim.RMSprop(groups, lr, alpha=smoothing, eps=KERAS_EPSILON, foreach=True)
+    if settings.name == "sgd":
+        return torch.optim.SGD(groups, lr, momentum=momentum, nesterov=momentum > 0, fused=True)
+    kind = torch.optim.Adam if settings.name == "adam" else torch.optim.AdamW
+    return kind(groups, lr, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True)
+
+
+def scheduled(recipe: Recipe, step: int, steps: int) -> float:
+    """The share of the recipe's rate that its schedule gives to step `step` of `steps`; a plateau is not among them."""
+    schedule = recipe.schedule
+    if isinstance(schedule, OneCycle):
+        return one_cycle(step, steps, schedule.warmup)
+    if isinstance(schedule, Linear):
+        return linear(step, steps, schedule.warmup)
+    return 1.0
+
+
+def one_cycle(step: int, steps: int, warmup: float) -> float:
+    """Cosine from 1/25 up to 1, then down to 1/250,000 at the last step (Smith & Topin 2018, fastai's ends)."""
+    top = warmup * steps - 1
+    if step <= top:
+        return _cosine(1 / 25, 1.0, step / max(top, 1))
+    return _cosine(1.0, 1 / 250_000, (step - top) / max(steps - 1 - top, 1e-9))
+
+
+def linear(step: int, steps: int, warmup: float) -> float:
+    rising = warmup * steps
+    if step + 1 <= rising:
+        return (step + 1) / rising
+    return min((steps - step) / max(steps - rising, 1.0), 1.0)
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+def after_plateau(
+    plateau: Plateau, rate: float, score: float, best: float | None, waited: int
+) -> tuple[float, float, int]:
+    """(rate, best, waited) after an epoch with `score`, of which more is better.
+
+    As Keras' ReduceLROnPlateau counted when the write-ups used it (2.0 and 2.1): the rate falls in the epoch after
+    `patience` ones without improvement, and again after every `patience` more; today's Keras is one epoch quicker.
+    Improvements of no more than 1e-4 do not count.
+    """
+    if best is None or score > best + 1e-4:
+        return rate, score, 0
+    if waited < plateau.patience:
+        return rate, best, waited + 1
+    return min(rate, max(rate * plateau.factor, plateau.min_lr)), best, 1
+
+
+class Average:
+    """Exponential moving average of weights; it warms up, so that the first, random weights are soon forgotten."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors: dict[str, Tensor] = {name: t.detach().clone() for name, t in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards the network's weights after its `step`-th step; counters are copied."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, tensor in network.state_dict().items():
+            if tensor.is_floating_point():
+                self.tensors[name].lerp_(tensor, 1 - decay)
+            else:
+                self.tensors[name].copy_(tensor)

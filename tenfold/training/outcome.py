@@ -1,0 +1,177 @@
+"""What a training leaves behind for people: metrics, the report page and the model card."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenfold import __version__
+from tenfold.data.dataset import Dataset, Images
+from tenfold.evaluation import Evaluation, evaluate
+from tenfold.model import Model
+from tenfold.nets import layer_table, parameter_count
+from tenfold.recipes import RECIPES
+from tenfold.recipes.schema import Recipe
+from tenfold.report import training as report
+from tenfold.training.augment import augmented
+from tenfold.training.device import device_name
+from tenfold.training.fit import Fitted
+from tenfold.training.learner import State
+from tenfold.training.randomness import seed_step
+
+SHOWN_DIGITS, SHOWN_DRAWS = 10, 12  # in the report's table of augmentations
+SHOWN_PREDICTIONS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The held-out rows as the exported model reads them."""
+
+    data: Dataset
+    probabilities: NDArray[np.float32]  # (N, 10)
+    evaluation: Evaluation
+
+
+def score(model: Model, held_out: Dataset) -> Scored:
+    assert held_out.labels is not None
+    probabilities = model.predict_proba(held_out.images)
+    return Scored(held_out, probabilities, evaluate(probabilities, held_out.labels))
+
+
+def measured(
+    recipe: Recipe, fitted: Fitted, train: Dataset, scored: Scored | None, device: torch.device
+) -> dict[str, Any]:
+    """What metrics.json says."""
+    state = fitted.state
+    images = state.epoch * len(train) + state.images
+    return {
+        "recipe": recipe.name,
+        "finished": fitted.finished,
+        "epochs": state.epoch,
+        "epochs_planned": recipe.epochs,
+        "parameters": parameter_count(fitted.network),
+        "seconds": round(state.seconds, 3),
+        "images_per_second": round(images / state.seconds, 1) if state.seconds else 0.0,
+        "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(scored.data) if scored else 0},
+        "weights": chosen_by(recipe, state),
+        "held_out": scored.evaluation.to_dict() if scored else None,
+        "seed": recipe.seed,
+        "device": device_name(device),
+        "precision": state.precision,
+        "versions": {
+            "tenfold": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def chosen_by(recipe: Recipe, state: State) -> str:
+    """Which rows chose the weights, in one sentence."""
+    if recipe.keep == "best" and state.best_epoch:
+        return f"The weights are those of epoch {state.best_epoch}, chosen for their accuracy on the held-out rows."
+    which = "a running average" if recipe.ema else "those of the last step"
+    return f"The weights are {which}; nothing was chosen on the held-out rows."
+
+
+def report_page(
+    recipe: Recipe,
+    fitted: Fitted,
+    train: Dataset,
+    scored: Scored | None,
+    unlabelled: Dataset | None,
+    model: Model,
+    metrics: dict[str, Any],
+) -> str:
+    """report.html."""
+    sample = unlabelled.subset(slice(SHOWN_PREDICTIONS)) if unlabelled else None
+    return report.render(
+        report.TrainingReport(
+            title=recipe.name,
+            recipe=recipe.model_dump(mode="json"),
+            story=story(recipe),
+            layers=layer_table(fitted.network),
+            history=fitted.state.history,
+            data=train.source,
+            train=train,
+            augmented=augmentation_samples(recipe, train) if recipe.augment.active else None,
+            held_out=scored.data if scored else None,
+            probabilities=scored.probabilities if scored else None,
+            evaluation=scored.evaluation if scored else None,
+            unlabelled=sample,
+            unlabelled_probabilities=model.predict_proba(sample.images) if sample else None,
+            facts=facts(metrics),
+            best_step_note=metrics["weights"],
+        )
+    )
+
+
+def story(recipe: Recipe) -> str:
+    """Where the recipe comes from: the named one's text, as long as it is that one but for its seed."""
+    entry = RECIPES.get(recipe.name)
+    if entry is None or entry.recipe.model_copy(update={"seed": recipe.seed}) != recipe:
+        return "An edited recipe."
+    return f"{entry.source}. {entry.story}" if entry.source != "tenfold" else entry.story
+
+
+def facts(metrics: dict[str, Any]) -> dict[str, str]:
+    versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
+    return {
+        "Epochs": f"{metrics['epochs']} of {metrics['epochs_planned']}",
+        "Training": f"{metrics['seconds']:,.1f} s, {metrics['images_per_second']:,.0f} images a second",
+        "Device": f"{metrics['device']}, {metrics['precision']}",
+        "Seed": str(metrics["seed"]),
+        "Versions": versions,
+    }
+
+
+def augmentation_samples(recipe: Recipe, train: Dataset) -> Images:
+    """uint8 (k, m, 28, 28): a training image of each digit as it is, then as augmentation may change it."""
+    assert train.labels is not None
+    digits = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
+    originals = torch.tensor(train.images[digits], dtype=torch.float32)  # (k, 28, 28)
+    with torch.random.fork_rng(devices=[]):
+        seed_step(recipe.seed, 0, 0, torch.device("cpu"))
+        draws = [augmented(originals, recipe.augment) for _ in range(SHOWN_DRAWS - 1)]
+    return torch.stack([originals, *draws], dim=1).round().to(torch.uint8).numpy()
+
+
+def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -> str:
+    """README.md of the run."""
+    result = (
+        f"On {scored.evaluation.n:,} rows held out from training: {scored.evaluation.summary()}."
+        if scored
+        else "No rows were held out, so nothing was measured."
+    )
+    state = "" if metrics["finished"] else f"\n**Unfinished**: {metrics['epochs']} of {recipe.epochs} epochs.\n"
+    lines = "\n".join(f"- {name}: {text}" for name, text in facts(metrics).items())
+    return f"""# {recipe.name}
+{state}
+{story(recipe)}
+
+Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities. Normalisation
+is inside the model. It was trained on digits that are centred and scaled as MNIST's are, and gives one of ten digits
+for any image, also for one that shows no digit.
+
+## Figures
+
+{result} {metrics["weights"]}
+
+{lines}
+- Parameters: {metrics["parameters"]:,}
+- Data: {metrics["data"]["source"]}, {metrics["data"]["train_rows"]:,} rows
+
+## Use
+
+```python
+import tenfold
+model = tenfold.load_model("model.onnx")
+model.predict_proba(images)
+```
+"""

@@ -1,0 +1,111 @@
+"""From a dataset and a recipe to a sealed run folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tenfold import __version__
+from tenfold.data.dataset import Dataset
+from tenfold.data.split import hold_out
+from tenfold.errors import DataError, RunError
+from tenfold.files import write_json, write_text
+from tenfold.model import Model
+from tenfold.nets import Network, build
+from tenfold.recipes.edit import from_dict
+from tenfold.recipes.schema import Recipe
+from tenfold.run import Run
+from tenfold.training import checkpoint
+from tenfold.training.device import find_device
+from tenfold.training.export import export
+from tenfold.training.fit import Watcher, fit
+from tenfold.training.outcome import measured, model_card, report_page, score
+
+
+@dataclass(frozen=True)
+class Trained:
+    run: Run
+    metrics: dict[str, Any]
+    finished: bool
+    interrupted: bool = False
+
+
+def train(
+    recipe: Recipe,
+    labelled: Dataset,
+    unlabelled: Dataset | None,
+    run: Run,
+    watcher: Watcher,
+    remembered: dict[str, Any] | None = None,
+) -> Trained:
+    """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
+
+    unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
+    Raises DataError for data that can't be trained on, RunError for a run of other data.
+    """
+    rows, held_rows = split(recipe, labelled)  # before anything is written
+    begin(run, recipe, labelled, remembered or {})
+    train_part = labelled.subset(rows)
+    held_out = labelled.subset(held_rows) if len(held_rows) else None
+    device = find_device()
+
+    fitted = fit(recipe, train_part, held_out, run, device, watcher)
+
+    checkpoint.save_weights(run.weights, fitted.network)
+    export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
+    model = Model(run.model.read_bytes(), str(run.folder))
+    scored = score(model, held_out) if held_out else None
+    metrics = measured(recipe, fitted, train_part, scored, device)
+    write_json(run.metrics, metrics)
+    write_text(run.report, report_page(recipe, fitted, train_part, scored, unlabelled, model, metrics))
+    write_text(run.card, model_card(recipe, metrics, scored))
+    run.write_manifest()
+    return Trained(run, metrics, fitted.finished)
+
+
+def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any]) -> None:
+    """Write what the run is about, or make sure that it is what stands there already."""
+    if run.exists:
+        if from_dict(run.read_json(run.recipe), str(run.recipe)) != recipe:
+            raise RunError(f"{run.folder}: this run was begun with another recipe")
+        if run.read_json(run.data).get("digest") != labelled.digest:
+            raise RunError(f"{run.folder}: this run was begun on other data than {labelled.source}")
+    run.manifest.unlink(missing_ok=True)
+    run.remove_left_overs()
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    about = {"source": labelled.source, "rows": len(labelled), "digest": labelled.digest} | remembered
+    write_json(run.data, about)
+    write_json(run.recipe, recipe.model_dump(mode="json"))
+    run.write_rows(labelled.images)
+
+
+def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
+    """The rows to train on and the rows held out, as the recipe's hold-out and seed say. Raises DataError."""
+    if labelled.labels is None:
+        raise DataError(f"{labelled.source}: these digits have no labels to train on")
+    if recipe.hold_out == 0:
+        return np.arange(len(labelled)), np.arange(0)
+    size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)
+    return hold_out(labelled.labels, size, recipe.seed)
+
+
+def clear(run: Run) -> None:
+    """Remove a run folder, and nothing that is not one. Raises RunError."""
+    if not run.exists:
+        raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
+    shutil.rmtree(run.folder)
+
+
+def network_of(run: Run) -> Network:
+    """The trained PyTorch network of a run, in evaluation mode. Raises RunError."""
+    network = build(from_dict(run.read_json(run.recipe), str(run.recipe)))
+    try:
+        network.load_state_dict(checkpoint.load_weights(run.weights))
+    except RuntimeError as error:
+        raise RunError(
+            f"{run.weights}: these weights belong to another recipe ({str(error).splitlines()[0]})"
+        ) from None
+    return network.eval()

@@ -1,0 +1,105 @@
+"""Small digits that can be learnt, small recipes, and someone who watches."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from tenfold.data.dataset import Dataset
+from tenfold.recipes.edit import from_dict
+from tenfold.recipes.schema import Recipe
+from tenfold.run import Run
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "batch": 32,
+    "epochs": 2,
+    "hold_out": 0.2,
+    "net": {"kind": "conv", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.2},
+    "optimiser": {"name": "adam", "lr": 0.003},
+}
+
+
+def make_digits(n: int = 200, seed: int = 0, classes: int = 10) -> Dataset:
+    """Blurred noise, one pattern a class, each image with noise of its own."""
+    patterns = ndimage.gaussian_filter(np.random.default_rng(99).normal(size=(10, 28, 28)), (0, 2, 2)) * 900
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n) % classes).astype(np.uint8)
+    images = np.clip(patterns[labels] + rng.normal(size=(n, 28, 28)) * 40, 0, 255).astype(np.uint8)
+    return Dataset(images, labels, "made digits")
+
+
+def make_recipe(**changes: Any) -> Recipe:
+    return from_dict(SMALL | changes, "small")
+
+
+@dataclass
+class Watcher:
+    """Notes what it is told; ends the training after the step for which `ends` is true."""
+
+    ends: Callable[[int, int], bool] = lambda epoch, step: False
+    steps: list[tuple[int, int]] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+
+    def step(self, state: Any, steps: int) -> None:
+        self.steps.append((state.epoch, state.step))
+
+    def epoch(self, state: Any) -> None:
+        self.epochs.append(state.epoch)
+
+    def stop(self) -> bool:
+        return self.ends(*self.steps[-1])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small train faster on one thread, most of all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No measurement of what is faster: float32."""
+    monkeypatch.setattr("tenfold.training.device._is_faster", lambda network, batch, device: False)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return make_digits()
+
+
+@pytest.fixture(scope="session", name="make_digits")
+def _make_digits() -> Callable[..., Dataset]:
+    return make_digits
+
+
+@pytest.fixture(scope="session", name="make_recipe")
+def _make_recipe() -> Callable[..., Recipe]:
+    return make_recipe
+
+
+@pytest.fixture(scope="session", name="Watcher")
+def _watcher() -> type[Watcher]:
+    return Watcher
+
+
+@pytest.fixture
+def new_run(tmp_path: Path) -> Callable[[], Run]:
+    """Each call gives another run folder, as a training finds it when it begins."""
+    numbers = itertools.count()
+
+    def make() -> Run:
+        run = Run(tmp_path / f"run-{next(numbers)}")
+        run.checkpoints.mkdir(parents=True)
+        return run
+
+    return make

@@ -1,0 +1,171 @@
+import math
+import warnings
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from tenfold.recipes import find
+from tenfold.recipes.schema import Constant, Linear, OneCycle, Optimiser, Plateau
+from tenfold.training.optim import Average, after_plateau, linear, make_optimiser, one_cycle, scheduled
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (937, 0.2), (10, 0.5), (1000, 0.05), (40, 0.9)])
+def test_one_cycle_is_pytorchs(steps, warmup):
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
+    peer = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1, total_steps=steps, pct_start=warmup)
+    for step in range(steps):
+        assert one_cycle(step, steps, warmup) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-6, abs=1e-12)
+        optimiser.step()
+        if step < steps - 1:
+            peer.step()
+
+
+def test_one_cycle_by_hand():
+    shares = [one_cycle(step, 9, 5 / 9) for step in range(9)]
+    assert shares[0] == pytest.approx(1 / 25)
+    assert shares[2] == pytest.approx((1 / 25 + 1) / 2)  # half way up
+    assert shares[4] == 1
+    assert shares[6] == pytest.approx((1 + 1 / 250_000) / 2)
+    assert shares[8] == pytest.approx(1 / 250_000)
+
+
+def test_linear_by_hand():
+    assert [linear(step, 8, 0.25) for step in range(8)] == [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    assert [linear(step, 4, 0) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+
+
+@given(steps=st.integers(1, 5000), warmup=st.floats(0.001, 0.999), data=st.data())
+def test_every_step_gets_a_share_of_the_rate(steps, warmup, data):
+    step = data.draw(st.integers(0, steps - 1))
+    for share in (one_cycle(step, steps, warmup), linear(step, steps, warmup)):
+        assert 0 < share <= 1
+
+
+def test_a_recipes_schedule_is_the_one_that_counts():
+    recipe = find("dense-s").recipe
+    for schedule, expected in (
+        (OneCycle(warmup=0.4), one_cycle(3, 20, 0.4)),
+        (Linear(warmup=0.4), linear(3, 20, 0.4)),
+        (Constant(), 1.0),
+        (Plateau(), 1.0),  # works on the rate itself
+    ):
+        assert scheduled(recipe.model_copy(update={"schedule": schedule}), 3, 20) == expected
+
+
+def test_plateau_by_hand():
+    """Keras 2.0's ReduceLROnPlateau with patience 2: two epochs without 1e-4 more are borne, every second one then."""
+    plateau = Plateau(patience=2, factor=0.5, min_lr=0.3)
+    rate, best, waited = 1.0, None, 0
+    rates = []
+    for score in (0.5, 0.5, 0.50005, 0.6, 0.59, 0.61, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6):
+        rate, best, waited = after_plateau(plateau, rate, score, best, waited)
+        rates.append(rate)
+    assert rates == [1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.3, 0.3]
+    assert best == 0.61
+
+
+def test_a_rate_below_the_smallest_is_not_raised():
+    assert after_plateau(Plateau(patience=1, min_lr=1e-3), 1e-4, 0.5, 0.5, 1) == (1e-4, 0.5, 1)
+
+
+@settings(deadline=None)
+@given(
+    scores=st.lists(st.integers(0, 30).map(lambda n: n / 10_000 * 0.7), min_size=1, max_size=40),
+    patience=st.integers(0, 4),
+    factor=st.floats(0.1, 0.9),
+    min_lr=st.sampled_from([0, 0.2]),
+)
+def test_the_first_fall_from_a_plateau_is_pytorchs(scores, patience, factor, min_lr):
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    peer = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, "max", factor, patience, threshold=1e-4, threshold_mode="abs", min_lr=min_lr, eps=0
+    )
+    plateau = Plateau(patience=patience, factor=factor, min_lr=min_lr)
+    rate, best, waited = 1.0, None, 0
+    for score in scores:
+        peer.step(score)
+        rate, best, waited = after_plateau(plateau, rate, score, best, waited)
+        assert rate == pytest.approx(optimiser.param_groups[0]["lr"])
+        if rate < 1:  # PyTorch waits patience + 1 epochs again, Keras 2.0 only patience
+            break
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+        self.norm = nn.BatchNorm1d(1)
+
+
+def test_the_average_by_hand():
+    """decay = min(0.5, (1 + step) / (10 + step)): 1/10, 2/11, ... up to 1/2 at step 8."""
+    network = Two()
+    nn.init.constant_(network.linear.weight, 0)
+    average = Average(network, 0.5)
+    expected, decays = 0.0, []
+    for step in range(12):
+        nn.init.constant_(network.linear.weight, step + 1)
+        network.norm.num_batches_tracked += 1
+        average.update(network, step)
+        decays.append(min(0.5, (1 + step) / (10 + step)))
+        expected = decays[-1] * expected + (1 - decays[-1]) * (step + 1)
+        assert average.tensors["linear.weight"][0, 0].item() == pytest.approx(expected, rel=1e-6)
+    assert decays[0] == 0.1
+    assert decays[8:] == [0.5] * 4
+    assert average.tensors["norm.num_batches_tracked"] == 12  # counters are copied
+    assert network.linear.weight[0, 0] == 12  # and the network itself is left alone
+
+
+def test_an_average_holds_copies():
+    network = Two()
+    average = Average(network, 0.9)
+    before = average.tensors["linear.weight"].clone()
+    nn.init.constant_(network.linear.weight, 99)
+    assert torch.equal(average.tensors["linear.weight"], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("adam", torch.optim.Adam, {"betas": (0.8, 0.99), "eps": 1e-7}),
+        ("adamw", torch.optim.AdamW, {"betas": (0.8, 0.99), "eps": 1e-7}),
+        ("rmsprop", torch.optim.RMSprop, {"alpha": 0.99, "momentum": 0, "eps": 1e-7}),
+        ("sgd", torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
+    ],
+)
+def test_each_optimiser_gets_the_recipes_settings(name, kind, expected):
+    network = Two()
+    optimiser = make_optimiser(network, Optimiser(name=name, lr=0.3, weight_decay=0.01, momentum=0.8, smoothing=0.99))
+    assert type(optimiser) is kind
+    decayed, spared = optimiser.param_groups
+    assert [tuple(p.shape) for p in decayed["params"]] == [(1, 2)]
+    assert len(spared["params"]) == 3  # bias, and the norm's weight and bias
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0)
+    for group in optimiser.param_groups:
+        assert group["lr"] == 0.3
+        assert {key: group[key] for key in expected} == expected
+
+
+def test_rmsprop_is_keras_step():
+    """ms = rho ms + (1 - rho) g²; w -= lr g / (sqrt(ms) + eps), by hand over three steps."""
+    weight = nn.Parameter(torch.tensor([[1.0]]))
+    holder = nn.Module()
+    holder.weight = weight
+    optimiser = make_optimiser(holder, Optimiser(name="rmsprop", lr=0.1, smoothing=0.9))
+    mean_square, w = 0.0, 1.0
+    for gradient in (0.5, -2.0, 0.1):
+        weight.grad = torch.tensor([[gradient]])
+        optimiser.step()
+        mean_square = 0.9 * mean_square + 0.1 * gradient**2
+        w -= 0.1 * gradient / (math.sqrt(mean_square) + 1e-7)
+        assert weight.item() == pytest.approx(w, rel=1e-5)
+
+
+def test_sgd_without_momentum():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimiser = make_optimiser(Two(), Optimiser(name="sgd", lr=0.1, momentum=0))
+    assert not optimiser.param_groups[0]["nesterov"]

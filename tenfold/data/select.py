@@ -45,4 +45,7 @@ def limited(labelled: Dataset, limit: int | None) -> Dataset:
     """A stratified part of `limit` rows; all where there are no more."""
     if limit is None or limit >= len(labelled) or labelled.labels is None:
         return labelled
-    return labelled.subset(hold_out(labelled.labels, limit, SELECTION_SEED)[1])
+    if limit <= len(labelled) // 2:
+        return labelled.subset(hold_out(labelled.labels, limit, SELECTION_SEED)[1])
+    # The smaller side is the one that a rare digit can be missing from.
+    return labelled.subset(hold_out(labelled.labels, len(labelled) - limit, SELECTION_SEED)[0])

@@ -1,0 +1,87 @@
+"""`compare`: several recipes and seeds on the same data, measured on the same rows that none of them saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tenfold.data import Dataset
+from tenfold.errors import Interrupted, RecipeError, RunError
+from tenfold.evaluation.leaderboard import Entry, Leaderboard, leaderboard
+from tenfold.files import write_json, write_text
+from tenfold.model import load_model
+from tenfold.recipes import Recipe
+from tenfold.recipes.edit import from_dict
+from tenfold.report import compare as report
+from tenfold.run import Run
+from tenfold.training.train import train
+from tenfold.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What all recipes are trained on and measured on."""
+
+    labelled: Dataset
+    test: Dataset
+    note: str
+
+
+def compare(
+    contest: Contest,
+    recipes: Sequence[Recipe],
+    seeds: int,
+    folder: Path,
+    console: Console,
+) -> Leaderboard:
+    """Train each recipe with `seeds` seeds from its own on, below `folder`, and rank them.
+
+    Leaves leaderboard.json and compare.html. Runs that are there and finished are used as they are, unfinished ones go
+    on. Raises RecipeError for two recipes of one name, RunError for a run of another recipe or other data, Interrupted
+    when stopped.
+    """
+    assert contest.test.labels is not None
+    if twice := [recipe.name for recipe in recipes if [other.name for other in recipes].count(recipe.name) > 1]:
+        raise RecipeError(f"two recipes are named '{twice[0]}'; each needs a name of its own to be compared")
+    entries = []
+    for recipe in recipes:
+        for seed in range(recipe.seed, recipe.seed + seeds):
+            seeded = recipe.model_copy(update={"seed": seed})
+            run = Run(folder / f"{recipe.name}-seed{seed}")
+            metrics = finished(run, seeded, contest.labelled)
+            if metrics is None:
+                with Watch(console, run.folder.name, recipe.epochs, None).watching() as watch:
+                    trained = train(seeded, contest.labelled, None, run, watch)
+                if not trained.finished:
+                    raise Interrupted(f"stopped in {run.folder}; the same command goes on from there")
+                metrics = trained.metrics
+                console.print(f"{run.folder}: trained in {metrics['seconds']:,.1f} s")
+            else:
+                console.print(f"{run.folder}: finished before, used as it is")
+            probabilities = load_model(run.folder).predict_proba(contest.test.images)
+            entries.append(
+                Entry(recipe.name, seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities)
+            )
+    board = leaderboard(entries, contest.test.labels)
+    write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
+    write_text(folder / "compare.html", report.render(board, contest.labelled.source, [contest.note]))
+    return board
+
+
+def finished(run: Run, recipe: Recipe, labelled: Dataset) -> dict[str, Any] | None:
+    """The metrics of a run that has reached its end, None where there is none yet.
+
+    Raises RunError where the folder holds a run of another recipe or of other data.
+    """
+    if not run.exists:
+        return None
+    if from_dict(run.read_json(run.recipe), str(run.recipe)) != recipe:
+        raise RunError(f"{run.folder}: this run was begun with another recipe; choose another --out")
+    if run.read_json(run.data).get("digest") != labelled.digest:
+        raise RunError(f"{run.folder}: this run was begun on other rows; choose another --out")
+    metrics = run.read_json(run.metrics) if run.manifest.exists() else {}
+    return metrics if metrics.get("finished") else None

@@ -1,0 +1,224 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from tenfold.errors import TenfoldError
+
+if TYPE_CHECKING:
+    from tenfold.data import Source
+    from tenfold.data.checks import CheckResult
+    from tenfold.evaluation.examine import Examined
+    from tenfold.evaluation.leaderboard import Leaderboard
+    from tenfold.submission import Summary
+    from tenfold.training.train import Trained
+
+PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
+
+
+class Output(Console):
+    """Plain text stays as it is: names of files hold brackets and colons that are no markup."""
+
+    def __init__(self, stderr: bool) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        raise  # Rich would end the program here
+
+
+OUT = Output(stderr=False)
+ERR = Output(stderr=True)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Inside, stdout is written; ends the program quietly where nobody reads on. Raises TenfoldError."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would fail once more, and loudly, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(PIPE_CLOSED) from None
+        raise TenfoldError(f"standard output can't be written: {error.strerror}") from None
+
+
+def write(text: str) -> None:
+    with writing():
+        sys.stdout.write(text)
+
+
+def say(thing: RenderableType) -> None:
+    with writing():
+        OUT.print(thing)
+
+
+def print_json(content: Any) -> None:
+    """One document; not through rich, which would wrap and colour it."""
+    write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def say_where(what: str, path: Path | None) -> None:
+    if path is not None:
+        say(f"{what}: {path}")
+
+
+def _table(title: str | None, first: str, *numbers: str) -> Table:
+    """A table of names and numbers, none of which may be broken or cut."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def print_check(result: CheckResult, source: Source) -> None:
+    parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
+    table = _table(source.name, "", *parts)
+    rows: dict[str, list[str]] = {
+        "rows": [f"{part.rows:,}" for part in parts.values()],
+        "missing values": [f"{part.missing:,}" for part in parts.values()],
+        "pixel values": [f"{part.lowest} to {part.highest}" for part in parts.values()],
+        "duplicate images": [f"{part.duplicates:,}" for part in parts.values()],
+        "constant pixels": [f"{len(part.constant_pixels)}" for part in parts.values()],
+        "blank images": [f"{part.blank:,}" for part in parts.values()],
+        "ink": [part.polarity for part in parts.values()],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    say(table)
+    for name, part in parts.items():
+        if part.label_counts:
+            say(_bars(f"labels of the {name}", part.label_counts))
+    for note in source.notes:
+        say(f"note: {note}")
+    for finding in result.findings:
+        say(f"{finding.level}: {finding.text}")
+    if result.trainable:
+        say("These data can be trained on.")
+
+
+def _bars(title: str, counts: list[int]) -> Table:
+    table = Table("digit", "", "rows", title=title, title_justify="left", box=None)
+    for digit, count in enumerate(counts):
+        table.add_row(str(digit), "█" * round(40 * count / max(counts)), f"{count:,}")
+    return table
+
+
+def print_trained(trained: Trained) -> None:
+    metrics = trained.metrics
+    epochs = f"{metrics['epochs']} {'epoch' if metrics['epochs'] == 1 else 'epochs'}"
+    rate = f"{metrics['images_per_second']:,.0f} images a second"
+    say(
+        f"{metrics['recipe']}: {epochs} in {metrics['seconds']:,.1f} s ({rate}, {metrics['device']}, "
+        f"{metrics['precision']})"
+    )
+    if held := metrics["held_out"]:
+        lower, upper = held["accuracy_interval"]
+        say(
+            f"held-out accuracy {100 * held['accuracy']:.2f} % (95 % interval {100 * lower:.2f} to {100 * upper:.2f}), "
+            f"{held['errors']:,} {'error' if held['errors'] == 1 else 'errors'} of {held['n']:,}"
+        )
+    say_where("run", trained.run.folder)
+    say_where("report", trained.run.report)
+
+
+def how_to_go_on(trained: Trained) -> str:
+    command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
+    metrics = trained.metrics
+    return f"stopped after {metrics['epochs']} of {metrics['epochs_planned']} epochs; go on with: {command}"
+
+
+def print_evaluation(examined: Examined) -> None:
+    result = examined.evaluation
+    say(f"{examined.model} on {examined.data.source}: {result.summary()}")
+    digits = _table(None, "digit", "rows", "precision", "recall")
+    for digit in range(10):
+        shares = (result.precision[digit], result.recall[digit])
+        cells = ["" if share is None else f"{100 * share:.2f} %" for share in shares]
+        digits.add_row(str(digit), f"{result.support[digit]:,}", *cells)
+    say(digits)
+    confusion = Table(title="true digit (rows) read as (columns)", title_justify="left", title_style="bold", box=None)
+    for name in ("", *range(10)):
+        confusion.add_column(str(name), justify="right", no_wrap=True)
+    for digit, row in enumerate(result.confusion):
+        confusion.add_row(str(digit), *(str(count) if count else "·" for count in row))
+    say(confusion)
+    for note in examined.notes:
+        say(f"note: {note}")
+
+
+def print_leaderboard(board: Leaderboard, note: str) -> None:
+    table = _table(None, "recipe", "accuracy", "errors", "parameters", "seconds")
+    for row in board.rows:
+        spread = "" if row.accuracy_sd is None else f" ± {100 * row.accuracy_sd:.2f}"
+        accuracy = f"{100 * row.accuracy:.2f}{spread} %"
+        table.add_row(row.recipe, accuracy, f"{row.errors:,}", f"{row.parameters:,}", f"{row.train_seconds:,.1f}")
+    say(table)
+    best = board.rows[0]
+    seeds = len(best.seeds)
+    say(note if seeds == 1 else f"{note} Means over {seeds} seeds ± standard deviation; errors of all seeds together.")
+    for row in board.rows:
+        if test := row.against_best:
+            say(
+                f"{row.recipe} against {best.recipe}: {test.only_b:,} rows that only it reads right, {test.only_a:,} "
+                f"that only {best.recipe} does, p = {test.p_value:.2g} (exact McNemar test)"
+            )
+
+
+def print_submission(file: Path, summary: Summary) -> None:
+    counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(summary.label_counts))
+    rows = "1 row" if summary.rows == 1 else f"{summary.rows:,} rows"
+    say(f"{file}: valid, {rows} ({counts})")
+
+
+def print_upload_hint(file: Path, summary: Summary) -> None:
+    from tenfold.submission import TEST_ROWS, kaggle_command
+
+    if summary.rows == TEST_ROWS:
+        say(f"to upload it: {shlex.join(kaggle_command(file, 'tenfold'))}")
+    else:
+        say(f"note: Kaggle's Digit Recognizer takes {TEST_ROWS:,} rows, so this is no submission for it")
+
+
+def recipes_in_full() -> list[dict[str, Any]]:
+    """All that is known of the named recipes, ready for JSON."""
+    from tenfold.nets import build, parameter_count
+    from tenfold.recipes import RECIPES
+
+    return [
+        {
+            "name": name,
+            "source": entry.source,
+            "parameters": parameter_count(build(entry.recipe)),
+            "published": entry.published,
+            "reproduced": entry.reproduced,
+            "story": entry.story,
+            "recipe": entry.recipe.model_dump(mode="json"),
+        }
+        for name, entry in RECIPES.items()
+    ]
+
+
+def print_recipes(known: list[dict[str, Any]]) -> None:
+    table = Table("recipe", "parameters", "source and figures", box=SIMPLE_HEAD, show_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[1].justify = "right"
+    for entry in known:
+        figures = [f"{name}: {entry[name]}" for name in ("published", "reproduced") if entry[name]]
+        table.add_row(entry["name"], f"{entry['parameters']:,}", "\n".join([entry["source"], *figures]))
+    say(table)
+    say("tenfold recipes show NAME prints one as TOML; --recipe my.toml trains an edited one.")

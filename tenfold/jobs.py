@@ -1,0 +1,98 @@
+"""What `train` and `compare` are asked for, in the library's terms: names to recipes, sources to datasets and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tenfold.compare import Contest
+from tenfold.data import Dataset, load_data
+from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
+from tenfold.data.split import hold_out
+from tenfold.errors import RunError, Unavailable
+from tenfold.recipes import Recipe, find
+from tenfold.recipes.edit import edited, from_dict, from_file
+from tenfold.run import Run
+from tenfold.training.train import Trained, clear, split
+from tenfold.training.train import train as train_run
+from tenfold.training.watch import Watch
+
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, ready to begin or to go on."""
+
+    recipe: Recipe
+    labelled: Dataset
+    unlabelled: Dataset | None
+    run: Run
+    remembered: dict[str, Any]  # how to find the data again
+
+
+def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
+    """A named recipe or a .toml file, with the command line's changes. Raises RecipeError, Unavailable."""
+    if not name.endswith((".toml", ".json")):
+        base = find(name).recipe
+    elif Path(name).exists():
+        base = from_file(Path(name))
+    else:
+        raise Unavailable(f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to begin with")
+    overrides = [f"epochs={epochs}"] * (epochs is not None) + [f"seed={seed}"] * (seed is not None)
+    return edited(base, [*settings, *overrides])
+
+
+def new(data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool) -> Job:
+    """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
+    run = Run(out or Path("runs") / recipe.name)
+    if run.exists and not overwrite:
+        raise RunError(
+            f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
+            "or another --out"
+        )
+    job = _job(recipe, run, data, limit)
+    split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
+    if run.folder.exists() and any(run.folder.iterdir()):
+        clear(run)
+    return job
+
+
+def begun(out: Path, data: str | None) -> Job:
+    """The job that was begun in `out`, on the data it remembers or on `data`; Unavailable where there is none."""
+    run = Run(out)
+    if not run.exists:
+        raise Unavailable(f"{out}: there is no run to go on with")
+    recipe = from_dict(run.read_json(run.recipe), str(run.recipe))
+    remembered = run.read_json(run.data)
+    if "limit" not in remembered:
+        raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
+    return _job(recipe, run, data or remembered["data"], remembered["limit"])
+
+
+def _job(recipe: Recipe, run: Run, data: str, limit: int | None) -> Job:
+    source = load_data(data)
+    labelled = limited(labelled_rows(source), limit)
+    return Job(recipe, labelled, without_labels(source.test), run, {"data": data, "limit": limit})
+
+
+def train(job: Job, console: Console, time_limit: float | None) -> Trained:
+    with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
+        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered)
+    return replace(trained, interrupted=watch.interrupted and not trained.finished)
+
+
+def contest(data: str, limit: int | None) -> Contest:
+    """What `compare` trains and measures on: the source's own labelled test rows, else a stratified fifth set aside."""
+    source = load_data(data)
+    labelled = limited(labelled_rows(source), limit)
+    if source.test is not None and source.test.labels is not None:
+        return Contest(labelled, source.test, f"Measured on {source.test.source}: {len(source.test):,} rows.")
+    assert labelled.labels is not None
+    rows, test_rows = hold_out(labelled.labels, TEST_SHARE, SELECTION_SEED)
+    note = f"Measured on {len(test_rows):,} rows of {labelled.source}, set aside before any training."
+    return Contest(labelled.subset(rows), labelled.subset(test_rows), note)

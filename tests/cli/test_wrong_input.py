@@ -1,0 +1,162 @@
+"""Whatever is wrong, the answer is one sentence and the documented exit code; with --json, also one document."""
+
+import re
+import shutil
+
+import pytest
+
+from tenfold import compare, jobs
+from tenfold.training import train
+
+USAGE, INPUT, CHECK, MISSING = 2, 3, 4, 5
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, trained, kaggle_zip):
+    """A folder with one broken thing of each kind, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, "run")
+    shutil.copytree(trained, "damaged")
+    (tmp_path / "damaged" / "model.onnx").write_bytes(b"\x08\x07nothing")
+    (tmp_path / "damaged" / "recipe.json").write_text("{")
+    (tmp_path / "no-model").mkdir()
+    (tmp_path / "no-run").mkdir()
+    (tmp_path / "no-run" / "thesis.txt").write_text("mine")
+    (tmp_path / "a-file").write_text("something else")
+    (tmp_path / "bad.csv").write_text("label,pixel0\n1,2\n")
+    (tmp_path / "bad.toml").write_text("name = ")
+    (tmp_path / "wrong.toml").write_text('name = "x"\ncolour = 1\n')
+    shutil.copy(kaggle_zip.parent / "test.csv", "test.csv")
+    shutil.copy(kaggle_zip.parent / "train.csv", "train.csv")
+    return tmp_path
+
+
+CASES = [
+    ("check nothing.zip", MISSING, r"nothing\.zip: there is no such file or folder"),
+    ("check bad.csv", INPUT, r"bad\.csv"),
+    ("check", USAGE, "Missing argument"),
+    ("check digits --colour", USAGE, "No such option"),
+    ("check digits --page no-run", USAGE, "no-run is no regular file"),
+    ("check digits --page a-file/page.html", INPUT, "a-file"),
+    ("train", USAGE, "say what to train on"),
+    ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
+    ("train test.csv", INPUT, r"test\.csv: there are no labelled digits to train on"),
+    ("train digits:test", INPUT, "digits:test: there are no labelled digits to train on"),
+    ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; here exist fast, "),
+    ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
+    ("train train.csv --recipe bad.toml", INPUT, r"bad\.toml: this is no TOML file"),
+    ("train train.csv --recipe wrong.toml", INPUT, r"wrong\.toml: "),
+    ("train train.csv --set net.colour=1", INPUT, r"there is no 'net\.colour'; here exist kind, "),
+    ("train train.csv --set optimiser.lr=fast", INPUT, r"optimiser\.lr = 'fast'"),
+    ("train train.csv --set batch", INPUT, "expected key=value"),
+    ("train train.csv --epochs 0", USAGE, "--epochs"),
+    ("train train.csv --limit -1", USAGE, "--limit"),
+    ("train train.csv --limit 5 --out new", INPUT, "can't be held out"),
+    ("train train.csv --time-limit soon", USAGE, "'soon' is no time such as 90s, 15m or 2h"),
+    ("train train.csv --time-limit -3", USAGE, "'-3' is no time"),
+    ("train train.csv --time-limit 1d", USAGE, "'1d' is no time"),
+    ("train train.csv --out run", INPUT, "run holds a run already; use --resume"),
+    ("train train.csv --out no-run", INPUT, "no-run: this folder is no run of tenfold"),
+    ("train train.csv --out no-run --overwrite", INPUT, "no-run: this folder is no run of tenfold"),
+    ("train train.csv --out a-file", USAGE, "'a-file' is a file"),
+    ("train train.csv --recipe dense-s --set hold_out=50 --out a-file/run", INPUT, "a-file"),
+    ("train --resume", USAGE, "say which run with --out"),
+    ("train --resume --out nothing", MISSING, "nothing: there is no run to go on with"),
+    ("train --resume --out no-run", MISSING, "no-run: there is no run to go on with"),
+    ("train --resume --out damaged", INPUT, r"recipe\.json: this file is damaged"),
+    ("train --resume --out run --epochs 3", USAGE, "goes on as it was begun"),
+    ("train train.csv --resume --out run", INPUT, "run: this run was begun on other data than"),
+    ("submit", USAGE, "expected MODEL and DATA, or --check FILE alone"),
+    ("submit run", USAGE, "expected MODEL and DATA, or --check FILE alone"),
+    ("submit run digits --check a-file", USAGE, "expected MODEL and DATA, or --check FILE alone"),
+    ("submit nothing digits", MISSING, "nothing: there is no such file or folder"),
+    ("submit no-model digits", INPUT, r"no-model: there is no model\.onnx"),
+    ("submit damaged test.csv", INPUT, "damaged: this is no ONNX model"),
+    ("submit a-file test.csv", INPUT, "a-file: this is no ONNX model"),
+    ("submit run train.csv", INPUT, r"train\.csv: there are no test rows, only labelled ones"),
+    ("submit run digits:train", INPUT, "digits:train: there are no test rows"),
+    ("submit run nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
+    ("submit run test.csv -o a-file/submission.csv", INPUT, r"a-file/submission\.csv: can't be written"),
+    ("submit run test.csv -o no-run", USAGE, "no-run is no regular file"),
+    ("submit --check nothing.csv", MISSING, r"nothing\.csv: can't be read"),
+    ("submit --check a-file", CHECK, "a-file, line 1: the header must be ImageId,Label"),
+    ("evaluate nothing digits", MISSING, "nothing: there is no such file or folder"),
+    ("evaluate damaged train.csv", INPUT, "damaged: this is no ONNX model"),
+    ("evaluate run test.csv", INPUT, r"test\.csv: there are no labels to measure against"),
+    ("evaluate run nothing.zip", MISSING, r"nothing\.zip: there is no such file"),
+    ("compare train.csv", USAGE, "--recipes"),
+    ("compare train.csv --recipes fast,nobody", INPUT, "there is no recipe 'nobody'"),
+    ("compare train.csv --recipes fast,fast", INPUT, "two recipes are named 'fast'"),
+    ("compare train.csv --recipes ,", INPUT, "there is no recipe ''"),
+    ("compare train.csv --recipes fast --seeds 0", USAGE, "--seeds"),
+    ("compare train.csv --recipes fast --out a-file", USAGE, "'a-file' is a file"),
+    ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labelled digits to train on"),
+    ("recipes show nobody", INPUT, "there is no recipe 'nobody'"),
+    ("recipes shew fast", USAGE, "No such command"),
+    ("data get fashion", USAGE, "there is no data set 'fashion' to get; here exists mnist"),
+    ("trian digits", USAGE, "No such command 'trian'"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "said"), CASES, ids=[command for command, _, _ in CASES])
+def test_one_sentence_and_the_documented_code(run_cli, bench, command, code, said):
+    ran = run_cli(*command.split())
+    assert (ran.code, ran.out) == (code, "")
+    *usage, last = ran.err.splitlines()
+    assert last.startswith("Error: " if code == USAGE else "tenfold: ")
+    assert code == USAGE or usage == []
+    assert re.search(said, last), last
+    as_json = run_cli(*command.split(), "--json")
+    assert as_json.code == code
+    error = as_json.document["error"]
+    assert error["exit_code"] == code
+    assert error["message"] in last
+    assert not (bench / "new").exists()
+
+
+def test_an_impossible_hold_out_leaves_the_old_run_alone(run_cli, bench):
+    before = sorted(bench.joinpath("run").iterdir())
+    ran = run_cli("train", "train.csv", "--out", "run", "--overwrite", "--limit", "5")
+    assert ran.code == INPUT
+    assert sorted(bench.joinpath("run").iterdir()) == before
+
+
+def test_ctrl_c_before_anything_began(run_cli, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "new", interrupted)
+    ran = run_cli("train", "train.csv", "--out", tmp_path / "run", "--json")
+    assert ran.code == 130
+    assert ran.document == {"error": {"message": "interrupted", "exit_code": 130}}
+    assert ran.err == "tenfold: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_is_named_with_its_extra(run_cli, monkeypatch):
+    def lacks(*args):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+
+    monkeypatch.setattr(jobs, "new", lacks)
+    ran = run_cli("train", "train.csv")
+    assert ran.code == MISSING
+    assert ran.err == "tenfold: this needs the package torch.nn; install it with: pip install 'tenfold[train]'\n"
+
+
+def test_a_full_disk_is_one_sentence(run_cli, bench, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device", "run/model.onnx")
+
+    monkeypatch.setattr(train, "export", full)
+    ran = run_cli("train", "train.csv", "--recipe", "dense-s", "--epochs", "1", "--set", "hold_out=50", "--out", "new")
+    assert (ran.code, ran.err) == (INPUT, "tenfold: run/model.onnx: No space left on device\n")
+
+
+def test_a_fault_of_ours_is_not_dressed_up(run_cli, monkeypatch):
+    def fault(*args):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(compare, "leaderboard", fault)
+    monkeypatch.setattr(jobs, "contest", fault)
+    with pytest.raises(RuntimeError, match="a fault"):
+        run_cli("compare", "digits", "--recipes", "fast")

@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tenfold import jobs
+from tenfold.data.dataset import Dataset
+from tenfold.data.parts import Source
+from tenfold.errors import DataError, RecipeError, RunError, Unavailable
+from tenfold.recipes import find
+from tenfold.recipes.edit import to_toml
+from tenfold.run import Run
+from tenfold.training.train import Trained, begin
+
+LABELLED = Dataset(
+    np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8), (np.arange(200) % 10).astype(np.uint8), "rows"
+)
+TEST = LABELLED.subset(slice(50))
+RECIPE = jobs.recipe("dense-s", ["hold_out=20"], None, None)
+
+
+@pytest.fixture
+def source(monkeypatch):
+    """What every name of data leads to, unless a test changes it; and the names that were asked for."""
+    known = {"source": Source("data", LABELLED, TEST), "asked": []}
+
+    def load(spec):
+        known["asked"].append(spec)
+        return known["source"]
+
+    monkeypatch.setattr(jobs, "load_data", load)
+    return known
+
+
+def test_a_recipe_by_its_name_with_changes():
+    assert jobs.recipe("fast", [], None, None) == find("fast").recipe
+    changed = jobs.recipe("fast", ["optimiser.lr=0.5", "epochs=9"], 3, 7)
+    assert (changed.optimiser.lr, changed.epochs, changed.seed) == (0.5, 3, 7)
+    assert jobs.recipe("dense-128", [], None, None).seed == 42
+    assert jobs.recipe("dense-128", [], None, 0).seed == 0
+    with pytest.raises(RecipeError, match="there is no recipe 'quick'"):
+        jobs.recipe("quick", [], None, None)
+
+
+def test_a_recipe_from_a_file(tmp_path):
+    toml, as_json = tmp_path / "my.toml", tmp_path / "my.json"
+    toml.write_text(to_toml(find("fast").recipe))
+    as_json.write_text(find("fast").recipe.model_dump_json())
+    assert jobs.recipe(str(toml), [], None, None) == jobs.recipe(str(as_json), [], None, None) == find("fast").recipe
+    with pytest.raises(Unavailable, match=r"none\.toml: there is no such recipe file"):
+        jobs.recipe(str(tmp_path / "none.toml"), [], None, None)
+
+
+def test_a_new_job(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = jobs.new("data", RECIPE, None, 100, overwrite=False)
+    assert (str(job.run.folder), len(job.labelled)) == ("runs/dense-s", 100)
+    assert job.unlabelled.labels is None
+    assert len(job.unlabelled) == 50
+    assert job.remembered == {"data": "data", "limit": 100}
+    assert list(tmp_path.iterdir()) == []
+
+
+def begun_run(tmp_path, remembered):
+    run = Run(tmp_path / "run")
+    begin(run, RECIPE, LABELLED, remembered)
+    return run
+
+
+def test_a_run_is_replaced_only_if_asked(source, tmp_path):
+    run = begun_run(tmp_path, {})
+    with pytest.raises(RunError, match=r"run holds a run already; use --resume .*, --overwrite .*, or another --out"):
+        jobs.new("data", RECIPE, run.folder, None, overwrite=False)
+    assert run.exists
+    assert source["asked"] == [], "a folder in the way is told before anything is read"
+    jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+    assert not run.folder.exists()
+
+
+def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
+    run = begun_run(tmp_path, {})
+    with pytest.raises(Exception, match="can't be held out"):
+        jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
+    source["source"] = Source("data", None, TEST)
+    with pytest.raises(DataError, match="no labelled digits"):
+        jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+    assert run.exists
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_run_is_never_removed(source, tmp_path, overwrite):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="no run of tenfold"):
+        jobs.new("data", RECIPE, tmp_path, None, overwrite)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_begun_job_finds_its_rows_again(source, tmp_path):
+    run = begun_run(tmp_path, {"data": "somewhere.zip", "limit": 120})
+    job = jobs.begun(run.folder, None)
+    assert source["asked"] == ["somewhere.zip"]
+    first = jobs.new("somewhere.zip", RECIPE, tmp_path / "other", 120, overwrite=False)
+    assert (job.recipe, job.labelled.digest) == (RECIPE, first.labelled.digest)
+    moved = jobs.begun(run.folder, "elsewhere.zip")
+    assert source["asked"][-1] == "elsewhere.zip"
+    assert moved.remembered == {"data": "elsewhere.zip", "limit": 120}
+
+
+def test_there_must_be_a_run_to_go_on_with(source, tmp_path):
+    with pytest.raises(Unavailable, match="there is no run to go on with"):
+        jobs.begun(tmp_path / "run", None)
+    run = begun_run(tmp_path, {})  # as `compare` begins them
+    with pytest.raises(RunError, match="does not say which rows it had"):
+        jobs.begun(run.folder, "data")
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_train_hands_everything_on(source, tmp_path, monkeypatch, finished):
+    seen = {}
+
+    def train(recipe, labelled, unlabelled, run, watcher, remembered):
+        seen.update(recipe=recipe, labelled=labelled, unlabelled=unlabelled, run=run, remembered=remembered)
+        watcher.interrupted = True
+        assert watcher.stop()
+        return Trained(run, {}, finished)
+
+    monkeypatch.setattr(jobs, "train_run", train)
+    job = jobs.new("data", RECIPE, tmp_path / "run", None, overwrite=False)
+    # Ctrl-C that came when all epochs were done has interrupted nothing.
+    assert jobs.train(job, Console(quiet=True), None).interrupted == (not finished)
+    assert seen == {name: getattr(job, name) for name in seen}
+
+
+def test_a_contest_takes_the_labelled_test_rows(source):
+    contest = jobs.contest("data", None)
+    assert (contest.labelled, contest.test) == (LABELLED, TEST)
+    assert contest.note == "Measured on rows: 50 rows."
+
+
+def test_a_contest_sets_a_fifth_aside_where_the_test_rows_have_no_labels(source):
+    source["source"] = Source("data", LABELLED, Dataset(TEST.images, None, "test"))
+    contest = jobs.contest("data", None)
+    assert (len(contest.labelled), len(contest.test)) == (160, 40)
+    assert contest.test.label_counts.tolist() == [4] * 10
+    rows = {image.tobytes() for image in contest.labelled.images} | {image.tobytes() for image in contest.test.images}
+    assert len(rows) == 200, "together they are all rows, and no row is in both"
+    assert "40 rows of rows, set aside" in contest.note
+    again = jobs.contest("data", None)
+    assert again.test.digest == contest.test.digest
+    limited = jobs.contest("data", 100)
+    assert (len(limited.labelled), len(limited.test)) == (80, 20)
+
+
+def test_what_a_run_remembers_is_json(source, tmp_path):
+    job = jobs.new("data", RECIPE, tmp_path / "run", 100, overwrite=False)
+    begin(job.run, job.recipe, job.labelled, job.remembered)
+    data = json.loads(job.run.data.read_text())
+    assert (data["data"], data["limit"], data["rows"]) == ("data", 100, 100)

@@ -1,0 +1,152 @@
+"""What `import tenfold` promises: its names, how little it loads, and what works without the extra `train`."""
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import tenfold
+
+HEAVY = ("numpy", "torch", "onnxruntime", "onnx", "polars", "rich", "pydantic", "sklearn", "matplotlib", "PIL", "pooch")
+TRAINING = ("torch", "tomli_w", "safetensors", "onnx", "onnxscript", "sklearn", "matplotlib")
+
+
+def python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=120)
+
+
+def test_the_public_names():
+    assert tenfold.__all__ == ["Dataset", "Model", "TenfoldError", "__version__", "load_data", "load_model"]
+    assert dir(tenfold) == tenfold.__all__
+    homes = {"Dataset": "data", "load_data": "data", "Model": "model", "load_model": "model", "TenfoldError": "errors"}
+    for name, home in homes.items():
+        assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{home}"), name)
+    with pytest.raises(AttributeError, match="module 'tenfold' has no attribute 'train_everything'"):
+        _ = tenfold.train_everything
+
+
+def command(*args: str) -> str:
+    return f"import sys; sys.argv = ['tenfold', *{args}]; from tenfold.cli import main; main()"
+
+
+@pytest.mark.parametrize(
+    ("code", "excused"),
+    [
+        ("import tenfold", set()),
+        (command(), set()),
+        (command("--help"), set()),
+        (command("--version"), set()),
+        (command("train", "--help"), {"pydantic"}),  # Typer's own
+    ],
+)
+def test_a_start_loads_nothing_heavy(code, excused):
+    ran = python(f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {code}")
+    loaded = {name.partition(".")[0] for name in ran.stderr.splitlines()[-1].split()}
+    assert "tenfold" in loaded
+    assert loaded & set(HEAVY) - excused == set()
+
+
+LIBRARY_ALONE = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {(*TRAINING, "pydantic", "typer", "rich")}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+import tenfold
+from tenfold.submission import read_submission, write_submission
+model, data, out = sys.argv[1:]
+images = tenfold.load_data(data).test.images
+write_submission(out, tenfold.load_model(model).predict(images))
+print(*read_submission(out))
+"""
+WITHOUT_TRAINING = f"""
+import json, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {TRAINING}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Refuse())
+from tenfold.cli import main
+for args in json.loads(sys.argv[1]):
+    sys.argv = ["tenfold", *args]
+    try:
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code
+    print("code", code)
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A model that tells squares of ten gray levels apart, and a folder of Kaggle's files with such images."""
+    labels = np.random.default_rng(0).permutation(np.arange(40) % 10)
+    squares = np.zeros((40, 28, 28), int)
+    squares[:, 7:21, 7:21] = 25 * (labels + 1)[:, None, None]
+    images = squares.reshape(40, 784)
+    names = ",".join(f"pixel{number}" for number in range(784))
+    (tmp_path / "data").mkdir()
+    np.savetxt(tmp_path / "data" / "test.csv", images, "%d", delimiter=",", header=names, comments="")
+    table = np.column_stack([labels, images])
+    np.savetxt(tmp_path / "data" / "train.csv", table, "%d", delimiter=",", header=f"label,{names}", comments="")
+    # The nearest mean level: -(level - mean)^2, less what is the same for all levels.
+    levels = np.arange(1, 11, dtype=np.float32) * 25 / 4
+    weights, bias = np.outer(np.full(784, 1 / 784), 2 * levels).astype(np.float32), -(levels**2)
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["pixels"], ["rows"]),
+        helper.make_node("Gemm", ["rows", "weights", "bias"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "levels",
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", 28, 28])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 10])],
+        [onnx.numpy_helper.from_array(weights, "weights"), onnx.numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    return tmp_path, labels
+
+
+def test_predicting_needs_no_training_packages(small):
+    folder, labels = small
+    ran = python(LIBRARY_ALONE, str(folder / "model.onnx"), str(folder / "data"), str(folder / "submission.csv"))
+    assert ran.stderr == ""
+    assert [int(label) for label in ran.stdout.split()] == labels.tolist()
+
+
+def test_the_command_line_works_without_the_training_packages(small):
+    folder, labels = small
+    model, data, out = str(folder / "model.onnx"), str(folder / "data"), str(folder / "submission.csv")
+    commands = [
+        ["submit", model, data, "-o", out],
+        ["submit", "--check", out],
+        ["check", data, "--page", str(folder / "check.html")],
+        ["evaluate", model, f"{data}:train", "--page", str(folder / "evaluation.html"), "--json"],
+        ["train", data, "--out", str(folder / "run")],
+        ["recipes"],
+    ]
+    ran = python(WITHOUT_TRAINING, json.dumps(commands))
+    assert ran.returncode == 0, ran.stderr
+    codes = [line for line in ran.stdout.splitlines() if line.startswith("code ")]
+    assert codes == ["code 0", "code 0", "code 0", "code 0", "code 5", "code 5"], ran.stderr
+    said = ran.stderr.splitlines()
+    assert len(said) == 2
+    for line in said:
+        assert line.startswith("tenfold: this needs the package ")
+        assert line.endswith("; install it with: pip install 'tenfold[train]'")
+    rows = (folder / "submission.csv").read_text().splitlines()
+    assert rows == ["ImageId,Label", *(f"{number},{label}" for number, label in enumerate(labels, 1))]
+    assert '"accuracy": 1.0' in ran.stdout
+    assert (folder / "check.html").exists()
+    assert (folder / "evaluation.html").exists()
+    assert not (folder / "run").exists()

@@ -1,0 +1,50 @@
+# `make demo` and `make test` work on a fresh clone with python3 (3.11 or newer) and a package registry.
+PYTHON ?= python3
+BIN := .venv/bin
+KAGGLE ?= digit-recognizer.zip
+
+.PHONY: help demo test lint format reproduce bench keras-peer clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("tenfold needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+demo: .venv/installed  ## the whole job on embedded digits: check, train, evaluate, submit
+	$(BIN)/tenfold check digits --page runs/demo/check.html
+	$(BIN)/tenfold train digits --recipe fast --epochs 30 --set batch=64 --out runs/demo/fast --overwrite
+	$(BIN)/tenfold evaluate runs/demo/fast digits:test
+	$(BIN)/tenfold submit runs/demo/fast digits --out runs/demo/submission.csv
+	@echo
+	@echo "report:     $(CURDIR)/runs/demo/fast/report.html"
+	@echo "submission: $(CURDIR)/runs/demo/submission.csv"
+
+test: .venv/installed  ## the tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed  ## put the code in the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+reproduce: .venv/installed  ## train the write-ups' recipes on KAGGLE=FILE (hours; can be stopped and goes on)
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/reproduce.py $(KAGGLE)
+
+bench: .venv/installed  ## the benchmarks, quick
+	$(BIN)/python benchmarks/csv_reading.py --quick
+	$(BIN)/python benchmarks/training_speed.py --quick
+
+keras-peer:  ## the other side of the training benchmark, in an environment of its own
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu
+
+clean:  ## remove the environments and all runs
+	rm -rf .venv .venv-keras runs

@@ -46,5 +46,5 @@ keras-peer:  ## the other side of the training benchmark, in an environment of i
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu
 
-clean:  ## remove the environments and all runs
-	rm -rf .venv .venv-keras runs
+clean:  ## remove the environments; runs stay
+	rm -rf .venv .venv-keras

@@ -1,4 +1,4 @@
-"""What the unlabelled test rows of the shared files really are, for measuring at the end and for nothing else.
+"""What the unlabelled test rows of Kaggle-format files really are, for measuring at the end and for nothing else.
 
 Kaggle's digits are MNIST's, so each test image can be found in public MNIST. Training never sees what is found here;
 programs of this folder use it once a training is over, to say how good a submission would be.

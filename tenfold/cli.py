@@ -92,7 +92,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Override a value that `recipes show` prints, such as optimiser.lr=0.002 or net.filters=[16,32]; "
+        help="Override a value that `recipes show` prints, such as optimiser.lr=0.002 or 'net.filters=[16,32]'; "
         "repeatable.",
         metavar="KEY=VALUE",
     ),
@@ -217,11 +217,11 @@ def submit(
     summary = submission.validate_submission(file)
     if not json:
         console.print_submission(file, summary)
-    document = {"file": str(file)} | summary.to_dict()
+    document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()
     if upload is not None:
         document["kaggle"] = submission.upload(file, upload)
         console.ERR.print(document["kaggle"])
-    elif check is None and not json:
+    elif not json:
         console.print_upload_hint(file, summary)
     finish(document, json)
 

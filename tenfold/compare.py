@@ -18,7 +18,7 @@ from tenfold.recipes import Recipe
 from tenfold.recipes.edit import from_dict
 from tenfold.report import compare as report
 from tenfold.run import Run
-from tenfold.training.train import train
+from tenfold.training.train import split, train
 from tenfold.training.watch import Watch
 
 
@@ -47,28 +47,34 @@ def compare(
     assert contest.test.labels is not None
     if twice := [recipe.name for recipe in recipes if [other.name for other in recipes].count(recipe.name) > 1]:
         raise RecipeError(f"two recipes are named '{twice[0]}'; each needs a name of its own to be compared")
+    seeded = [
+        recipe.model_copy(update={"seed": seed})
+        for recipe in recipes
+        for seed in range(recipe.seed, recipe.seed + seeds)
+    ]
+    runs = [Run(folder / f"{recipe.name}-seed{recipe.seed}") for recipe in seeded]
+    for recipe, run in zip(seeded, runs, strict=True):  # what can't be done is said before hours of training
+        split(recipe, contest.labelled)
+        finished(run, recipe, contest.labelled)
     entries = []
-    for recipe in recipes:
-        for seed in range(recipe.seed, recipe.seed + seeds):
-            seeded = recipe.model_copy(update={"seed": seed})
-            run = Run(folder / f"{recipe.name}-seed{seed}")
-            metrics = finished(run, seeded, contest.labelled)
-            if metrics is None:
-                with Watch(console, run.folder.name, recipe.epochs, None).watching() as watch:
-                    trained = train(seeded, contest.labelled, None, run, watch)
-                if not trained.finished:
-                    raise Interrupted(f"stopped in {run.folder}; the same command goes on from there")
-                metrics = trained.metrics
-                console.print(f"{run.folder}: trained in {metrics['seconds']:,.1f} s")
-            else:
-                console.print(f"{run.folder}: finished before, used as it is")
-            probabilities = load_model(run.folder).predict_proba(contest.test.images)
-            entries.append(
-                Entry(recipe.name, seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities)
-            )
+    for recipe, run in zip(seeded, runs, strict=True):
+        metrics = finished(run, recipe, contest.labelled)
+        if metrics is None:
+            with Watch(console, run.folder.name, recipe.epochs, None).watching() as watch:
+                trained = train(recipe, contest.labelled, None, run, watch)
+            if not trained.finished:
+                raise Interrupted(f"stopped in {run.folder}; the same command goes on from there")
+            metrics = trained.metrics
+            console.print(f"{run.folder}: trained in {metrics['seconds']:,.1f} s")
+        else:
+            console.print(f"{run.folder}: finished before, used as it is")
+        probabilities = load_model(run.folder).predict_proba(contest.test.images)
+        entries.append(
+            Entry(recipe.name, recipe.seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities)
+        )
     board = leaderboard(entries, contest.test.labels)
     write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
-    write_text(folder / "compare.html", report.render(board, contest.labelled.source, [contest.note]))
+    write_text(folder / "compare.html", report.render(board, contest.test.source, [contest.note]))
     return board
 
 

@@ -19,7 +19,7 @@ from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from tenfold.data import Source
-    from tenfold.data.checks import CheckResult
+    from tenfold.data.checks import CheckResult, PartCheck
     from tenfold.evaluation.examine import Examined
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.submission import Summary
@@ -88,6 +88,7 @@ def _table(title: str | None, first: str, *numbers: str) -> Table:
 def print_check(result: CheckResult, source: Source) -> None:
     parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
     table = _table(source.name, "", *parts)
+    here = result.overlap
     rows: dict[str, list[str]] = {
         "rows": [f"{part.rows:,}" for part in parts.values()],
         "missing values": [f"{part.missing:,}" for part in parts.values()],
@@ -96,6 +97,8 @@ def print_check(result: CheckResult, source: Source) -> None:
         "constant pixels": [f"{len(part.constant_pixels)}" for part in parts.values()],
         "blank images": [f"{part.blank:,}" for part in parts.values()],
         "ink": [part.polarity for part in parts.values()],
+        "also in training rows": _overlaps(parts, here.test_in_train),
+        "also in public MNIST": _overlaps(parts, here.test_in_mnist),
     }
     for name, cells in rows.items():
         table.add_row(name, *cells)
@@ -109,6 +112,12 @@ def print_check(result: CheckResult, source: Source) -> None:
         say(f"{finding.level}: {finding.text}")
     if result.trainable:
         say("These data can be trained on.")
+
+
+def _overlaps(parts: dict[str, PartCheck], rows: int | None) -> list[str]:
+    """Cells for the test rows alone."""
+    said = "not at hand" if rows is None else f"{rows:,}"
+    return [said if name == "test rows" else "" for name in parts]
 
 
 def _bars(title: str, counts: list[int]) -> Table:

@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = Path(name)
     try:
         yield beside
-        with beside.open("rb") as written:
+        with beside.open("rb+") as written:
             os.fsync(written.fileno())
         # mkstemp makes files private; a result is as readable as any other file its owner writes.
         beside.chmod(0o666 & ~_umask())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import CLASSES, SIDE, Images
 from tenfold.errors import RunError
 from tenfold.external import has_external_data
+from tenfold.run import Run
 
 BATCH = 512  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
 
@@ -92,4 +93,6 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         content = file.read_bytes()
     except OSError as error:
         raise RunError(f"{file}: {error.strerror or error}; expected a run folder or an .onnx file") from None
+    if path.is_dir():
+        Run(path).verify(file, content)
     return Model(content, str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -105,13 +106,21 @@ class Run:
         names = {str(path.relative_to(self.folder).as_posix()): sha256(path) for path in files}
         write_json(self.manifest, {"tenfold": __version__, "sha256": names})
 
+    def verify(self, file: Path, content: bytes) -> None:
+        """Raises RunError where the run is sealed and `content` is not what `file` held then."""
+        if self.manifest.exists() and self._sealed().get(file.name) != hashlib.sha256(content).hexdigest():
+            raise RunError(f"{file}: this file is not the one that the run ended with, as manifest.json knows it")
+
     def damaged_files(self) -> list[str]:
         """The files that are not as the manifest says. Raises RunError where there is no manifest."""
+        return [
+            name
+            for name, digest in self._sealed().items()
+            if not (self.folder / name).is_file() or sha256(self.folder / name) != digest
+        ]
+
+    def _sealed(self) -> dict[str, str]:
         listed = self.read_json(self.manifest).get("sha256")
         if not isinstance(listed, dict):
             raise RunError(f"{self.manifest}: this file is damaged (it lists no files)")
-        return [
-            name
-            for name, digest in listed.items()
-            if not (self.folder / name).is_file() or sha256(self.folder / name) != digest
-        ]
+        return listed

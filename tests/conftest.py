@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(os.environ.get("TENFOLD_SHARED") or Path(__file__).parents[2] / "shared")
+SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +17,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with the real MNIST and Kaggle files: TENFOLD_SHARED, or `shared` beside the checkout."""
+    """The folder with the real files, mnist/ and kaggle/, that TENFOLD_SHARED names."""
     if not (SHARED / "mnist").is_dir() or not (SHARED / "kaggle").is_dir():
-        pytest.skip(f"needs the real MNIST and Kaggle files in {SHARED} (set TENFOLD_SHARED)")
+        pytest.skip("needs the real MNIST and Kaggle files; TENFOLD_SHARED names no folder with mnist/ and kaggle/")
     return SHARED
 
 

@@ -80,7 +80,7 @@ def test_a_run_is_replaced_only_if_asked(source, tmp_path):
 
 def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
     run = begun_run(tmp_path, {})
-    with pytest.raises(Exception, match="can't be held out"):
+    with pytest.raises(Exception, match=r"--set hold_out=0\.2"):
         jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
     source["source"] = Source("data", None, TEST)
     with pytest.raises(DataError, match="no labelled digits"):

@@ -64,7 +64,10 @@ def get_mnist(progress: bool) -> Path:
 
 def read_mnist(wanted: Collection[Part]) -> dict[Part, Dataset]:
     """MNIST's own parts: 60,000 and 10,000 rows. Raises DataError where a file's content is not MNIST's."""
-    folder = get_mnist(progress=True)
+    return _checked(get_mnist(progress=True), wanted)
+
+
+def _checked(folder: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
     parts = idx.read_folder(folder, wanted)
     for part, dataset in parts.items():
         for name, array in zip(idx.NAMES[part], (dataset.images, dataset.labels), strict=True):
@@ -78,10 +81,15 @@ def read_mnist(wanted: Collection[Part]) -> dict[Part, Dataset]:
 
 
 def public_mnist() -> Dataset | None:
-    """MNIST's 70,000 digits, the training rows first, where they are at hand; never downloads."""
-    if find_mnist() is None:
+    """MNIST's 70,000 digits, the training rows first, where they are at hand and intact; never downloads."""
+    folder = find_mnist()
+    if folder is None:
         return None
-    train, test = (read_mnist((part,))[part] for part in PARTS)
+    try:
+        parts = _checked(folder, PARTS)
+    except (DataError, OSError):  # not what was asked for, so no reason to stop
+        return None
+    train, test = parts["train"], parts["test"]
     assert train.labels is not None
     assert test.labels is not None
     images = np.concatenate([train.images, test.images])

@@ -1,9 +1,8 @@
 """How sure a figure is: an interval for one accuracy, a paired test for two."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +35,6 @@ class McNemar:
     only_a: int
     only_b: int
     p_value: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNemar:

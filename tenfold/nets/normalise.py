@@ -50,7 +50,7 @@ def unit(images: Tensor | None) -> nn.Module:
 def centred(images: Tensor | None) -> nn.Module:
     if images is None:
         return Standardise(torch.zeros(1), torch.ones(1))
-    pixels = images.double()
+    pixels = images.cpu().double()  # MPS has no float64
     # A deviation below one grey level can only come from blank images; it must not blow up noise.
     return Standardise(pixels.mean().float().reshape(1), pixels.std(correction=0).clamp(min=1).float().reshape(1))
 
@@ -58,7 +58,7 @@ def centred(images: Tensor | None) -> nn.Module:
 def pixel(images: Tensor | None) -> nn.Module:
     if images is None:
         return StandardisePixels(torch.zeros(SIDE, SIDE), torch.ones(SIDE, SIDE))
-    pixels = images.double()
+    pixels = images.cpu().double()  # MPS has no float64
     return StandardisePixels(pixels.mean(0).float(), pixels.std(0, correction=0).clamp(min=1e-6).float())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from math import sqrt
 
 import numpy as np
@@ -137,7 +136,7 @@ def _mistakes(dataset: Dataset, probabilities: Probabilities, evaluation: Evalua
     return (
         paragraph(
             f"{of} {plural(evaluation.errors, 'mistake')}, the surest first. "
-            f"Rows are those of {escape(dataset.source)}, counted from 1."
+            f"Rows are those of {dataset.source}, counted from 1."
         )
         + gallery(figures)
     )  # fmt: skip

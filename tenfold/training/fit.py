@@ -17,7 +17,7 @@ from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.augment import augmented
-from tenfold.training.device import autocast, choose_precision
+from tenfold.training.device import autocast, choose_precision, denormals_flushed
 from tenfold.training.learner import Learner, State
 from tenfold.training.optim import after_plateau, scheduled
 from tenfold.training.randomness import epoch_order, seed_step
@@ -41,6 +41,7 @@ class Fitted:
     finished: bool  # False: stopped before the recipe's end; the checkpoint goes on from here
 
 
+@denormals_flushed()
 def fit(
     recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, watcher: Watcher
 ) -> Fitted:

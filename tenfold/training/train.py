@@ -89,12 +89,18 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
     if recipe.hold_out == 0:
         return np.arange(len(labelled)), np.arange(0)
     size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)
+    if size >= len(labelled):
+        raise DataError(
+            f"{labelled.source}: {recipe.name} holds out {size:,} rows and here are {len(labelled):,}; "
+            "--set hold_out=0.2 holds out a fifth"
+        )
     return hold_out(labelled.labels, size, recipe.seed)
 
 
 def clear(run: Run) -> None:
-    """Remove a run folder, and nothing that is not one. Raises RunError."""
-    if not run.exists:
+    """Remove a run folder, also one that was hardly begun, and nothing that is not one. Raises RunError."""
+    begun = {run.checkpoints, run.data}
+    if not run.exists and not set(run.folder.iterdir()) <= begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
     shutil.rmtree(run.folder)
 

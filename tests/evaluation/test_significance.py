@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tenfold.evaluation import mcnemar, wilson
+from tenfold.evaluation import mcnemar, significance, wilson
 
 
 @settings(deadline=None, max_examples=200)
@@ -50,7 +50,7 @@ def test_mcnemar_by_hand():
     assert mcnemar(*rows(0, 0)).p_value == 1.0
     assert mcnemar(*rows(3, 3)).p_value == 1.0
     assert mcnemar(*rows(1, 5)).p_value == 2 * (1 + 6) / 64
-    assert mcnemar(*rows(0, 6)).to_dict() == {"only_a": 0, "only_b": 6, "p_value": 2 / 64}
+    assert mcnemar(*rows(0, 6)) == significance.McNemar(only_a=0, only_b=6, p_value=2 / 64)
 
 
 def test_mcnemar_is_fast_and_finite_for_thousands():

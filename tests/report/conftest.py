@@ -1,5 +1,6 @@
 """Small but complete inputs for the pages, and a real browser to look at them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -18,7 +19,7 @@ from tenfold.report import compare as compare_page
 from tenfold.report import evaluation as evaluation_page
 from tenfold.report import training as training_page
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"'&.csv"
 

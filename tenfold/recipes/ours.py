@@ -18,9 +18,10 @@ FAST = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
-    story="A 5x5 convolution and four of 3x3 with batch norm, small enough that about a minute on two cores will do; "
-    "one cycle of the learning rate, the last weights kept, nothing chosen on the held-out rows.",
+    reproduced="validation 0.9952, test 0.9958 (n = 1)",
+    story="A 5x5 convolution and four of 3x3 with batch norm, small enough for a minute or two on two cores; one "
+    "cycle of the learning rate, the last weights kept, nothing chosen on the held-out rows. Labels are smoothed, for "
+    "some of MNIST's are wrong: the model is right more often than it is sure.",
 )
 
 OURS = (FAST,)

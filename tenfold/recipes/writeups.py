@@ -129,7 +129,7 @@ DENSE_128 = Entry(
     ),
     source="“Hand Written Digit Recognizer (MNIST)”, a logbook",
     published="train ~0.99, validation 0.9662 (loss 0.1418), leaderboard “just over 82 %”",
-    reproduced="",
+    reproduced="validation 0.9673, test 0.9664 (n = 3)",
     story="Normalised along axis 1 of (n, 28, 28, 1): each column of an image has L2 norm 1. Not repeated: the "
     "text shows no such normalisation of the leaderboard's images; here it is part of the model.",
 )

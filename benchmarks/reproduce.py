@@ -230,7 +230,7 @@ two standard errors of it (binomial, of the rows measured here).
 {chr(10).join(lines)}
 
 Trained on {"; ".join(machines)}; {stated or __version__}. Seconds are of training alone, on a machine that did other
-work at the same time: they say what order of time to expect, no more.
+work at the same time: they say what order of time to expect, no more. [LOG.md](LOG.md) says what was found on the way.
 
 {lost_points(results)}"""
 

@@ -1,0 +1,119 @@
+"""The API: what each path does with a request."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tenfold.data.dataset import Images
+from tenfold.serving import body
+from tenfold.serving.answers import Busy, Json, Refused
+from tenfold.serving.engine import Engine
+from tenfold.serving.metrics import Metrics
+from tenfold.serving.settings import Limits
+from tenfold.serving.standin import Reading
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+EXPECT = ("auto", "digit", "line", "page")
+
+
+class Api:
+    """The endpoints of one server process."""
+
+    def __init__(self, engine: Engine, limits: Limits, metrics: Metrics) -> None:
+        self._engine, self._limits, self._metrics = engine, limits, metrics
+
+    async def predict(self, request: Request) -> Response:
+        """Which digit each 28x28 image is: white ink (255) on black (0), framed as MNIST's digits are."""
+        if self._engine.images.is_full:  # before anything is spent on it
+            raise Busy
+        images = await self._images(request)
+        probabilities = await self._engine.predict(images)
+        digits = probabilities.argmax(axis=1)
+        self._metrics.read(zip(digits.tolist(), probabilities.max(axis=1).tolist(), strict=True))
+        return Json({"digits": digits, "probabilities": probabilities})
+
+    async def _images(self, request: Request) -> Images:
+        kind = body.media_type(request)
+        most = self._limits.images
+        if kind == "application/octet-stream":
+            images = body.raw_images(await body.whole(request, most * body.PIXELS))
+        elif kind == "application/json":
+            images = body.json_images(body.json(await body.whole(request, most * body.PIXELS * 8)).get("images"))
+        elif kind == "image/png":
+            images = body.png_image(await body.whole(request, 1 << 16))
+        else:
+            raise wrong_type(kind, "application/json, application/octet-stream or image/png")
+        if len(images) > most:
+            raise body.invalid(f"expected at most {most:,} images in a request, got {len(images):,}")
+        return images
+
+    async def read(self, request: Request) -> Response:
+        """The digits in a picture, whatever kind of picture it is."""
+        if self._engine.pictures.is_full:
+            raise Busy
+        picture, expect, details = await self._picture(request)
+        begun = time.perf_counter()
+        reading = await self._engine.read(picture, expect)
+        self._metrics.read((digit.value, digit.confidence) for digit in reading.digits)
+        answer = as_json(reading)
+        if details and reading.digits:
+            probabilities = await self._engine.predict(np.stack([digit.frame for digit in reading.digits]))
+            for said, digit, shares in zip(answer["digits"], reading.digits, probabilities, strict=True):
+                said |= {"frame": base64.b64encode(digit.frame.tobytes()).decode(), "probabilities": shares}
+        answer["milliseconds"] = round(1000 * (time.perf_counter() - begun), 2)
+        return Json(answer)
+
+    async def _picture(self, request: Request) -> tuple[bytes, str, bool]:
+        """The picture's bytes, what to expect in it, and whether details are wanted."""
+        kind, most = body.media_type(request), self._limits.picture_bytes
+        expect: object = request.query_params.get("expect", "auto")
+        if kind == "multipart/form-data":
+            fields = await body.form(request, await body.whole(request, most))
+            picture, expect = fields.get("picture"), fields.get("expect", expect)
+            if not isinstance(picture, bytes):
+                raise body.invalid("expected a file in the field `picture`")
+        elif kind.startswith("image/") or kind in ("application/octet-stream", ""):
+            picture = await body.whole(request, most)
+        else:
+            raise wrong_type(kind, "image/*, application/octet-stream or multipart/form-data")
+        if expect not in EXPECT:
+            raise body.invalid(f"`expect` is one of {', '.join(EXPECT)}")
+        return picture, str(expect), request.query_params.get("details") == "true"
+
+    async def looked(self, request: Request) -> Response:
+        """Where the network looked in one 28x28 image: what its answer loses where the image is covered."""
+        if self._engine.images.is_full:
+            raise Busy
+        images = await self._images(request)
+        if len(images) != 1:
+            raise body.invalid(f"expected one image, got {len(images)}")
+        digit, losses = await self._engine.looked(images[0])
+        return Json({"digit": digit, "losses": losses})
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "text": reading.text,
+        "confidence": reading.confidence,
+        "digits": [
+            {
+                "value": digit.value,
+                "confidence": digit.confidence,
+                "box": digit.box,
+                "alternatives": digit.alternatives,
+            }
+            for digit in reading.digits
+        ],
+    }
+
+
+def wrong_type(kind: str, expected: str) -> Refused:
+    return Refused(415, "wrong_type", f"the body is {kind or 'of no said type'}; expected {expected}")

@@ -10,7 +10,6 @@ from PIL import Image, ImageOps
 from tenfold.data.dataset import CLASSES, SIDE, Dataset
 from tenfold.data.polarity import is_black_on_white
 from tenfold.errors import DataError
-from tenfold.vision.frame import frame
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 
@@ -25,6 +24,8 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
     Grey pictures of 28x28 are taken as they are. Anything else is made grey and framed as MNIST frames its digits.
     Black on white, found for each picture by its border, is turned.
     """
+    from tenfold.vision.frame import frame  # which itself needs this package
+
     images, labels = [], []
     turned = skipped = 0
     for digit in range(CLASSES):

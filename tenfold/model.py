@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,11 +24,13 @@ class Model:
     """Reads 28x28 images of digits.
 
     content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
-    (N, 10). Weights outside the file are refused. Raises RunError for anything else.
+    (N, 10). Weights outside the file are refused. threads: that compute a batch; None for one a core. Raises RunError
+    for anything else.
     """
 
-    def __init__(self, content: bytes, name: str = "model.onnx") -> None:
+    def __init__(self, content: bytes, name: str = "model.onnx", threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
         options.log_severity_level = 4  # its own log would say what the exception says
         options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through below
         try:
@@ -43,6 +46,7 @@ class Model:
         if not _is(outputs, "tensor(float)", [CLASSES]):
             raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
         self.name = name
+        self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
@@ -81,8 +85,8 @@ def _said(values: Sequence[Any]) -> str:
     return ", ".join(f"{value.type} {value.shape}" for value in values)
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """The model of a run folder, or an .onnx file. Raises RunError."""
+def load_model(path: str | os.PathLike[str], threads: int | None = None) -> Model:
+    """The model of a run folder, or an .onnx file. threads: that compute a batch; None for one a core. Raises RunError."""
     path = Path(path)
     file = path / "model.onnx" if path.is_dir() else path
     if path.is_dir() and not file.exists():
@@ -95,4 +99,4 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise RunError(f"{file}: {error.strerror or error}; expected a run folder or an .onnx file") from None
     if path.is_dir():
         Run(path).verify(file, content)
-    return Model(content, str(path))
+    return Model(content, str(path), threads)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tenfold import __version__
 from tenfold.data.dataset import Images
 from tenfold.serving import body
 from tenfold.serving.answers import Busy, Json, Refused
 from tenfold.serving.engine import Engine
+from tenfold.serving.feedback import Feedback
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
-from tenfold.serving.standin import Reading
+from tenfold.vision.reading import Reading
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 EXPECT = ("auto", "digit", "line", "page")
@@ -27,8 +31,8 @@ EXPECT = ("auto", "digit", "line", "page")
 class Api:
     """The endpoints of one server process."""
 
-    def __init__(self, engine: Engine, limits: Limits, metrics: Metrics) -> None:
-        self._engine, self._limits, self._metrics = engine, limits, metrics
+    def __init__(self, engine: Engine, feedback: Feedback | None, limits: Limits, metrics: Metrics) -> None:
+        self._engine, self._feedback, self._limits, self._metrics = engine, feedback, limits, metrics
 
     async def predict(self, request: Request) -> Response:
         """Which digit each 28x28 image is: white ink (255) on black (0), framed as MNIST's digits are."""
@@ -97,6 +101,77 @@ class Api:
             raise body.invalid(f"expected one image, got {len(images)}")
         digit, losses = await self._engine.looked(images[0])
         return Json({"digit": digit, "losses": losses})
+
+    async def correct(self, request: Request) -> Response:
+        """Say what a digit of a picture is. Picture, image, reading and truth are kept."""
+        feedback = self._kept()
+        if self._engine.pictures.is_full:
+            raise Busy
+        given = body.json(await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024))
+        picture, number, truth = _correction(given)
+        # Read again: what is kept is what this server read, whatever the client says.
+        reading = await self._engine.read(picture, str(given.get("expect", "auto")))
+        if number >= len(reading.digits):
+            raise body.invalid(f"`digit` is {number}, and {len(reading.digits)} were read in this picture")
+        digit = reading.digits[number]
+        kept = await asyncio.to_thread(
+            feedback.keep, picture, digit.frame, digit.value, digit.confidence, truth, self._engine.model.digest
+        )
+        return Json({"id": kept, "read": digit.value, "truth": truth}, 201)
+
+    def _kept(self) -> Feedback:
+        if self._feedback is None:
+            raise Refused(404, "no_feedback", "this server keeps no corrections")
+        return self._feedback
+
+    async def corrections(self, after: int, most: int) -> Response:
+        """Corrections numbered above `after`, oldest first."""
+        found = await asyncio.to_thread(self._kept().all, after, most)
+        return Json(
+            {
+                "corrections": [
+                    {
+                        "id": one.id,
+                        "time": one.time,
+                        "frame": base64.b64encode(one.frame.tobytes()).decode(),
+                        "read": one.read,
+                        "confidence": one.confidence,
+                        "truth": one.truth,
+                        "model": one.model,
+                    }
+                    for one in found
+                ]
+            }
+        )
+
+    def model(self) -> dict[str, Any]:
+        """The model: its name, its digest, and what its file says of itself."""
+        model = self._engine.model
+        return {
+            "name": Path(model.name).name,
+            "digest": model.digest,
+            "tenfold": __version__,
+            "recipe": orjson.loads(model.metadata.get("recipe", "null")),
+            "keeps_corrections": self._feedback is not None,
+        }
+
+
+def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
+    """The picture, which of its digits, and what that is. Raises Refused (422)."""
+    number, truth = given.get("digit", 0), given.get("truth", "missing")
+    try:
+        picture = base64.b64decode(given.get("picture", None), validate=True)
+    except (TypeError, ValueError):
+        raise body.invalid("expected `picture`: the picture's bytes in base64") from None
+    if not _is_whole(number) or number < 0:
+        raise body.invalid("expected `digit`: which digit of the reading it is, counted from 0")
+    if truth is not None and not (_is_whole(truth) and 0 <= truth <= 9):
+        raise body.invalid("expected `truth`: what it is, 0 to 9, or null for no digit")
+    return picture, number, truth
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def as_json(reading: Reading) -> dict[str, Any]:

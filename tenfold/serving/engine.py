@@ -16,7 +16,7 @@ from tenfold.serving.batcher import Batcher
 from tenfold.serving.looked import occlusion_map
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
-from tenfold.serving.standin import Reading, read
+from tenfold.vision.reading import Reading, read
 
 LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
 
@@ -25,7 +25,7 @@ class Engine:
     """Made inside the event loop that it serves."""
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
-        self.model, self._metrics = model, metrics
+        self.model = model
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
             watch=metrics.batch("images"),

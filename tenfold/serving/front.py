@@ -38,8 +38,9 @@ class Front:
     hot: POST endpoints by path, answered without FastAPI's routing, which costs more than they do.
     """
 
-    def __init__(self, app: ASGIApp, hot: Mapping[str, Endpoint], guard: Guard, metrics: Metrics) -> None:
-        self._app, self._hot, self._guard, self._metrics = app, hot, guard, metrics
+    def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics) -> None:
+        self._app, self._guard, self._metrics = app, guard, metrics
+        self.hot: Mapping[str, Endpoint] = {}
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +59,7 @@ class Front:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        endpoint = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
+        endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             self._guard.check(scope)
             if endpoint is None:

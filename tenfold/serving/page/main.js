@@ -2,14 +2,14 @@
 
 import * as api from "./api.js";
 import { listen, prepared, shot } from "./picture.js";
-import { HEIGHT, Pad, WIDTH } from "./pad.js";
+import { Pad } from "./pad.js";
 import { element, View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 
 let subject = null; // what was read last: {blob, area, strokes or none, reading, chosen}
-let photo = null; // {blob, width, height} while a picture is shown
+let photo = null; // {blob, area} while a picture is shown
 let keeps = false; // whether the server keeps corrections
 const past = [];
 
@@ -53,10 +53,9 @@ async function readNow() {
   asking = true;
   stale = false;
   const strokes = photo ? null : pad.strokes.map((stroke) => stroke.slice());
-  const area = photo ?? { width: WIDTH, height: HEIGHT };
   const begun = performance.now();
   try {
-    const blob = photo ? photo.blob : await pad.picture();
+    const { blob, area } = photo ?? (await pad.picture());
     const reading = await api.read(blob);
     for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
     notice("");
@@ -170,7 +169,7 @@ function showPhoto(taken) {
   photo = taken;
   URL.revokeObjectURL($("photo").src);
   $("photo").src = URL.createObjectURL(taken.blob);
-  $("sheet").style.setProperty("--shape", taken.width / taken.height);
+  $("sheet").style.setProperty("--shape", taken.area.width / taken.area.height);
   buttons();
 }
 

@@ -2,6 +2,7 @@
 
 export const WIDTH = 640; // the sheet's own units, whatever its size on the screen
 export const HEIGHT = 480;
+const SENT = 320; // pixels of the longer side that is sent; a digit is looked at in 20
 
 export class Pad {
   /** `changed` is called after each change of what is written. */
@@ -52,14 +53,22 @@ export class Pad {
     this.draw();
   }
 
-  /** What is written as a PNG, black on white. */
+  /** What is written as a PNG, black on white: the part with ink, as fine as reading it needs; and where that lies. */
   async picture() {
-    const sheet = new OffscreenCanvas(WIDTH, HEIGHT);
+    const points = this.strokes.flat();
+    const margin = 20 + Math.max(...points.map((point) => point.width)) / 2;
+    const [left, top] = ["x", "y"].map((axis) => Math.min(...points.map((point) => point[axis])) - margin);
+    const [right, bottom] = ["x", "y"].map((axis) => Math.max(...points.map((point) => point[axis])) + margin);
+    const scale = Math.min(1, SENT / Math.max(right - left, bottom - top));
+    const sheet = new OffscreenCanvas(Math.ceil((right - left) * scale), Math.ceil((bottom - top) * scale));
     const pen = sheet.getContext("2d");
     pen.fillStyle = "white";
-    pen.fillRect(0, 0, WIDTH, HEIGHT);
+    pen.fillRect(0, 0, sheet.width, sheet.height);
+    pen.scale(scale, scale);
+    pen.translate(-left, -top);
     for (const stroke of this.strokes) paint(pen, stroke, "black");
-    return sheet.convertToBlob({ type: "image/png" });
+    const blob = await sheet.convertToBlob({ type: "image/png" });
+    return { blob, area: { left: -left * scale, top: -top * scale, width: WIDTH * scale, height: HEIGHT * scale } };
   }
 
   begin(event) {

@@ -2,7 +2,7 @@
 
 const MOST = 2000; // pixels a side that are sent: the server reads no more than that
 
-/** What to send of `file`, and what to show of it. Raises Error for what the browser can't show. */
+/** What to send of `file`, and the area in which boxes lie. Raises Error for what the browser can't show. */
 export async function prepared(file) {
   let bitmap;
   try {
@@ -14,13 +14,13 @@ export async function prepared(file) {
   const factor = MOST / Math.max(width, height);
   if (factor >= 1) {
     bitmap.close();
-    return { blob: file, width, height };
+    return { blob: file, area: { left: 0, top: 0, width, height } };
   }
   const sheet = new OffscreenCanvas(Math.round(width * factor), Math.round(height * factor));
   sheet.getContext("2d").drawImage(bitmap, 0, 0, sheet.width, sheet.height);
   bitmap.close();
   const blob = await sheet.convertToBlob({ type: "image/jpeg", quality: 0.92 });
-  return { blob, width: sheet.width, height: sheet.height };
+  return { blob, area: { left: 0, top: 0, width: sheet.width, height: sheet.height } };
 }
 
 /** Calls `take(file)` for each picture that is dropped on the page, pasted, or chosen. */

@@ -25,7 +25,7 @@ export class View {
     document.body.dataset.state = "empty";
   }
 
-  /** `area`: width and height of the picture that boxes count in. */
+  /** `area`: where the sheet's corner lies, and how large it is, in the pixels that boxes count in. */
   reading(reading, chosen, area, milliseconds) {
     document.body.dataset.state = reading.digits.length ? "read" : "none";
     const rows = reading.text.split("\n").filter(Boolean);
@@ -60,8 +60,8 @@ export class View {
     box.classList.toggle("chosen", i === chosen);
     box.classList.toggle("unsure", digit.confidence < 0.8);
     Object.assign(box.style, {
-      left: `${(100 * x) / area.width}%`,
-      top: `${(100 * y) / area.height}%`,
+      left: `${(100 * (x - area.left)) / area.width}%`,
+      top: `${(100 * (y - area.top)) / area.height}%`,
       width: `${(100 * width) / area.width}%`,
       height: `${(100 * height) / area.height}%`,
     });

@@ -205,7 +205,7 @@ function refused(error) {
   } else if (error.code === "busy") {
     setTimeout(() => ((stale = true), readNow()), 1000);
   } else {
-    document.body.dataset.state = "none";
+    view.empty();
     notice(error.message, 6000);
   }
 }

@@ -19,15 +19,29 @@ export class View {
 
   /** Nothing is written. */
   empty() {
+    this.state("empty");
     $("text").replaceChildren();
-    $("summary").textContent = "";
+    $("summary").textContent = "Nothing to read yet";
     $("boxes").replaceChildren();
-    document.body.dataset.state = "empty";
+  }
+
+  /** "empty", "none" (no digit) or "read". */
+  state(name) {
+    document.body.dataset.state = name;
+    for (const { row, fill, share } of this.bars) {
+      row.disabled = name !== "read";
+      if (name === "read") continue;
+      row.className = "bar";
+      fill.style.transform = "";
+      share.textContent = "";
+    }
+    $("none").disabled = name !== "read";
+    if (name !== "read") for (const id of ["saw", "looked"]) drawFrame($(id), new Uint8Array(784));
   }
 
   /** `area`: where the sheet's corner lies, and how large it is, in the pixels that boxes count in. */
   reading(reading, chosen, area, milliseconds) {
-    document.body.dataset.state = reading.digits.length ? "read" : "none";
+    this.state(reading.digits.length ? "read" : "none");
     const rows = reading.text.split("\n").filter(Boolean);
     let at = 0;
     $("text").replaceChildren(

@@ -23,7 +23,7 @@ LONGEST = 10
 SHEETS = 160
 
 # How many of each digit are drawn by strokes, in a hand that is not MNIST's; the others are MNIST's digits.
-DRAWN = (0.12, 0.55, 0.15, 0.2, 0.35, 0.4, 0.12, 0.4, 0.12, 0.4)
+DRAWN = (0.2, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Hand:
         self.small_zeros = draw.uniform(0.45, 0.9) if draw.random() < 0.3 else 1.0
         self.joined = 0.25 if draw.random() < 0.12 else 0.0
         self.brush = draw.random() < 0.25
-        foreign = draw.random() < 0.6
+        foreign = draw.random() < 0.65
         steady = draw.random() < 0.4  # one writer's digits are alike
         self.rows: dict[int, NDArray[np.intp]] = {}
         self.shapes: dict[int, tuple[Stroke, ...]] = {}

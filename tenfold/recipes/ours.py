@@ -1,7 +1,7 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, OneCycle, Optimiser, Recipe, StageNet
+from tenfold.recipes.schema import Augment, LineNet, OneCycle, Optimiser, Recipe, StageNet
 
 FAST = Entry(
     Recipe(
@@ -24,4 +24,24 @@ FAST = Entry(
     "some of MNIST's are wrong: the model is right more often than it is sure.",
 )
 
-OURS = (FAST,)
+LINE = Entry(
+    Recipe(
+        name="line",
+        net=LineNet(),
+        optimiser=Optimiser(name="adamw", lr=0.004, weight_decay=0.02),
+        schedule=OneCycle(warmup=0.15),
+        augment=Augment(zoom=0.08, shift=0.02),
+        batch=64,
+        epochs=15,
+        hold_out=0.05,
+        ema=0.998,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="Reads a whole row of digits without cutting it up. It learns from rows that are composed of the labelled "
+    "digits: written with many pens, slants and spacings, on paper with and without print, with signs between the "
+    "digits that it must leave out. Rows held out are composed of digits held out.",
+)
+
+OURS = (FAST, LINE)

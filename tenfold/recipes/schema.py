@@ -80,7 +80,22 @@ class StageNet(Part):
     dropout: Share = 0.0  # before the last layer
 
 
-Net = Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
+class LineNet(Part):
+    """Reads a whole row of digits: convolutions down to one row of features, read out with CTC.
+
+    It learns from rows composed of the labelled digits: an epoch composes `lines` new ones and goes through them
+    `passes` times, each time a little changed.
+    """
+
+    kind: Literal["line"] = "line"
+    filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (16, 32, 64, 96)
+    context: Size = 128  # filters of the layers that look along the row
+    depth: Annotated[int, Field(ge=0, le=8)] = 2  # how many of those
+    lines: Size = 12_288
+    passes: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+Net = Annotated[ConvNet | DenseNet | StageNet | LineNet, Field(discriminator="kind")]
 
 
 class Augment(Part):
@@ -136,7 +151,7 @@ Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator
 
 
 KINDS: dict[str, dict[str, type[Part]]] = {
-    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet},
+    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet, "line": LineNet},
     "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
 }
 

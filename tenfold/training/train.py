@@ -22,6 +22,8 @@ from tenfold.training import checkpoint
 from tenfold.training.device import find_device
 from tenfold.training.export import export
 from tenfold.training.fit import Watcher, fit
+from tenfold.training.line import fit_lines
+from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.outcome import measured, model_card, report_page, score
 
 
@@ -52,6 +54,10 @@ def train(
     held_out = labelled.subset(held_rows) if len(held_rows) else None
     device = find_device()
 
+    if recipe.net.kind == "line":
+        fitted = fit_lines(recipe, train_part, held_out, run, device, watcher)
+        metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
+        return Trained(run, metrics, fitted.finished)
     fitted = fit(recipe, train_part, held_out, run, device, watcher)
 
     checkpoint.save_weights(run.weights, fitted.network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from tenfold.compare import Contest
 from tenfold.data import Dataset, load_data
+from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
@@ -33,6 +35,7 @@ class Job:
     unlabelled: Dataset | None
     run: Run
     remembered: dict[str, Any]  # how to find the data again
+    extra: Dataset | None = None
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -47,7 +50,9 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
     return edited(base, [*settings, *overrides])
 
 
-def new(data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool) -> Job:
+def new(
+    data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool, extra: Sequence[str] = ()
+) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(out or Path("runs") / recipe.name)
     if run.exists and not overwrite:
@@ -55,7 +60,7 @@ def new(data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrit
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit)
+    job = _job(recipe, run, data, limit, extra)
     split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
@@ -71,18 +76,20 @@ def begun(out: Path, data: str | None) -> Job:
     remembered = run.read_json(run.data)
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
-    return _job(recipe, run, data or remembered["data"], remembered["limit"])
+    return _job(recipe, run, data or remembered["data"], remembered["limit"], remembered.get("extra", ()))
 
 
-def _job(recipe: Recipe, run: Run, data: str, limit: int | None) -> Job:
+def _job(recipe: Recipe, run: Run, data: str, limit: int | None, extra: Sequence[str]) -> Job:
     source = load_data(data)
     labelled = limited(labelled_rows(source), limit)
-    return Job(recipe, labelled, without_labels(source.test), run, {"data": data, "limit": limit})
+    remembered = {"data": data, "limit": limit} | ({"extra": list(extra)} if extra else {})
+    more = reduce(joined, [labelled_rows(load_data(name)) for name in extra]) if extra else None
+    return Job(recipe, labelled, without_labels(source.test), run, remembered, more)
 
 
 def train(job: Job, console: Console, time_limit: float | None) -> Trained:
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
-        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered)
+        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, job.extra)
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 
 

@@ -86,7 +86,10 @@ def _said(values: Sequence[Any]) -> str:
 
 
 def load_model(path: str | os.PathLike[str], threads: int | None = None) -> Model:
-    """The model of a run folder, or an .onnx file. threads: that compute a batch; None for one a core. Raises RunError."""
+    """The model of a run folder, or an .onnx file. Raises RunError.
+
+    threads: that compute a batch; None for one a core.
+    """
     path = Path(path)
     file = path / "model.onnx" if path.is_dir() else path
     if path.is_dir() and not file.exists():

@@ -17,7 +17,7 @@ class Json(Response):
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A request that gets no answer, and why: `code` is for programs and stays, `message` is for people."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:

@@ -6,15 +6,12 @@ import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenfold import __version__
 from tenfold.data.dataset import Images
 from tenfold.serving import body
 from tenfold.serving.answers import Busy, Json, Refused
@@ -22,10 +19,11 @@ from tenfold.serving.engine import Engine
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
-from tenfold.vision.reading import Reading
+from tenfold.vision.batch import reading_to_dict
+from tenfold.vision.reading import Expect
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-EXPECT = ("auto", "digit", "line", "page")
+EXPECT = get_args(Expect)
 
 
 class Api:
@@ -67,7 +65,7 @@ class Api:
         begun = time.perf_counter()
         reading = await self._engine.read(picture, expect)
         self._metrics.read((digit.value, digit.confidence) for digit in reading.digits)
-        answer = as_json(reading)
+        answer = reading_to_dict(reading)
         if details and reading.digits:
             probabilities = await self._engine.predict(np.stack([digit.frame for digit in reading.digits]))
             for said, digit, shares in zip(answer["digits"], reading.digits, probabilities, strict=True):
@@ -75,7 +73,7 @@ class Api:
         answer["milliseconds"] = round(1000 * (time.perf_counter() - begun), 2)
         return Json(answer)
 
-    async def _picture(self, request: Request) -> tuple[bytes, str, bool]:
+    async def _picture(self, request: Request) -> tuple[bytes, Expect, bool]:
         """The picture's bytes, what to expect in it, and whether details are wanted."""
         kind, most = body.media_type(request), self._limits.picture_bytes
         expect: object = request.query_params.get("expect", "auto")
@@ -88,9 +86,7 @@ class Api:
             picture = await body.whole(request, most)
         else:
             raise wrong_type(kind, "image/*, application/octet-stream or multipart/form-data")
-        if expect not in EXPECT:
-            raise body.invalid(f"`expect` is one of {', '.join(EXPECT)}")
-        return picture, str(expect), request.query_params.get("details") == "true"
+        return picture, _expected(expect), request.query_params.get("details") == "true"
 
     async def looked(self, request: Request) -> Response:
         """Where the network looked in one 28x28 image: what its answer loses where the image is covered."""
@@ -110,7 +106,7 @@ class Api:
         given = body.json(await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024))
         picture, number, truth = _correction(given)
         # Read again: what is kept is what this server read, whatever the client says.
-        reading = await self._engine.read(picture, str(given.get("expect", "auto")))
+        reading = await self._engine.read(picture, _expected(given.get("expect", "auto")))
         if number >= len(reading.digits):
             raise body.invalid(f"`digit` is {number}, and {len(reading.digits)} were read in this picture")
         digit = reading.digits[number]
@@ -144,23 +140,12 @@ class Api:
             }
         )
 
-    def model(self) -> dict[str, Any]:
-        """The model: its name, its digest, and what its file says of itself."""
-        model = self._engine.model
-        return {
-            "name": Path(model.name).name,
-            "digest": model.digest,
-            "tenfold": __version__,
-            "recipe": orjson.loads(model.metadata.get("recipe", "null")),
-            "keeps_corrections": self._feedback is not None,
-        }
-
 
 def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
     """The picture, which of its digits, and what that is. Raises Refused (422)."""
-    number, truth = given.get("digit", 0), given.get("truth", "missing")
+    content, number, truth = given.get("picture", ""), given.get("digit", 0), given.get("truth", "missing")
     try:
-        picture = base64.b64decode(given.get("picture", None), validate=True)
+        picture = base64.b64decode(content, validate=True)
     except (TypeError, ValueError):
         raise body.invalid("expected `picture`: the picture's bytes in base64") from None
     if not _is_whole(number) or number < 0:
@@ -170,24 +155,14 @@ def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
     return picture, number, truth
 
 
+def _expected(value: object) -> Expect:
+    if value not in EXPECT:
+        raise body.invalid(f"`expect` is one of {', '.join(EXPECT)}")
+    return cast(Expect, value)
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def as_json(reading: Reading) -> dict[str, Any]:
-    return {
-        "text": reading.text,
-        "confidence": reading.confidence,
-        "digits": [
-            {
-                "value": digit.value,
-                "confidence": digit.confidence,
-                "box": digit.box,
-                "alternatives": digit.alternatives,
-            }
-            for digit in reading.digits
-        ],
-    }
 
 
 def wrong_type(kind: str, expected: str) -> Refused:

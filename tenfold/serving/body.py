@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -104,10 +103,11 @@ def png_image(body: bytes) -> Images:
     size = (int.from_bytes(body[16:20]), int.from_bytes(body[20:24]), body[24:26])
     if body[:8] != b"\x89PNG\r\n\x1a\n" or size != (SIDE, SIDE, b"\x08\x00"):
         raise Refused(422, "unreadable", "expected a PNG of 28x28 grey levels of 8 bits; /v1/read takes any picture")
-    image: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
+    image: Any = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
     if image is None or image.shape != (SIDE, SIDE):
         raise Refused(422, "unreadable", "the PNG is damaged")
-    return image[None]
+    images: Images = image[None]
+    return images
 
 
 def json_images(given: object) -> Images:

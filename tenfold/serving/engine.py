@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from tenfold.serving.batcher import Batcher
 from tenfold.serving.looked import occlusion_map
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
-from tenfold.vision.reading import Reading, read
+from tenfold.vision.reading import Expect, Reading, read
 
 LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
 
@@ -30,7 +29,7 @@ class Engine:
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
             watch=metrics.batch("images"),
         )  # fmt: skip
-        self.pictures: Batcher[tuple[bytes, str], Reading] = Batcher(
+        self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
             threads=min(4, os.cpu_count() or 1), watch=metrics.batch("pictures"),
         )  # fmt: skip
@@ -41,7 +40,7 @@ class Engine:
         """uint8 (N, 28, 28) -> float32 (N, 10). Raises Busy, Late."""
         return await self.images(images, len(images))
 
-    async def read(self, picture: bytes, expect: str) -> Reading:
+    async def read(self, picture: bytes, expect: Expect) -> Reading:
         """Raises Busy, Late, and Refused for what is no picture that can be read."""
         return await self.pictures((picture, expect))
 
@@ -59,7 +58,7 @@ class Engine:
         together = self.model.predict_proba(np.concatenate(batch))
         return np.split(together, np.cumsum([len(images) for images in batch[:-1]]))
 
-    def _read(self, batch: list[tuple[bytes, str]]) -> list[Reading | Exception]:
+    def _read(self, batch: list[tuple[bytes, Expect]]) -> list[Reading | Exception]:
         ((picture, expect),) = batch
         try:
             return [read(picture, expect, self.model)]

@@ -13,6 +13,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from tenfold.data.csv import LABEL, PIXELS
 from tenfold.data.dataset import SIDE, Dataset
 from tenfold.errors import DataError, Unavailable
 
@@ -81,7 +82,9 @@ class Feedback:
     def all(self, after: int = 0, most: int = -1) -> list[Correction]:
         """Corrections numbered above `after`, oldest first, at most `most`. Raises Unavailable, DataError."""
         if not self.path.exists():
-            raise Unavailable(f"{self.path}: there are no corrections yet; `tenfold serve` keeps what its users correct")
+            raise Unavailable(
+                f"{self.path}: there are no corrections yet; `tenfold serve` keeps what its users correct"
+            )
         with self._opened() as database:
             rows = database.execute(
                 f"SELECT {COLUMNS} FROM corrections WHERE id > ? ORDER BY id LIMIT ?", (after, most)
@@ -111,3 +114,12 @@ def as_dataset(corrections: list[Correction], source: str) -> Dataset:
     if not digits:
         raise DataError("holds no corrections that say a digit", file=source)
     return Dataset(np.stack([one.frame for one in digits]), np.array([one.truth for one in digits], np.uint8), source)
+
+
+def as_kaggle_csv(digits: Dataset) -> bytes:
+    """Labelled digits as Kaggle's train.csv has them."""
+    assert digits.labels is not None
+    rows = [",".join([LABEL, *PIXELS])]
+    for label, image in zip(digits.labels.tolist(), digits.images.reshape(len(digits), -1).tolist(), strict=True):
+        rows.append(",".join(map(str, [label, *image])))
+    return ("\n".join(rows) + "\n").encode()

@@ -43,6 +43,11 @@ class Front:
         self.hot: Mapping[str, Endpoint] = {}
         self.draining = False
 
+    def check_ready(self) -> None:
+        """Raises Refused (503) once the server was told to end."""
+        if self.draining:
+            raise Refused(503, "ending", "this server is ending", {"Retry-After": "1"})
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)

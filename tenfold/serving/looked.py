@@ -43,4 +43,4 @@ async def occlusion_map(
     for loss, (top, left) in zip(losses, corners, strict=True):
         total[top : top + PATCH, left : left + PATCH] += loss
         times[top : top + PATCH, left : left + PATCH] += 1
-    return digit, total / np.maximum(times, 1)
+    return digit, (total / np.maximum(times, 1)).astype(np.float32)

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-
 from tenfold.data.dataset import CLASSES, SIDE, Images
 from tenfold.serving import body
-from tenfold.serving.answers import Busy, Json, Refused
+from tenfold.serving.answers import Busy, Json
 from tenfold.serving.engine import Engine
 from tenfold.serving.settings import Limits
 
@@ -25,15 +24,13 @@ IMAGES, PROBABILITIES = "images", "probabilities"
 
 
 class Protocol:
-    """The endpoints of one model, under the name that the protocol's paths carry."""
+    """The endpoints of the one model, which is always `digits` here, whatever its file is called."""
 
-    def __init__(self, engine: Engine, name: str, limits: Limits) -> None:
-        self._engine, self._limits, self.name = engine, limits, name
+    name = "digits"
+    path = f"/v2/models/{name}"
 
-    def known(self, name: str) -> None:
-        """Raises Refused (404) for another model."""
-        if name != self.name:
-            raise Refused(404, "not_found", f"there is no model {name!r}; here is {self.name!r}")
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine, self._limits = engine, limits
 
     def metadata(self) -> dict[str, Any]:
         return {

@@ -12,13 +12,16 @@ import sys
 import tempfile
 import time
 from functools import partial
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
 from tenfold.errors import TenfoldError
+from tenfold.model import load_model
 from tenfold.serving.app import create_app
+from tenfold.serving.feedback import Feedback
 from tenfold.serving.settings import Settings
 
 DRAIN = 0.5  # seconds in which clients that keep their connections are told to let go of them
@@ -38,9 +41,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until a signal. Raises TenfoldError where the port can't be had."""
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until a signal; `say` is told the address. Raises TenfoldError for a bad model, port or database."""
+    load_model(settings.model)  # what is wrong with it is said before anything is served
+    if settings.feedback:
+        Feedback(settings.feedback).create()
     listening = bind(settings)
+    say(address(settings, listening))
     if settings.workers == 1:
         run(settings, listening)
         return
@@ -59,6 +66,13 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         raise TenfoldError(f"can't serve at {settings.host}, port {settings.port}: {error.strerror or error}") from None
     return listening
+
+
+def address(settings: Settings, listening: socket.socket) -> str:
+    """Where the page is; the token stands behind a #, which browsers keep to themselves."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    token = f"#token={settings.token}" if settings.token else ""
+    return f"http://{host}:{listening.getsockname()[1]}/{token}"
 
 
 def run(settings: Settings, listening: socket.socket) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tenfold import __version__
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, joined
 from tenfold.data.split import hold_out
 from tenfold.errors import DataError, RunError
 from tenfold.files import write_json, write_text
@@ -42,13 +42,19 @@ def train(
     run: Run,
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
+    extra: Dataset | None = None,
 ) -> Trained:
     """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
     unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
+    extra: labelled rows to train on too; none of them is held out, so that held-out figures can be set against those of
+    a run without them.
     Raises DataError for data that can't be trained on, RunError for a run of other data.
     """
     rows, held_rows = split(recipe, labelled)  # before anything is written
+    if extra is not None:
+        rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
+        labelled = joined(labelled, extra)
     begin(run, recipe, labelled, remembered or {})
     train_part = labelled.subset(rows)
     held_out = labelled.subset(held_rows) if len(held_rows) else None

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from tenfold.data.dataset import SIDE, Images
@@ -86,8 +87,9 @@ async def form(request: Request, body: bytes) -> dict[str, str | bytes]:
             return {
                 name: await value.read() if isinstance(value, UploadFile) else value for name, value in fields.items()
             }
-    except HTTPException as error:
-        raise Refused(400, "no_form", f"the body is no multipart form: {error.detail}") from None
+    except (MultiPartException, HTTPException) as error:  # which of them depends on who called
+        reason = error.message if isinstance(error, MultiPartException) else error.detail
+        raise Refused(400, "no_form", f"the body is no multipart form: {reason}") from None
 
 
 def raw_images(body: bytes) -> Images:

@@ -87,8 +87,8 @@ def _images(asked: dict[str, Any], tensors: bytes) -> Images:
     if not (isinstance(shape, list) and len(shape) == 3 and shape[1:] == [SIDE, SIDE] and _is_count(shape[0])):
         raise body.invalid(f"{IMAGES}: expected the shape [N, {SIDE}, {SIDE}], got {shape}")
     pixels = shape[0] * SIDE * SIDE
+    size = _parameters(given).get("binary_data_size")
     if tensors or "data" not in given:
-        size = _parameters(given).get("binary_data_size")
         if size != pixels or len(tensors) != pixels:
             raise body.invalid(f"{IMAGES}: expected {pixels:,} bytes for the shape {shape}, got {len(tensors):,}")
         return np.frombuffer(tensors, np.uint8).reshape(shape)

@@ -76,19 +76,25 @@ def address(settings: Settings, listening: socket.socket) -> str:
 
 
 def run(settings: Settings, listening: socket.socket) -> None:
+    """One process' work, until it is told to end."""
     # The loop's thread must not wait the usual 5 ms for a thread that computes in Python.
     sys.setswitchinterval(0.0005)
+    server(settings).run([listening])
+
+
+def server(settings: Settings) -> Server:
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws="none",
         backlog=BACKLOG,
         timeout_keep_alive=75,  # longer than the usual proxy keeps its connections, so that it is the one to end them
     )
-    Server(config).run([listening])
+    return Server(config)
 
 
 class Workers:

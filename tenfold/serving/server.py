@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -11,8 +12,8 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -24,7 +25,9 @@ from tenfold.serving.app import create_app
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.settings import Settings
 
-DRAIN = 0.5  # seconds in which clients that keep their connections are told to let go of them
+# Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
+# requests on the connections that are there.
+DRAIN, SETTLE = 0.5, 0.2
 BACKLOG = 2048
 
 
@@ -36,9 +39,25 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.config.loaded_app.draining = True  # every answer now closes its connection
+        self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
         await asyncio.sleep(DRAIN)
-        await super().shutdown(sockets)
+        await self._close_door(sockets or [])
+        await asyncio.sleep(SETTLE)
+        await super().shutdown([])
+
+    async def _close_door(self, sockets: list[socket.socket]) -> None:
+        """Accept no more connections, but take in those that the system had accepted for us: closing resets them."""
+        waiting = [connection for listening in sockets for connection in _waiting(listening)]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -56,14 +75,20 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         Workers(settings, listening).run()
 
 
+def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield listening.accept()[0]
+
+
 def bind(settings: Settings) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
         listening.listen(BACKLOG)
     except OSError as error:
+        listening.close()
         raise TenfoldError(f"can't serve at {settings.host}, port {settings.port}: {error.strerror or error}") from None
     return listening
 
@@ -115,6 +140,7 @@ class Workers:
                 if not worker.is_alive() and not self._ending:
                     time.sleep(0.5)  # one that can't start must not be started in a hurry
                     workers[place] = self._started()
+        self._listening.close()  # the last of the workers to let go of it closes it
         for worker in workers:
             worker.terminate()
         for worker in workers:

@@ -61,7 +61,7 @@ class LineReader:
         seen = strip(picture)
         steps = self.steps(seen)
         text = self.text_of(steps)
-        sure = self._calibrated(ctc.log_probability(steps, text))
+        sure = confidence(ctc.log_probability(steps, text), self._slope, self._offset)
         if not text:
             return LineReading((), (), (), sure, ())
         chances = ctc.digit_probabilities(steps, text)
@@ -90,9 +90,11 @@ class LineReader:
         """The likeliest of the texts that the search finds."""
         return max(ctc.likeliest_texts(steps)[:3], key=lambda text: ctc.log_probability(steps, text))
 
-    def _calibrated(self, log_probability: float) -> float:
-        chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
-        return 1 / (1 + math.exp(-self._slope * math.log(chance / (1 - chance)) - self._offset))
+
+def confidence(log_probability: float, slope: float, offset: float) -> float:
+    """The probability that a text is right, given what the network thinks of it; slope and offset act on its odds."""
+    chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
+    return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
 
 
 def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:

@@ -102,7 +102,9 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
         seed_step(recipe.seed, state.epoch, state.step, images.device)
         rows = order[state.step * recipe.batch : (state.step + 1) * recipe.batch]
         target = labels[rows]  # (B,)
-        pixels = augmented(images[rows].float(), recipe.augment)  # (B, 28, 28)
+        pixels = images[rows].float()  # (B, 28, 28)
+        if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
+            pixels = augmented(pixels, recipe.augment)
         with autocast(images.device, state.precision):
             logits = network(pixels).float()  # (B, 10)
         loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)

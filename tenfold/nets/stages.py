@@ -7,7 +7,7 @@ from tenfold.nets.dropout import dropout
 from tenfold.recipes.schema import StageNet
 
 
-def stage_net(net: StageNet) -> nn.Sequential:
+def stage_net(net: StageNet, outputs: int = CLASSES) -> nn.Sequential:
     layers = _convolution(1, net.stem, kernel=5, padding=0, pool=True)  # 28 -> 12 pixels
     channels = net.stem
     for stage, filters in enumerate(net.filters, 1):
@@ -15,7 +15,7 @@ def stage_net(net: StageNet) -> nn.Sequential:
             pool = place == net.depth and stage < len(net.filters)
             layers += _convolution(channels, filters, kernel=3, padding=1, pool=pool)
             channels = filters
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *dropout(net.dropout), nn.Linear(channels, CLASSES)]
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *dropout(net.dropout), nn.Linear(channels, outputs)]
     return nn.Sequential(*layers)
 
 

@@ -15,7 +15,7 @@ class MeanMax(nn.Module):
         return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
 
 
-def stage_net(net: StageNet) -> nn.Sequential:
+def stage_net(net: StageNet, outputs: int = CLASSES) -> nn.Sequential:
     around = 2 if net.stem_padding == "same" else 0
     layers = _convolution(1, net.stem, kernel=5, stride=net.stem_stride, padding=around, pool=True)
     channels, padding = net.stem, 1 if net.padding == "same" else 0
@@ -25,7 +25,7 @@ def stage_net(net: StageNet) -> nn.Sequential:
             layers += _convolution(channels, filters, kernel=3, padding=padding, pool=pool)
             channels = filters
     head, features = _head(net, channels)
-    return nn.Sequential(*layers, *head, *dropout(net.dropout), nn.Linear(features, CLASSES))
+    return nn.Sequential(*layers, *head, *dropout(net.dropout), nn.Linear(features, outputs))
 
 
 def _convolution(

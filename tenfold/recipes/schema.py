@@ -121,6 +121,18 @@ class Augment(Part):
         return self.moves or self.cutout > 0
 
 
+class Synthesis(Part):
+    """What is made from the training images beside themselves; 0 is off. Of the digits, a quarter stay nearly clean."""
+
+    hands: Annotated[float, Field(ge=0, le=1)] = 0.0  # how often pens, slant, national shapes and scans vary
+    corrupt: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the other digits, and of the negatives, with damage
+    negatives: Annotated[float, Field(ge=0, le=4)] = 0.0  # pictures of no digit for each digit; trains a digitness head
+
+    @property
+    def active(self) -> bool:
+        return any((self.hands, self.corrupt, self.negatives))
+
+
 class Optimiser(Part):
     name: Literal["adam", "adamw", "rmsprop", "sgd"]
     lr: Annotated[float, Field(gt=0)]
@@ -186,6 +198,8 @@ class Recipe(Part):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
+    synthesis: Synthesis = Synthesis()
+    calibrate: bool = False  # fit a temperature on the held-out rows and make it part of the model
     optimiser: Optimiser
     schedule: Schedule = Constant()
 
@@ -200,6 +214,7 @@ class Recipe(Part):
                     ("keep = 'best'", self.keep == "best"),
                     ("early_stop", self.early_stop > 0),
                     ("a plateau schedule", self.schedule.kind == "plateau"),
+                    ("calibrate", self.calibrate),
                 )
                 if needed
             ]

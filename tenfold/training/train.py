@@ -22,6 +22,7 @@ from tenfold.training import checkpoint
 from tenfold.training.device import find_device
 from tenfold.training.export import export
 from tenfold.training.fit import Watcher, fit
+from tenfold.training.temper import calibrate
 from tenfold.training.outcome import measured, model_card, report_page, score
 
 
@@ -54,6 +55,8 @@ def train(
 
     fitted = fit(recipe, train_part, held_out, run, device, watcher)
 
+    if recipe.calibrate and held_out:
+        calibrate(fitted.network, held_out)
     checkpoint.save_weights(run.weights, fitted.network)
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     model = Model(run.model.read_bytes(), str(run.folder))

@@ -41,8 +41,8 @@ def compare(
     """Train each recipe with `seeds` seeds from its own on, below `folder`, and rank them.
 
     Leaves leaderboard.json and compare.html. Runs that are there and finished are used as they are, unfinished ones go
-    on. Raises RecipeError for two recipes of one name and for one that reads rows, RunError for a run of another recipe or other data, Interrupted
-    when stopped.
+    on. Raises RecipeError for two recipes of one name and for one that reads rows, RunError for a run of another recipe
+    or other data, Interrupted when stopped.
     """
     assert contest.test.labels is not None
     if twice := [recipe.name for recipe in recipes if [other.name for other in recipes].count(recipe.name) > 1]:

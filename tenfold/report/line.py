@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +63,9 @@ def _head(report: LineReport) -> str:
 def _rows(report: LineReport) -> str:
     figures = []
     for (strip, truth), read in report.lines:
-        caption = f"<strong>{escape(read or 'nothing')}</strong>" + ("" if read == truth else f" is {truth or 'nothing'}")
+        caption = f"<strong>{read or 'nothing'}</strong>"
+        if read != truth:
+            caption += f" is {truth or 'nothing'}"
         alt = f"A row that shows {truth or 'no digit'}, read as {read or 'none'}"
         figures.append(figure(picture(strip, alt), caption, "" if read == truth else "doubtful"))
     return paragraph("Composed of digits held out, as the network sees them, with what it reads.") + gallery(figures)

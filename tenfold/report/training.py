@@ -70,7 +70,10 @@ class TrainingReport:
 
 def render(report: TrainingReport) -> str:
     """HTML of `report`. Needs matplotlib for the curves."""
-    sections = [Section("data", "The data", _data(report)), Section("network", "The network", network(report.layers, "28 × 28 pixels to ten probabilities"))]
+    sections = [
+        Section("data", "The data", _data(report)),
+        Section("network", "The network", network(report.layers, "28 × 28 pixels to ten probabilities")),
+    ]
     if report.augmented is not None:
         sections.append(Section("augmentation", "Augmentation", _augmentation(report.augmented)))
     if report.history:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) ->
     inked = cv2.dilate((seen.max(axis=0) > INK).view(np.uint8)[None], np.ones((1, 3), np.uint8))[0]
     middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in shown]
     parts = [0]
-    for left, right in zip(middles[:-1], middles[1:], strict=True):
+    for left, right in itertools.pairwise(middles):
         parts.append(left + 1 + int(columns[left + 1 : max(right, left + 2)].argmin()))
     parts.append(len(columns))
     scale = width / (len(columns) - 2 * SIDE_MARGIN)

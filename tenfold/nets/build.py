@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tenfold.data.dataset import CLASSES
 from tenfold.nets.conv import conv_net
 from tenfold.nets.dense import dense_net
 from tenfold.nets.line import line_net
@@ -13,11 +14,14 @@ from tenfold.nets.normalise import NORMALISERS
 from tenfold.nets.stages import stage_net
 from tenfold.recipes.schema import LineNet, Recipe
 
-FAMILIES: dict[str, Callable[[Any], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
+FAMILIES: dict[str, Callable[[Any, int], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
 
 
 class Network(nn.Module):
-    """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10)."""
+    """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10).
+
+    A body with an eleventh output also says how much a picture is a digit at all: `heads` gives both.
+    """
 
     def __init__(self, normalise: nn.Module, body: nn.Sequential) -> None:
         super().__init__()
@@ -25,8 +29,27 @@ class Network(nn.Module):
         self.body = body
 
     def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
-        logits: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
-        return logits
+        return self._outputs(pixels)[:, :CLASSES]
+
+    def heads(self, pixels: Tensor) -> tuple[Tensor, Tensor]:  # (B, 28, 28) -> (B, 10), (B,)
+        """The digits' logits and the logit of being a digit."""
+        outputs = self._outputs(pixels)
+        return outputs[:, :CLASSES], outputs[:, CLASSES]
+
+    @property
+    def tells_digits(self) -> bool:
+        """Whether there is a digitness head."""
+        return self.last.out_features > CLASSES
+
+    @property
+    def last(self) -> nn.Linear:
+        layer = self.body[-1]
+        assert isinstance(layer, nn.Linear), "every family ends in a linear layer"
+        return layer
+
+    def _outputs(self, pixels: Tensor) -> Tensor:
+        outputs: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
+        return outputs
 
 
 class LineNetwork(Network):
@@ -47,4 +70,5 @@ def build(recipe: Recipe, images: Tensor | None = None) -> Network:
         torch.manual_seed(recipe.seed)
         if isinstance(recipe.net, LineNet):
             return LineNetwork(NORMALISERS[recipe.normalise](images), line_net(recipe.net))
-        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net))
+        outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES
+        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net, outputs))

@@ -34,7 +34,9 @@ class Halves(nn.Module):
     """(B, 2 * 11, 1, T) -> (B, 2 * T, 11)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.squeeze(2).unflatten(1, (2, SYMBOLS)).permute(0, 3, 1, 2).flatten(1, 2)
+        batch, _, _, places = x.shape
+        halves: Tensor = x.reshape(batch, 2, SYMBOLS, places).permute(0, 3, 1, 2).flatten(1, 2)
+        return halves
 
 
 def _convolution(

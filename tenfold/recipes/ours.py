@@ -1,7 +1,7 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, LineNet, OneCycle, Optimiser, Recipe, StageNet
+from tenfold.recipes.schema import Augment, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
 
 FAST = Entry(
     Recipe(
@@ -24,6 +24,26 @@ FAST = Entry(
     "some of MNIST's are wrong: the model is right more often than it is sure.",
 )
 
+ROBUST = Entry(
+    Recipe(
+        name="robust",
+        normalise="unit",
+        net=StageNet(stem=32, filters=(32, 64, 128), depth=2),
+        optimiser=Optimiser(name="adamw", lr=0.01, weight_decay=0.05),
+        schedule=OneCycle(warmup=0.15),
+        synthesis=Synthesis(hands=0.5, corrupt=0.65, negatives=0.35),
+        batch=256,
+        epochs=40,
+        hold_out=3000,
+        ema=0.999,
+        calibrate=True,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="",
+)
+
 LINE = Entry(
     Recipe(
         name="line",
@@ -44,4 +64,4 @@ LINE = Entry(
     "digits that it must leave out. Rows held out are composed of digits held out.",
 )
 
-OURS = (FAST, LINE)
+OURS = (FAST, ROBUST, LINE)

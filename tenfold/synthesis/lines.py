@@ -5,14 +5,15 @@ shadow, blur, low resolution, noise, JPEG. Everything but the digits is left out
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.synthesis.strokes import DIGIT_JITTER, DIGITS, SIGN_JITTER, SIGNS, Points, Stroke, written
 from tenfold.synthesis.prints import sheets
-from tenfold.synthesis.stock import FACTOR, UNIT, Stock
+from tenfold.synthesis.stock import UNIT, Stock
+from tenfold.synthesis.strokes import DIGIT_JITTER, DIGITS, SIGN_JITTER, SIGNS, Points, Stroke, written
 
 Picture = NDArray[np.uint8]  # (H, W)
 
@@ -139,13 +140,13 @@ def add_digit(writing: Writing, digit: int, hand: Hand, stock: Stock, draw: np.r
         jitter = DIGIT_JITTER
         lines = written(hand.shapes[digit], jitter, draw)
         width = height * hand.aspect * draw.uniform(0.55, 0.85) * hand.widened
-        writing.x = add_strokes(writing, lines, (writing.x, foot - height), (width, height), draw)
+        writing.x = add_strokes(writing, lines, (writing.x, foot - height), (width, height))
     else:
         row = hand.rows[digit][draw.integers(len(hand.rows[digit]))]
         writing.x = add_image(writing, row, height, foot, hand, stock, draw)
         if digit == 7 and hand.crossed:
             bar = np.array([[-0.25, 0.53], [0.3, 0.47]], np.float32) + draw.normal(0, 0.05, (2, 2)).astype(np.float32)
-            add_strokes(writing, [bar], ((before + writing.x) / 2, foot - height), (height, height), draw)
+            add_strokes(writing, [bar], ((before + writing.x) / 2, foot - height), (height, height))
     writing.digits.append((before + writing.x) / 2)
 
 
@@ -188,7 +189,6 @@ def add_strokes(
     lines: list[Points],
     corner: tuple[float, float],
     size: tuple[float, float],
-    draw: np.random.Generator,
 ) -> float:
     """Strokes in units of (width, height), from the corner on; returns where they end."""
     (x, y), (width, height) = corner, size
@@ -207,7 +207,7 @@ def join(writing: Writing, draw: np.random.Generator) -> None:
     height = BASELINE - CAP * draw.uniform(0, 1)
     reach = CAP * draw.uniform(0.2, 0.6)
     line = np.array([[-0.3, 0], [0.5, draw.normal(0, 0.15)], [1, draw.normal(0, 0.2)]], np.float32)
-    add_strokes(writing, [line], (writing.x, height), (reach, CAP), draw)
+    add_strokes(writing, [line], (writing.x, height), (reach, CAP))
 
 
 def drawn_signs(text: str, draw: np.random.Generator) -> tuple[str, list[str], str]:
@@ -237,7 +237,8 @@ def add_sign(writing: Writing, sign: str, gap: float, draw: np.random.Generator)
     size = CAP * draw.uniform(0.8, 1.15)
     foot = BASELINE + CAP * draw.normal(0.03, 0.06)
     width = size * draw.uniform(0.6, 1.2)
-    writing.x = add_strokes(writing, written(SIGNS[sign], SIGN_JITTER, draw), (writing.x, foot - size), (width, size), draw)
+    lines = written(SIGNS[sign], SIGN_JITTER, draw)
+    writing.x = add_strokes(writing, lines, (writing.x, foot - size), (width, size))
 
 
 def inked(writing: Writing, draw: np.random.Generator) -> tuple[Picture, tuple[int, int, int, int]]:
@@ -266,16 +267,12 @@ def waved(ink: Picture, draw: np.random.Generator) -> Picture:
     height, width = ink.shape
     grain = draw.uniform(14, 30)
     rough = draw.normal(0, draw.uniform(0.5, 1.8), (int(height / grain) + 2, int(width / grain) + 2, 2))
-    moved = cv2.resize(rough.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    moved[..., 0] += np.arange(width, dtype=np.float32)
-    moved[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    out: Picture = cv2.remap(ink, moved, None, cv2.INTER_LINEAR)
-    return out
+    moved = cv2.resize(rough.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    y, x = np.indices(ink.shape, np.float32)
+    return cv2.remap(ink, moved[..., 0] + x, moved[..., 1] + y, cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
-def cropped(
-    ink: Picture, box: tuple[int, int, int, int], writing: Writing, draw: np.random.Generator
-) -> Picture:
+def cropped(ink: Picture, box: tuple[int, int, int, int], writing: Writing, draw: np.random.Generator) -> Picture:
     """The row as somebody might cut it out: tight or wide, with a neighbour's edge, a box's lines, an underline."""
     left, top, right, bottom = box
     wide = 0.6 if draw.random() < 0.3 else 0.15
@@ -321,7 +318,9 @@ def printed(ink: Picture, papers: list[Picture], draw: np.random.Generator) -> P
         light *= cv2.resize(ends, (width, height), interpolation=cv2.INTER_LINEAR)
     if draw.random() < 0.08:  # a shadow's edge
         x = np.arange(width, dtype=np.float32)[None] + np.arange(height, dtype=np.float32)[:, None] * draw.normal(0, 1)
-        light *= 1 - draw.uniform(0.1, 0.5) / (1 + np.exp(np.clip((x - draw.uniform(0, width)) / draw.uniform(1, 12), -50, 50)))
+        light *= 1 - draw.uniform(0.1, 0.5) / (
+            1 + np.exp(np.clip((x - draw.uniform(0, width)) / draw.uniform(1, 12), -50, 50))
+        )
     contrast = float(draw.triangular(0.2, 0.65, 0.95))
     if draw.random() < 0.7:
         sheet = papers[draw.integers(len(papers))]
@@ -343,16 +342,19 @@ def damaged(picture: Picture, draw: np.random.Generator) -> Picture:
     """Blur, low resolution, noise, JPEG, and now and then light on dark."""
     height, width = picture.shape
     if draw.random() < 0.7:
-        picture = cv2.GaussianBlur(picture, (0, 0), draw.uniform(0.3, 1.6))
+        picture = _grey(cv2.GaussianBlur(picture, (0, 0), draw.uniform(0.3, 1.6)))
     scale = draw.uniform(0.45, 1.1)
     size = max(int(width * scale), 8), max(int(height * scale), 12)
-    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    picture = _grey(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     if draw.random() < 0.6:
-        noise = np.empty(picture.shape, np.int16)
-        cv2.setRNGSeed(int(draw.integers(2**31)))
-        cv2.randn(noise, 0, draw.uniform(1, 12))
-        picture = cv2.add(picture, noise, dtype=cv2.CV_8U)
+        noise = draw.standard_normal(picture.shape, np.float32) * np.float32(draw.uniform(1, 12))
+        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     if draw.random() < 0.3:
         coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(25, 90))])[1]
-        picture = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
+        picture = _grey(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE))
     return 255 - picture if draw.random() < 0.15 else picture
+
+
+def _grey(picture: Any) -> Picture:
+    """What OpenCV gives back, typed."""
+    return np.asarray(picture, np.uint8)

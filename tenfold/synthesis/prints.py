@@ -83,7 +83,8 @@ def _dots(draw: np.random.Generator) -> Field:
 def _speckles(draw: np.random.Generator) -> Field:
     """Coarse paper fibres and recycled paper's specks."""
     field = _clouds(draw, int(draw.integers(2, 5)))
-    return np.clip((field - draw.uniform(0.4, 0.7)) * 3, 0, 1)
+    fibres: Field = np.clip((field - np.float32(draw.uniform(0.4, 0.7))) * 3, 0, 1)
+    return fibres
 
 
 def _ruled(draw: np.random.Generator) -> Field:
@@ -104,16 +105,16 @@ def _words(draw: np.random.Generator) -> Field:
     for _ in range(int(draw.integers(3, 14))):
         place = int(draw.integers(-40, SHEET[1])), int(draw.integers(0, SHEET[0] + 20))
         size, thick = draw.uniform(0.25, 1.6), int(draw.integers(1, 3))
-        cv2.putText(sheet, WORDS[draw.integers(len(WORDS))], place, int(draw.integers(0, 5)), size, 255, thick, cv2.LINE_AA)
-    field: Field = sheet.astype(np.float32) / 255
-    return field
+        cv2.putText(
+            sheet, WORDS[draw.integers(len(WORDS))], place, int(draw.integers(0, 5)), size, 255, thick, cv2.LINE_AA
+        )
+    return sheet.astype(np.float32) / np.float32(255)
 
 
 def _clouds(draw: np.random.Generator, grain: int) -> Field:
     """Smooth noise, 0 to 1, with clouds of about `grain` pixels."""
     small = draw.random((SHEET[0] // grain + 2, SHEET[1] // grain + 2), np.float32)
-    clouds: Field = cv2.resize(small, SHEET[::-1], interpolation=cv2.INTER_LINEAR)
-    return clouds
+    return cv2.resize(small, SHEET[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 PATTERNS: dict[Callable[[np.random.Generator], Field], float] = {

@@ -17,15 +17,17 @@ from tenfold.nets import Network
 
 
 class Probabilities(nn.Module):
-    """uint8 (B, 28, 28) to float32 (B, 10) that sum to 1."""
+    """uint8 (B, 28, 28) to float32 (B, 10) that sum to 1; also to digitness (B,), 0 to 1, where the network has it."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor) -> Tensor:
-        probabilities: Tensor = self.network(images).softmax(dim=1)
-        return probabilities
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        if self.network.tells_digits:
+            logits, digitness = self.network.heads(images)
+            return logits.softmax(dim=1), digitness.sigmoid()
+        return (self.network(images).softmax(dim=1),)
 
 
 def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
@@ -33,7 +35,8 @@ def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
     example = torch.zeros(2, 28, 28, dtype=torch.uint8)
     sizes = {0: torch.export.Dim("batch")}
     module = Probabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
-    write_onnx(module, example, ("images", "probabilities"), sizes, path, metadata)
+    names = ["images", "probabilities", *(["digitness"] if network.tells_digits else [])]
+    write_onnx(module, example, names, sizes, path, metadata)
 
 
 class LogProbabilities(nn.Module):
@@ -53,21 +56,21 @@ def export_line(network: Network, path: Path, metadata: dict[str, str]) -> None:
     example = torch.zeros(2, 32, 64, dtype=torch.uint8)
     sizes = {0: torch.export.Dim("batch"), 2: 4 * torch.export.Dim("quarter", min=2)}
     module = LogProbabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
-    write_onnx(module, example, ("strips", "log_probabilities"), sizes, path, metadata)
+    write_onnx(module, example, ["strips", "log_probabilities"], sizes, path, metadata)
 
 
 def write_onnx(
-    module: nn.Module, example: Tensor, names: tuple[str, str], sizes: dict[int, Any], path: Path, metadata: dict[str, str]
+    module: nn.Module, example: Tensor, names: list[str], sizes: dict[int, Any], path: Path, metadata: dict[str, str]
 ) -> None:
-    """names: of the input and the output; sizes: the dimensions of the input that are free."""
+    """names: of the input and of the outputs; sizes: the dimensions of the input that are free."""
     # The exporter reports its progress on stdout and warns of its own future; neither is for our users.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module.eval(),
             (example,),
-            input_names=[names[0]],
-            output_names=[names[1]],
+            input_names=names[:1],
+            output_names=names[1:],
             dynamic_shapes=(sizes,),
             dynamo=True,
             verbose=False,

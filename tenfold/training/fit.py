@@ -15,6 +15,7 @@ from tenfold.errors import TenfoldError
 from tenfold.nets import Network
 from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.run import Run
+from tenfold.synthesis.mixture import Mixture
 from tenfold.training import checkpoint
 from tenfold.training.augment import augmented
 from tenfold.training.device import autocast, choose_precision, denormals_flushed
@@ -53,6 +54,7 @@ def fit(
     """
     images = torch.tensor(train.images, device=device)  # (N, 28, 28)
     labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
+    mixture = Mixture(recipe.synthesis, images, labels, recipe.seed) if recipe.synthesis.active else None
     learner = Learner(recipe, images)
     last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
     if last.exists():
@@ -61,7 +63,7 @@ def fit(
     state.precision = state.precision or choose_precision(learner.network, recipe, len(images), device)
 
     while not done(recipe, state):
-        whole = train_epoch(recipe, learner, images, labels, run, watcher)
+        whole = train_epoch(recipe, learner, images, labels, mixture, run, watcher)
         refuse_divergence(recipe, learner)
         if not whole:
             break
@@ -90,7 +92,15 @@ def done(recipe: Recipe, state: State) -> bool:
     return state.epoch >= recipe.epochs or stopped_early
 
 
-def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor, run: Run, watcher: Watcher) -> bool:
+def train_epoch(
+    recipe: Recipe,
+    learner: Learner,
+    images: Tensor,
+    labels: Tensor,
+    mixture: Mixture | None,
+    run: Run,
+    watcher: Watcher,
+) -> bool:
     """The rest of the present epoch; False if the watcher ended it before, with a checkpoint saved."""
     network, optimiser, state = learner.network, learner.optimiser, learner.state
     steps = -(-len(images) // recipe.batch)  # the last batch may be smaller
@@ -102,10 +112,13 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
         seed_step(recipe.seed, state.epoch, state.step, images.device)
         rows = order[state.step * recipe.batch : (state.step + 1) * recipe.batch]
         target = labels[rows]  # (B,)
-        pixels = augmented(images[rows].float(), recipe.augment)  # (B, 28, 28)
+        pixels = images[rows].float()  # (B, 28, 28)
+        if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
+            pixels = augmented(pixels, recipe.augment)
+        if mixture:
+            pixels = mixture.batch(pixels, target)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(images.device, state.precision):
-            logits = network(pixels).float()  # (B, 10)
-        loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
+            logits, loss = losses(network, pixels, target, recipe.label_smoothing)
 
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, state, state.step, steps)
@@ -129,6 +142,22 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
         if stop:
             return False
     return True
+
+
+def losses(network: Network, pixels: Tensor, target: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    """The digits' logits (B, 10) and the loss of a step.
+
+    pixels: (B + M, 28, 28), of which the first B are the digits `target` (B,). Where the network tells digits from
+    other things, being wrong about that counts as much as taking one digit for another.
+    """
+    digits = len(target)
+    if not network.tells_digits:
+        logits = network(pixels).float()
+        return logits, F.cross_entropy(logits, target, label_smoothing=label_smoothing)
+    logits, digitness = (head.float() for head in network.heads(pixels))
+    is_digit = (torch.arange(len(pixels), device=pixels.device) < digits).float()
+    loss = F.cross_entropy(logits[:digits], target, label_smoothing=label_smoothing)
+    return logits[:digits], loss + F.binary_cross_entropy_with_logits(digitness, is_digit)
 
 
 def learning_rate(recipe: Recipe, state: State, step: int, steps: int) -> float:

@@ -25,6 +25,7 @@ from tenfold.training.fit import Watcher, fit
 from tenfold.training.line import fit_lines
 from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.outcome import measured, model_card, report_page, score
+from tenfold.training.temper import calibrate
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def train(
         return Trained(run, metrics, fitted.finished)
     fitted = fit(recipe, train_part, held_out, run, device, watcher)
 
+    if recipe.calibrate and held_out:
+        calibrate(fitted.network, held_out)
     checkpoint.save_weights(run.weights, fitted.network)
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     model = Model(run.model.read_bytes(), str(run.folder))

@@ -42,7 +42,7 @@ def likeliest_texts(steps: LogProbabilities) -> list[Text]:
 
 
 def log_probabilities(steps: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
-    """log P of each of several texts of one length, int (C, L) -> float (C,): the sum over all their alignments."""
+    """Log P of each of several texts of one length, int (C, L) -> float (C,): the sum over all their alignments."""
     states, may_skip = _states(texts)
     reached = np.full(states.shape, NEVER)
     reached[:, :2] = steps[0][states[:, :2]]
@@ -90,7 +90,7 @@ def digit_probabilities(steps: LogProbabilities, text: Text) -> NDArray[np.float
 
 
 def log_probability(steps: LogProbabilities, text: Text) -> float:
-    """log P(text); -inf where the row is too short for it."""
+    """Log P(text); -inf where the row is too short for it."""
     found = float(log_probabilities(steps, np.array([text], np.intp).reshape(1, len(text)))[0])
     return found if found > NEVER / 2 else -math.inf
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class LineReader:
         seen = strip(picture)
         steps = self.steps(seen)
         text = self.text_of(steps)
-        sure = self._calibrated(ctc.log_probability(steps, text))
+        sure = confidence(ctc.log_probability(steps, text), self._slope, self._offset)
         if not text:
             return LineReading((), (), (), sure, ())
         chances = ctc.digit_probabilities(steps, text)
@@ -90,9 +91,11 @@ class LineReader:
         """The likeliest of the texts that the search finds."""
         return max(ctc.likeliest_texts(steps)[:3], key=lambda text: ctc.log_probability(steps, text))
 
-    def _calibrated(self, log_probability: float) -> float:
-        chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
-        return 1 / (1 + math.exp(-self._slope * math.log(chance / (1 - chance)) - self._offset))
+
+def confidence(log_probability: float, slope: float, offset: float) -> float:
+    """The probability that a text is right, given what the network thinks of it; slope and offset act on its odds."""
+    chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
+    return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
 
 
 def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
@@ -105,7 +108,7 @@ def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) ->
     inked = cv2.dilate((seen.max(axis=0) > INK).view(np.uint8)[None], np.ones((1, 3), np.uint8))[0]
     middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in shown]
     parts = [0]
-    for left, right in zip(middles[:-1], middles[1:], strict=True):
+    for left, right in itertools.pairwise(middles):
         parts.append(left + 1 + int(columns[left + 1 : max(right, left + 2)].argmin()))
     parts.append(len(columns))
     scale = width / (len(columns) - 2 * SIDE_MARGIN)

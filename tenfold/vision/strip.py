@@ -1,5 +1,7 @@
 """From the picture of one row to the strip that a line reader's network sees, in training and in reading alike."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ Strip = NDArray[np.uint8]  # (32, W), white ink on black
 
 HEIGHT = 32
 SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
+FAINTEST = 24.0  # share of the paper's light, of 255, that ink takes away at least
 LARGEST = 96  # rows of a picture above which a smaller one says the same
 
 
@@ -19,7 +22,8 @@ def strip(picture: NDArray[np.uint8]) -> Strip:
     """
     height, width = picture.shape
     if height > LARGEST:
-        picture = cv2.resize(picture, (max(round(width * LARGEST / height), 1), LARGEST), interpolation=cv2.INTER_AREA)
+        smaller = max(round(width * LARGEST / height), 1), LARGEST
+        picture = _grey(cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA))
     ink = flattened(picture)
     rows = cv2.blur(ink, (3, 3)).max(axis=1) > 110
     if rows.any():
@@ -28,8 +32,8 @@ def strip(picture: NDArray[np.uint8]) -> Strip:
         ink = ink[max(top - margin, 0) : bottom + margin]
     height, width = ink.shape
     method = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
-    ink = cv2.resize(ink, (max(round(width * HEIGHT / height), 4), HEIGHT), interpolation=method)
-    return cv2.copyMakeBorder(ink, 0, 0, SIDE_MARGIN, SIDE_MARGIN, cv2.BORDER_CONSTANT, value=0)
+    ink = _grey(cv2.resize(ink, (max(round(width * HEIGHT / height), 4), HEIGHT), interpolation=method))
+    return np.pad(ink, ((0, 0), (SIDE_MARGIN, SIDE_MARGIN)))
 
 
 def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -38,11 +42,17 @@ def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     dark_ink = picture if middle - darkest >= lightest - middle else 255 - picture
     side = max(picture.shape[0] // 3, 3) | 1
     paper = cv2.morphologyEx(dark_ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    paper = cv2.max(cv2.blur(paper, (side, side)), 1)
-    ink = cv2.subtract(255, cv2.divide(dark_ink, paper, scale=255))
-    ink = cv2.subtract(ink, _quantiles(ink, 0.5)[0])
-    full = max(float(cv2.blur(ink, (3, 3)).max()), 24.0)
-    return cv2.convertScaleAbs(ink, alpha=255 / full)
+    paper = np.maximum(_grey(cv2.blur(paper, (side, side))), 1)
+    ink = 255 - _grey(cv2.divide(dark_ink, paper, scale=255))
+    pattern = np.uint8(_quantiles(ink, 0.5)[0])
+    ink = np.maximum(ink, pattern) - pattern
+    full = max(float(cv2.blur(ink, (3, 3)).max()), FAINTEST)
+    return _grey(cv2.convertScaleAbs(ink, alpha=255 / full))
+
+
+def _grey(picture: Any) -> NDArray[np.uint8]:
+    """What OpenCV gives back, typed."""
+    return np.asarray(picture, np.uint8)
 
 
 def _quantiles(picture: NDArray[np.uint8], *shares: float) -> list[float]:

@@ -116,7 +116,7 @@ def affine(turn: Tensor, wide: Tensor, high: Tensor, shear: Tensor, right: Tenso
 
 
 def places(side: int) -> tuple[Tensor, Tensor]:
-    """x (1, 1, S) and y (1, S, 1) of the pixels' middles."""
+    """The x (1, 1, S) and y (1, S, 1) of the pixels' middles."""
     line = torch.arange(side) + 0.5
     return line.view(1, 1, -1), line.view(1, -1, 1)
 

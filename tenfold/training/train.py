@@ -22,8 +22,8 @@ from tenfold.training import checkpoint
 from tenfold.training.device import find_device
 from tenfold.training.export import export
 from tenfold.training.fit import Watcher, fit
-from tenfold.training.temper import calibrate
 from tenfold.training.outcome import measured, model_card, report_page, score
+from tenfold.training.temper import calibrate
 
 
 @dataclass(frozen=True)

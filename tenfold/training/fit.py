@@ -112,7 +112,9 @@ def train_epoch(
         seed_step(recipe.seed, state.epoch, state.step, images.device)
         rows = order[state.step * recipe.batch : (state.step + 1) * recipe.batch]
         target = labels[rows]  # (B,)
-        pixels = augmented(images[rows].float(), recipe.augment)  # (B, 28, 28)
+        pixels = images[rows].float()  # (B, 28, 28)
+        if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
+            pixels = augmented(pixels, recipe.augment)
         if mixture:
             pixels = mixture.batch(pixels, target)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(images.device, state.precision):

@@ -11,7 +11,7 @@ from tenfold.recipes.edit import edited, from_dict, from_file, to_toml
 from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Plateau, Recipe
 
 GROUPS = "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, seed, net, augment, " + (
-    "optimiser, schedule"
+    "synthesis, calibrate, optimiser, schedule"
 )
 
 
@@ -107,7 +107,8 @@ def test_another_kind_comes_with_its_own_settings():
         ),
         (
             ["augment={turn=3}"],
-            "--set augment={turn=3}: there is no 'augment.turn'; here exist rotate, zoom, shift, shear",
+            "--set augment={turn=3}: there is no 'augment.turn'; "
+            "here exist rotate, zoom, shift, shear, elastic, cutout, clean",
         ),
         (
             ["optimiser.name=lion"],

@@ -108,7 +108,7 @@ class Api:
         # Read again: what is kept is what this server read, whatever the client says.
         reading = await self._engine.read(picture, _expected(given.get("expect", "auto")))
         if number >= len(reading.digits):
-            raise body.invalid(f"`digit` is {number}, and {len(reading.digits)} were read in this picture")
+            raise Refused(404, "no_such_digit", f"{len(reading.digits)} digits were read in this picture")
         digit = reading.digits[number]
         kept = await asyncio.to_thread(
             feedback.keep, picture, digit.frame, digit.value, digit.confidence, truth, self._engine.model.digest

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
+from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
 
 from tenfold import __version__
@@ -203,6 +204,15 @@ def _file(path: Path) -> Any:
     return answer
 
 
+def methods(app: FastAPI, request: Request) -> set[str]:
+    """What may be asked of a path, by all of its routes."""
+    found: set[str] = set()
+    for route in app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
+
+
 def add_errors(app: FastAPI, metrics: Metrics) -> None:
     """Errors of FastAPI and Starlette in the form of ours."""
 
@@ -217,7 +227,10 @@ def add_errors(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(HTTPException)
     async def of_starlette(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "refused")
-        return said(request, Refused(error.status_code, code, str(error.detail), dict(error.headers or {})))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # Starlette names the methods of the first route of a path alone
+            headers["Allow"] = ", ".join(sorted(methods(app, request)))
+        return said(request, Refused(error.status_code, code, str(error.detail), headers))
 
     @app.exception_handler(RequestValidationError)
     async def of_fastapi(request: Request, error: RequestValidationError) -> Response:

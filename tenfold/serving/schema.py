@@ -43,8 +43,8 @@ READ_DIGIT = record(
     value=DIGIT,
     confidence=SHARE,
     box=array({"type": "integer"}, 4) | {"description": "x, y, width, height in the upright picture's pixels."},
-    alternatives=array({"type": "array", "prefixItems": [DIGIT, SHARE]})
-    | {"description": "Other values with their probabilities, likeliest first."},
+    alternatives=array(array({"type": "number"}, 2))
+    | {"description": "Other values, each with its probability, the likeliest first."},
     frame=FRAME,
     probabilities=array(SHARE, CLASSES),
 )
@@ -139,7 +139,7 @@ PICTURE_BODIES: dict[str, Schema] = {
 CORRECTION_BODY: dict[str, Schema] = {
     "application/json": record(
         ("expect", "digit"),
-        picture=BASE64 | {"description": "The picture that was read, as it was sent."},
+        picture=BASE64 | {"format": "picture", "description": "The picture that was read, as it was sent."},
         expect=EXPECT,
         digit={"type": "integer", "minimum": 0, "default": 0, "description": "Which digit of the reading."},
         truth={"anyOf": [DIGIT, {"type": "null"}], "description": "What it is; null for no digit."},

@@ -86,7 +86,10 @@ class Api:
             picture = await body.whole(request, most)
         else:
             raise wrong_type(kind, "image/*, application/octet-stream or multipart/form-data")
-        return picture, _expected(expect), request.query_params.get("details") == "true"
+        details = request.query_params.get("details", "false")
+        if details not in ("true", "false"):
+            raise body.invalid("`details` is true or false")
+        return picture, _expected(expect), details == "true"
 
     async def looked(self, request: Request) -> Response:
         """Where the network looked in one 28x28 image: what its answer loses where the image is covered."""

@@ -1,4 +1,5 @@
 import asyncio
+import concurrent.futures
 import threading
 import time
 
@@ -24,7 +25,9 @@ class Gate:
 
 
 def run(scenario):
-    return asyncio.run(asyncio.wait_for(scenario(), 30))
+    """In a thread of its own: Playwright, which other tests use, occupies this one's event loop."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asyncio.wait_for(scenario(), 30)).result()
 
 
 async def begun(gate):

@@ -77,6 +77,7 @@ def create_app(settings: Settings) -> Front:
         "/v1/looked": api.looked,
         f"{protocol.path}/infer": protocol.infer,
     }
+    front.queues = dict.fromkeys(front.hot, engine.images) | {"/v1/read": engine.pictures}
     return front
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenfold.serving.answers import Refused, refusal
 from tenfold.serving.api import Endpoint
+from tenfold.serving.batcher import Batcher
 from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
 
@@ -41,12 +43,22 @@ class Front:
     def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics) -> None:
         self._app, self._guard, self._metrics = app, guard, metrics
         self.hot: Mapping[str, Endpoint] = {}
+        self.queues: Mapping[str, Batcher[Any, Any]] = {}  # what a path's requests wait in
         self.draining = False
 
     def check_ready(self) -> None:
         """Raises Refused (503) once the server was told to end."""
         if self.draining:
             raise Refused(503, "ending", "this server is ending", {"Retry-After": "1"})
+
+    def sheds(self, path: str) -> bool:
+        """Whether requests for this path are turned away now."""
+        queue = self.queues.get(path)
+        return queue is not None and queue.is_full and not self.draining
+
+    def shed(self, path: str) -> None:
+        """Note that one was turned away without coming here."""
+        self._metrics.shed(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -43,6 +44,7 @@ class Metrics:
         )  # fmt: skip
         self._by_digit = [self._digits.labels(str(digit)) for digit in range(10)]
         self._queues: list[tuple[Gauge, Callable[[], int]]] = []
+        self._shed: Counts[str] = Counts()
         self._routes: dict[tuple[str, int], Callable[[float], None]] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -58,6 +60,17 @@ class Metrics:
         known(seconds)
         if _is_shared():
             self._count_queues()
+            self._count_shed()
+
+    def shed(self, route: str) -> None:
+        """Turned away at the door; noted in passing, and counted when someone asks."""
+        self._shed[route] += 1
+
+    def _count_shed(self) -> None:
+        for route, times in self._shed.items():
+            self._requests.labels(route, "503").inc(times)
+            self._refused.labels("busy").inc(times)
+        self._shed.clear()
 
     def refused(self, code: str) -> None:
         self._refused.labels(code).inc()
@@ -84,6 +97,7 @@ class Metrics:
 
     def page(self) -> Response:
         self._count_queues()
+        self._count_shed()
         registry = self._registry
         if _is_shared():
             registry = CollectorRegistry()

@@ -24,6 +24,7 @@ from tenfold.model import load_model
 from tenfold.serving.app import create_app
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.settings import Settings
+from tenfold.serving.shedding import SheddingProtocol
 
 # Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
 # requests on the connections that are there.
@@ -111,6 +112,7 @@ def server(settings: Settings) -> Server:
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
+        http=SheddingProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -22,7 +22,9 @@ def pictures(*sizes):
 schemathesis.openapi.media_type("image/*", pictures((28, 28), (1, 1), (40, 90)))
 schemathesis.openapi.media_type("image/png", pictures((28, 28)))
 # A picture to /v1/read, and 784 bytes to who wants pixels.
-schemathesis.openapi.media_type("application/octet-stream", pictures((9, 9)).map(lambda picture: picture.ljust(784, b"\0")))
+schemathesis.openapi.media_type(
+    "application/octet-stream", pictures((9, 9)).map(lambda picture: picture.ljust(784, b"\0"))
+)
 schemathesis.openapi.format("picture", pictures((40, 90)).map(lambda picture: base64.b64encode(picture).decode()))
 
 

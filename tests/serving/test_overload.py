@@ -1,7 +1,9 @@
 """Too much at once, and too slow: 503 and 504, and nothing lost."""
 
 import concurrent.futures
+import socket
 import threading
+import time
 
 import pytest
 from serving_help import ONE, serving, wait_for
@@ -120,3 +122,64 @@ def test_a_fault_of_ours_is_500_without_its_story(slowly, caplog):
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
         assert "NoneType" not in answer.text
         assert "NoneType" in caplog.text
+
+
+class Connection:
+    """A client that sends what it likes, in what pieces it likes."""
+
+    def __init__(self, client):
+        self._socket = socket.create_connection((client.base_url.host, client.base_url.port), timeout=30)
+        self._answers = self._socket.makefile("rb")
+
+    def send(self, *pieces):
+        for piece in pieces:
+            self._socket.sendall(piece)
+            time.sleep(0.02)
+
+    def answer(self):
+        status = int(self._answers.readline().split()[1])
+        headers = dict(line.decode().rstrip().lower().split(": ", 1) for line in iter(self._answers.readline, b"\r\n"))
+        return status, headers, self._answers.read(int(headers["content-length"]))
+
+    def close(self):
+        self._answers.close()
+        self._socket.close()
+
+
+HEAD = (
+    b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: 784\r\n"
+)
+
+
+def test_the_short_way_out_says_what_the_long_way_says(slowly):
+    """A request in one piece is turned away before it is parsed, one in several pieces or with extras after that."""
+    whole, close = HEAD + b"\r\n" + bytes(784), HEAD + b"Connection: close\r\n\r\n" + bytes(784)
+    with slowly(waiting_images=1) as (client, model), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(predict, client)
+        wait_for(lambda: queue(client, "images") == 1)
+        connection = Connection(client)
+        said = []
+        for pieces in ([whole], [whole[:100], whole[100:]], [whole], [whole[:-1], whole[-1:]], [whole], [close]):
+            connection.send(*pieces)
+            said.append(connection.answer())
+        connection.close()
+        assert [status for status, _, _ in said] == [503] * 6
+        assert len({body for _, _, body in said}) == 1
+        assert {headers["retry-after"] for _, headers, _ in said} == {"1"}
+        model.open.set()
+        assert accepted.result().status_code == 200
+        assert 'tenfold_requests_total{route="/v1/predict",status="503"} 6.0' in client.get("/metrics").text
+
+
+def test_requests_one_behind_the_other_are_answered_in_their_order(slowly):
+    """Pipelined: the first is accepted and fills the queue, the second must not be turned away before it is answered."""
+    whole = HEAD + b"\r\n" + bytes(784)
+    with slowly(waiting_images=1) as (client, model):
+        connection = Connection(client)
+        connection.send(whole, whole)
+        wait_for(lambda: queue(client, "images") == 1)
+        model.open.set()
+        assert [connection.answer()[0], connection.answer()[0]] == [200, 200]
+        connection.send(whole + whole)
+        assert [connection.answer()[0], connection.answer()[0]] == [200, 200]
+        connection.close()

@@ -278,7 +278,11 @@ def test_a_finger_and_a_pen_write_too(browser, url):
     widths = {}
     for force in (0.1, 0.9):
         pen = {"button": "left", "pointerType": "pen", "force": force}
-        for kind, (x, y) in [("mousePressed", down[0]), *(("mouseMoved", one) for one in down[1:]), ("mouseReleased", down[-1])]:
+        for kind, (x, y) in [
+            ("mousePressed", down[0]),
+            *(("mouseMoved", one) for one in down[1:]),
+            ("mouseReleased", down[-1]),
+        ]:
             more = {"clickCount": 1} if kind != "mouseMoved" else {"buttons": 1}
             devtools.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **pen, **more})
         expect_text(page, "1")
@@ -306,7 +310,9 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
     for _ in range(30):
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
         page.keyboard.press("Tab")
-    assert {"undo", "clear", "width", "choose", "camera", "digit", "bar", "none"} <= {one.split(" ")[0] for one in reached}
+    assert {"undo", "clear", "width", "choose", "camera", "digit", "bar", "none"} <= {
+        one.split(" ")[0] for one in reached
+    }
     page.locator("#width").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("#width").input_value() == "24"

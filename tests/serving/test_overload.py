@@ -172,7 +172,7 @@ def test_the_short_way_out_says_what_the_long_way_says(slowly):
 
 
 def test_requests_one_behind_the_other_are_answered_in_their_order(slowly):
-    """Pipelined: the first is accepted and fills the queue, the second must not be turned away before it is answered."""
+    """Pipelined: the first fills the queue, and the second must not be turned away before the first is answered."""
     whole = HEAD + b"\r\n" + bytes(784)
     with slowly(waiting_images=1) as (client, model):
         connection = Connection(client)

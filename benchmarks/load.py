@@ -1,16 +1,18 @@
 """A load generator that takes little of the machine itself: one request's bytes, sent again and again on connections
 that stay open, by a protocol that does no more than count.
 
-    python load.py PORT REQUEST_FILE closed CONNECTIONS SECONDS
-    python load.py PORT REQUEST_FILE open CONNECTIONS SECONDS RATE
+    python load.py PORT PID REQUEST_FILE closed CONNECTIONS SECONDS
+    python load.py PORT PID REQUEST_FILE open CONNECTIONS SECONDS RATE
 
 Closed: each connection sends its next request when it has its answer. Open: requests come at RATE a second whatever
-becomes of the earlier ones (Poisson); one that finds all connections busy waits for one, and its wait counts.
-Prints one JSON document: how many answers of each status, the seconds, latencies of the good ones in milliseconds.
+becomes of the earlier ones (Poisson); one that finds all connections busy waits for one, and its wait counts. Time runs
+once each connection has had an answer. Prints one JSON document: how many answers of each status, the seconds, latencies
+of the good ones in milliseconds, and the processor seconds that the server PID and its children took meanwhile.
 """
 
 import asyncio
 import json
+import os
 import random
 import sys
 import time
@@ -35,13 +37,16 @@ class Load:
         self.lost = 0
 
     def answered(self, connection: "Connection", status: int, began: float) -> None:
-        now = time.perf_counter()
-        if self.sending:
-            self.statuses[status] += 1
-            if status == 200:
-                self.latencies.append(now - began)
+        if connection.warming is not None:
+            connection.warming.set_result(None)
+            connection.warming = None
+            return
         if not self.sending:
             return
+        now = time.perf_counter()
+        self.statuses[status] += 1
+        if status == 200:
+            self.latencies.append(now - began)
         if self.closed:
             connection.send(now)
         elif self.due:
@@ -53,9 +58,15 @@ class Load:
 class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self.load, self.left, self.began, self.part = load, 0, 0.0, b""
+        self.warming: asyncio.Future[None] | None = None
 
     def connection_made(self, transport) -> None:
         self.transport = transport
+
+    async def warm(self) -> None:
+        self.warming = asyncio.get_running_loop().create_future()
+        self.send(0.0)
+        await self.warming
 
     def send(self, began: float) -> None:
         self.began = began
@@ -81,11 +92,25 @@ class Connection(asyncio.Protocol):
             self.load.lost += 1
 
 
-async def run(port: int, request: bytes, kind: str, connections: int, seconds: float, rate: float) -> dict:
+def processor_seconds(pid: int) -> float:
+    """Of a process and all its children, so far."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(
+        map(processor_seconds, map(int, children))
+    )
+
+
+async def run(port: int, pid: int, request: bytes, kind: str, connections: int, seconds: float, rate: float) -> dict:
     loop = asyncio.get_running_loop()
     load = Load(request, kind == "closed")
     made = [(await loop.create_connection(lambda: Connection(load), "127.0.0.1", port))[1] for _ in range(connections)]
-    begun = time.perf_counter()
+    for place in range(0, connections, 16):
+        await asyncio.gather(*(connection.warm() for connection in made[place : place + 16]))
+    used, begun = processor_seconds(pid), time.perf_counter()
     waiting = 0
     if load.closed:
         for connection in made:
@@ -105,13 +130,14 @@ async def run(port: int, request: bytes, kind: str, connections: int, seconds: f
             await asyncio.sleep(max(0.0005, due - time.perf_counter()))
         waiting = len(load.due)
     load.sending = False
-    took = time.perf_counter() - begun
+    took, used = time.perf_counter() - begun, processor_seconds(pid) - used
     for connection in made:
         connection.transport.close()
     await asyncio.sleep(0)
     times = sorted(1000 * latency for latency in load.latencies)
     return {
         "seconds": took,
+        "processor_seconds": used,
         "statuses": dict(load.statuses),
         "lost": load.lost,
         "unsent": waiting,
@@ -121,6 +147,6 @@ async def run(port: int, request: bytes, kind: str, connections: int, seconds: f
 
 
 if __name__ == "__main__":
-    port, file, kind, connections, seconds, *rate = sys.argv[1:]
-    work = run(int(port), Path(file).read_bytes(), kind, int(connections), float(seconds), float(rate[0]) if rate else 0)
+    port, pid, file, kind, connections, seconds, rate = [*sys.argv[1:], "0"][:7]
+    work = run(int(port), int(pid), Path(file).read_bytes(), kind, int(connections), float(seconds), float(rate))
     print(json.dumps(uvloop.run(work)))

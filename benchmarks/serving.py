@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ class Server:
         """Ask it from another process, on another core."""
         with tempfile.NamedTemporaryFile() as file:
             Path(file.name).write_bytes(self.request(form))
-            arguments = [self.port, file.name, kind, connections, seconds, rate]
+            arguments = [self.port, self.pid, file.name, kind, connections, seconds, rate]
             return json.loads(
                 subprocess.run(
                     [*pinned(GENERATOR_CORE), sys.executable, HERE / "load.py", *map(str, arguments)],
@@ -79,11 +80,6 @@ class Server:
         with Path(f"/proc/{self.pid}/status").open() as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
-    def processor_seconds(self) -> float:
-        """Of the server and all of its processes, so far."""
-        ticks = sum(_ticks(pid) for pid in _family(self.pid))
-        return ticks / os.sysconf("SC_CLK_TCK")
-
 
 def _family(pid: int) -> list[int]:
     try:
@@ -91,13 +87,6 @@ def _family(pid: int) -> list[int]:
     except OSError:
         return [pid]
     return [pid, *(one for child in children for one in _family(int(child)))]
-
-
-def _ticks(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-    return 0
 
 
 image = load_data("digits").test.images[0]
@@ -184,7 +173,9 @@ class Figures:
     p99: list[float]
 
 
-def measure(names: list[str], litserve: str, model: Path, rounds: int, seconds: float) -> dict[tuple[str, str], Figures]:
+def measure(
+    names: list[str], litserve: str, model: Path, rounds: int, seconds: float
+) -> dict[tuple[str, str], Figures]:
     """Throughput, its cost, and latency at half of it, for each server and form, in turns."""
     found: dict[tuple[str, str], Figures] = {}
     for _ in range(rounds):
@@ -193,11 +184,10 @@ def measure(names: list[str], litserve: str, model: Path, rounds: int, seconds: 
                 for form in ("png", "array"):
                     figures = found.setdefault((name, form), Figures([], [], [], []))
                     server.load(form, "closed", CONNECTIONS, 1)  # warm
-                    before = server.processor_seconds()
                     result = server.load(form, "closed", CONNECTIONS, seconds)
                     rate = good(result)
                     figures.rates.append(rate)
-                    figures.costs.append(1e6 * (server.processor_seconds() - before) / result["statuses"]["200"])
+                    figures.costs.append(1e6 * result["processor_seconds"] / result["statuses"]["200"])
                     half = server.load(form, "open", 256, seconds, rate / 2)
                     figures.p50.append(half["p50"])
                     figures.p99.append(half["p99"])
@@ -205,11 +195,15 @@ def measure(names: list[str], litserve: str, model: Path, rounds: int, seconds: 
 
 
 def show(found: dict[tuple[str, str], Figures]) -> None:
-    print(f"{'':28}{'':>7}{'requests/s':>12}{'min to max':>16}{'processor':>12}{'p50 at half':>13}{'p99 at half':>13}{'n':>3}")
+    print(
+        f"{'':28}{'':>7}{'requests/s':>12}{'min to max':>16}{'processor':>12}{'p50 at half':>13}{'p99 at half':>13}{'n':>3}"
+    )
     for (name, form), figures in found.items():
         rate, cost, p50, p99 = (statistics.median(x) for x in (figures.rates, figures.costs, figures.p50, figures.p99))
         spread = f"{min(figures.rates):,.0f} to {max(figures.rates):,.0f}"
-        print(f"{name:28}{form:>7}{rate:>12,.0f}{spread:>16}{cost:>9.0f} µs{p50:>10.2f} ms{p99:>10.2f} ms{len(figures.rates):>3}")
+        print(
+            f"{name:28}{form:>7}{rate:>12,.0f}{spread:>16}{cost:>9.0f} µs{p50:>10.2f} ms{p99:>10.2f} ms{len(figures.rates):>3}"
+        )
 
 
 def claims_beside_peers(found: dict[tuple[str, str], Figures]) -> list[tuple[str, bool]]:
@@ -218,13 +212,15 @@ def claims_beside_peers(found: dict[tuple[str, str], Figures]) -> list[tuple[str
         ours = found[TENFOLD, form]
         peers = [figures for (name, one), figures in found.items() if name != TENFOLD and one == form]
         times = statistics.median(ours.rates) / max(statistics.median(peer.rates) for peer in peers)
-        claims.append((f"{form}: at least {FASTER:g} times the better peer's throughput ({times:.2f})", times >= FASTER))
+        claims.append(
+            (f"{form}: at least {FASTER:g} times the better peer's throughput ({times:.2f})", times >= FASTER)
+        )
         p99, theirs = statistics.median(ours.p99), min(statistics.median(peer.p99) for peer in peers)
         claims.append((f"{form}: no worse p99 at half of it ({p99:.2f} ms, best peer {theirs:.2f})", p99 <= theirs))
     return claims
 
 
-def claims_alone(litserve: str, model: Path, seconds: float, requests: int) -> list[tuple[str, bool]]:
+def claims_alone(litserve: str, model: Path, rounds: int, seconds: float, requests: int) -> list[tuple[str, bool]]:
     claims = []
     with running(TENFOLD, litserve, model) as server:
         print()
@@ -245,17 +241,26 @@ def claims_alone(litserve: str, model: Path, seconds: float, requests: int) -> l
         claims.append((f"memory grows by at most {GROWTH_MB:g} MB ({growth:+.1f})", growth <= GROWTH_MB))
 
         for form, crowd in (("png", CROWD), ("drawing", 256)):
-            peak = good(server.load(form, "closed", CONNECTIONS, seconds))
-            over = server.load(form, "open", crowd, 2 * seconds, 4 * peak)
-            kept = over["statuses"].get("200", 0) / over["seconds"] / peak
-            came = {int(status): n for status, n in over["statuses"].items()}
-            told = ", ".join(f"{n:,} x {status}" for status, n in sorted(came.items()))
-            print(f"{form} at 4 times its peak of {peak:,.0f}/s: {told}; {over['unsent']:,} found no free connection")
-            claims.append((f"{form} at 4 times its peak: only 200, 503 and 504, nothing lost",
-                           set(came) <= {200, 503, 504} and not over["lost"]))  # fmt: skip
-            claims.append((f"{form} at 4 times its peak: at least {KEPT:.0%} of its good answers ({kept:.0%})",
-                           kept >= KEPT))  # fmt: skip
+            claims += overload(server, form, crowd, seconds, rounds)
     return claims
+
+
+def overload(server: Server, form: str, crowd: int, seconds: float, rounds: int) -> list[tuple[str, bool]]:
+    """Four times the requests of the peak, in turns with it."""
+    kept, peaks, told, others = [], [], Counter[str](), 0
+    for _ in range(rounds):
+        peaks.append(good(server.load(form, "closed", CONNECTIONS, seconds)))
+        over = server.load(form, "open", crowd, seconds, 4 * peaks[-1])
+        kept.append(over["statuses"].get("200", 0) / over["seconds"] / peaks[-1])
+        told.update(over["statuses"])
+        others += over["lost"] + sum(n for status, n in over["statuses"].items() if status not in ("200", "503", "504"))
+    answers = ", ".join(f"{n:,} x {status}" for status, n in sorted(told.items()))
+    share = statistics.median(kept)
+    print(f"{form} at 4 times its peak of {statistics.median(peaks):,.0f}/s: {answers}; {share:.0%} of the peak kept")
+    return [
+        (f"{form} at 4 times its peak: only 200, 503 and 504, nothing lost", others == 0),
+        (f"{form} at 4 times its peak: at least {KEPT:.0%} of its good answers ({share:.0%})", share >= KEPT),
+    ]
 
 
 def main() -> int:
@@ -276,7 +281,7 @@ def main() -> int:
         model.write_bytes(read_weights("digits"))
         found = measure(names, arguments.litserve, model, rounds, seconds)
         show(found)
-        claims = claims_beside_peers(found) + claims_alone(arguments.litserve, model, seconds, requests)
+        claims = claims_beside_peers(found) + claims_alone(arguments.litserve, model, rounds, seconds, requests)
     print()
     for claim, holds in claims:
         print(f"{'holds' if holds else 'FAILS'}  {claim}")

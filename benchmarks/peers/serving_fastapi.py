@@ -1,6 +1,6 @@
 """The peer that one writes in ten minutes: FastAPI, PIL, ONNX Runtime, one call of the model a request.
 
-    MODEL=digits.onnx uvicorn serving_fastapi:app
+MODEL=digits.onnx uvicorn serving_fastapi:app
 """
 
 import io

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -35,6 +36,21 @@ BACKLOG = 2048
 class Server(uvicorn.Server):
     """uvicorn, that goes on answering for a moment after it was told to end, and then loses no connection's request."""
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
+        # mypy doesn't know that anything that makes protocols will do
+        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)  # type: ignore[assignment]
+        await super().startup(sockets)
+
+    def _take_in(self) -> None:
+        """Accept whoever waits at the door. uvloop accepts one connection in each turn of its loop, so that under load
+        hundreds would wait there for seconds, and not even be told that the server is busy."""
+        loop = asyncio.get_running_loop()
+        for connection in [connection for listening in self._listening for connection in _waiting(listening)]:
+            task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
+            self._joining.add(task)
+            task.add_done_callback(self._joining.discard)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
@@ -42,17 +58,16 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
         await asyncio.sleep(DRAIN)
-        await self._close_door(sockets or [])
+        self._close_door()
         await asyncio.sleep(SETTLE)
         await super().shutdown([])
 
-    async def _close_door(self, sockets: list[socket.socket]) -> None:
+    def _close_door(self) -> None:
         """Accept no more connections, but take in those that the system had accepted for us: closing resets them."""
-        waiting = [connection for listening in sockets for connection in _waiting(listening)]
+        self._take_in()
+        self._listening = []
         for server in self.servers:
             server.close()
-        for connection in waiting:
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]
@@ -77,7 +92,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
-    with contextlib.suppress(BlockingIOError):
+    with contextlib.suppress(OSError):  # nobody does, or there are too many connections already
         while True:
             yield listening.accept()[0]
 
@@ -88,6 +103,7 @@ def bind(settings: Settings) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
         listening.listen(BACKLOG)
+        listening.setblocking(False)
     except OSError as error:
         listening.close()
         raise TenfoldError(f"can't serve at {settings.host}, port {settings.port}: {error.strerror or error}") from None
@@ -105,6 +121,8 @@ def run(settings: Settings, listening: socket.socket) -> None:
     """One process' work, until it is told to end."""
     # The loop's thread must not wait the usual 5 ms for a thread that computes in Python.
     sys.setswitchinterval(0.0005)
+    # With a thousand requests in flight, the collector would look through them all the time.
+    gc.set_threshold(50_000, 20, 50)
     server(settings).run([listening])
 
 
@@ -112,7 +130,6 @@ def server(settings: Settings) -> Server:
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
-        http=SheddingProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

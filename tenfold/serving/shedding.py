@@ -1,17 +1,22 @@
 """Turning requests away at the door, before they are looked into, while the queue that they want is full.
 
-An answer of the application costs about 80 µs of processor time, even one that says no; this costs a few. So what
-can't be served takes little from what can.
+An answer of the application costs about 80 µs of processor time, even one that says no; this costs a quarter of that.
+And who was told to come again later and does not wait is not listened to for a while: that costs nothing. So what can't
+be served takes little from what can.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tenfold.serving.answers import Busy, refusal
+
+DEAF = 0.5  # seconds
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade|connection): ", re.IGNORECASE)
@@ -23,10 +28,16 @@ class SheddingProtocol(HttpToolsProtocol):
     Whatever is out of the ordinary takes the long way and gets the same answer there.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, made: Callable[[], None], *args: Any, **kwargs: Any) -> None:
+        """made: called when a connection was made."""
         super().__init__(*args, **kwargs)
+        self._made = made
         self._front: Any = self.config.loaded_app
         self._between = True  # requests: what comes next begins one
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._made()
 
     def data_received(self, data: bytes) -> None:
         if self._between and (self.cycle is None or self.cycle.response_complete) and data.startswith(b"POST /v"):
@@ -34,9 +45,15 @@ class SheddingProtocol(HttpToolsProtocol):
             if self._front.sheds(path) and _is_whole(data):
                 self._front.shed(path)
                 self.transport.write(_BUSY[path.startswith("/v2")])
+                self.flow.pause_reading()
+                self.loop.call_later(DEAF, self._listen)
                 return
         self._between = False
         super().data_received(data)
+
+    def _listen(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         self._between = True

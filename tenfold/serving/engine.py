@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tenfold.data.dataset import Images
 from tenfold.errors import DataError
@@ -24,7 +27,7 @@ class Engine:
     """Made inside the event loop that it serves."""
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
-        self.model = model
+        self.model, self._most_pixels = model, limits.pixels
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
             watch=metrics.batch("images"),
@@ -61,6 +64,21 @@ class Engine:
     def _read(self, batch: list[tuple[bytes, Expect]]) -> list[Reading | Exception]:
         ((picture, expect),) = batch
         try:
+            if _pixels(picture) > self._most_pixels:
+                raise Refused(422, "too_many_pixels", f"the picture has more than {self._most_pixels:,} pixels")
             return [read(picture, expect, self.model)]
+        except Refused as refused:
+            return [refused]
         except DataError as error:
             return [Refused(422, "unreadable", str(error))]
+
+
+def _pixels(picture: bytes) -> int:
+    """As many as the picture's head says, before any of them is unpacked; 0 where it says nothing."""
+    try:
+        with Image.open(io.BytesIO(picture)) as opened:
+            return opened.width * opened.height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return sys.maxsize
+    except Exception:  # whatever is wrong with it, reading it says so
+        return 0

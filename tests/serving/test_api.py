@@ -1,5 +1,6 @@
 import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -78,7 +79,9 @@ def nested(value, n=1):
 
 TEXT, JSON = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
-HUGE_PNG = png(np.zeros((9, 9), np.uint8))[:16] + (60_000).to_bytes(4) * 2 + png(np.zeros((9, 9), np.uint8))[24:]
+# The head of a picture of 64 megapixels, and no pixels.
+HUGE_PNG = png(np.zeros((9, 9), np.uint8))[:12] + b"IHDR" + (8_000).to_bytes(4) * 2 + b"\x08\0\0\0\0"
+HUGE_PNG += zlib.crc32(HUGE_PNG[12:]).to_bytes(4)
 WRONG = [
     ("/v1/predict", b"x", TEXT, 415, "wrong_type"),
     ("/v1/predict", b"x", {}, 415, "wrong_type"),
@@ -105,7 +108,7 @@ WRONG = [
     ("/v1/read", b"", PNG, 422, "unreadable"),
     ("/v1/read", b"no picture", PNG, 422, "unreadable"),
     ("/v1/read", ONE[:80], PNG, 422, "unreadable"),
-    ("/v1/read", HUGE_PNG, PNG, 422, "unreadable"),
+    ("/v1/read", HUGE_PNG, PNG, 422, "too_many_pixels"),
     ("/v1/read?expect=poem", ONE, PNG, 422, "invalid"),
     ("/v1/read", b"x", {"Content-Type": "multipart/form-data"}, 400, "no_form"),
     ("/v1/read", b"--x--\r\n", FORM, 422, "invalid"),

@@ -79,9 +79,9 @@ def nested(value, n=1):
 
 TEXT, JSON = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
-# The head of a picture of 64 megapixels, and no pixels.
+# The head of a picture of 64 megapixels, and the pixels of a small one.
 HUGE_PNG = png(np.zeros((9, 9), np.uint8))[:12] + b"IHDR" + (8_000).to_bytes(4) * 2 + b"\x08\0\0\0\0"
-HUGE_PNG += zlib.crc32(HUGE_PNG[12:]).to_bytes(4)
+HUGE_PNG += zlib.crc32(HUGE_PNG[12:]).to_bytes(4) + png(np.zeros((9, 9), np.uint8))[33:]
 WRONG = [
     ("/v1/predict", b"x", TEXT, 415, "wrong_type"),
     ("/v1/predict", b"x", {}, 415, "wrong_type"),

@@ -24,7 +24,7 @@ LONGEST = 10
 SHEETS = 160
 
 # How many of each digit are drawn by strokes, in a hand that is not MNIST's; the others are MNIST's digits.
-DRAWN = (0.2, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
+DRAWN = (0.3, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Hand:
         self.slope = draw.normal(0, 0.03)
         self.aspect = float(np.exp(draw.normal(0.05, 0.2)))
         self.small_zeros = draw.uniform(0.45, 0.9) if draw.random() < 0.3 else 1.0
-        self.joined = 0.25 if draw.random() < 0.12 else 0.0
+        self.joined = 0.35 if draw.random() < 0.15 else 0.0
         self.brush = draw.random() < 0.25
         foreign = draw.random() < 0.65
         steady = draw.random() < 0.4  # one writer's digits are alike
@@ -237,7 +237,10 @@ def add_sign(writing: Writing, sign: str, gap: float, draw: np.random.Generator)
     size = CAP * draw.uniform(0.8, 1.15)
     foot = BASELINE + CAP * draw.normal(0.03, 0.06)
     width = size * draw.uniform(0.6, 1.2)
-    lines = written(SIGNS[sign], SIGN_JITTER, draw)
+    tilt = draw.normal(0, 0.12)
+    lines = [
+        stroke + stroke[:, :1] * np.array([0, tilt], np.float32) for stroke in written(SIGNS[sign], SIGN_JITTER, draw)
+    ]
     writing.x = add_strokes(writing, lines, (writing.x, foot - size), (width, size))
 
 

@@ -7,7 +7,6 @@ import json
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -60,6 +59,8 @@ class LineReader:
         The row should fill the picture's height but for a margin; print and rulings may stand in it.
         """
         seen = strip(picture)
+        if not seen.any():
+            return LineReading((), (), (), 1.0, ())
         steps = self.steps(seen)
         text = self.text_of(steps)
         sure = confidence(ctc.log_probability(steps, text), self._slope, self._offset)
@@ -105,7 +106,8 @@ def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) ->
     those steps; from there a digit keeps the run of inked columns that it is seen in.
     """
     columns = seen.astype(np.int64).sum(axis=0)
-    inked = cv2.dilate((seen.max(axis=0) > INK).view(np.uint8)[None], np.ones((1, 3), np.uint8))[0]
+    inked = np.asarray(seen.max(axis=0) > INK)
+    inked[1:-1] |= inked[:-2] & inked[2:]  # a gap of one column is none
     middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in shown]
     parts = [0]
     for left, right in itertools.pairwise(middles):
@@ -117,7 +119,7 @@ def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) ->
         near = np.flatnonzero(inked[left:right]) + left
         if len(near):
             middle = int(near[np.abs(near - middle).argmin()])
-            empty = np.flatnonzero(inked[left:right] == 0) + left
+            empty = np.flatnonzero(~inked[left:right]) + left
             left = int(max(empty[empty < middle] + 1, default=left))
             right = int(min(empty[empty > middle], default=right))
         x0 = min(max(round((left - SIDE_MARGIN) * scale), 0), width - 1)

@@ -80,7 +80,7 @@ class Writing:
 def write(text: str, stock: Stock, draw: np.random.Generator) -> Writing:
     """The text and what stands around it."""
     width = 160 + (len(text) + 6) * 2 * CAP
-    slant = float(draw.triangular(-0.25, 0.1, 0.6))
+    slant = float(draw.triangular(-0.25, 0.1, 0.6) if draw.random() < 0.7 else draw.uniform(-0.45, 0.95))
     canvas = [np.full((HEIGHT, width), value, np.uint8) for value in (255, 255, 0)]
     writing = Writing(canvas[0], canvas[1], canvas[2], slant)
     hand = Hand(text, stock, draw)

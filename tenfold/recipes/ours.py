@@ -52,7 +52,7 @@ LINE = Entry(
         schedule=OneCycle(warmup=0.15),
         augment=Augment(zoom=0.08, shift=0.02),
         batch=64,
-        epochs=15,
+        epochs=12,
         hold_out=0.05,
         ema=0.998,
     ),

@@ -26,7 +26,6 @@ from tenfold.training.export import export_line
 from tenfold.training.fit import Fitted
 from tenfold.training.line import Lines, lines_held_out
 from tenfold.training.outcome import chosen_by, facts, story
-from tenfold.vision.ctc import log_probability
 from tenfold.vision.line import CALIBRATION, LineReader, confidence
 from tenfold.vision.strip import HEIGHT
 
@@ -77,10 +76,9 @@ def leave_line_reader(
 def read_lines(reader: LineReader, lines: Lines) -> ReadLines:
     texts, chances = [], []
     for strip, _ in lines:
-        steps = reader.steps(strip)
-        text = reader.text_of(steps)
+        text, chance, _ = reader.likeliest(strip)
         texts.append("".join(map(str, text)))
-        chances.append(log_probability(steps, text))
+        chances.append(chance)
     right = np.array([text == truth for text, (_, truth) in zip(texts, lines, strict=True)])
     return ReadLines(lines, texts, np.array(chances), right)
 

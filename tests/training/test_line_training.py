@@ -74,7 +74,7 @@ def test_a_run_is_whole_and_its_model_is_its_network(trained):
     seen = np.random.default_rng(1).integers(0, 256, (HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
         expected = network_of(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
-    np.testing.assert_allclose(reader.steps(seen), expected, atol=1e-5)
+    np.testing.assert_allclose(reader.steps(seen[None])[0], expected, atol=1e-5)
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(trained):

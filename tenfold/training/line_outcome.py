@@ -22,7 +22,7 @@ from tenfold.report import line as report
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.device import device_name
-from tenfold.training.export import export_line
+from tenfold.training.export import export_line, remember
 from tenfold.training.fit import Fitted
 from tenfold.training.line import Lines, lines_held_out
 from tenfold.training.outcome import chosen_by, facts, story
@@ -47,12 +47,10 @@ def leave_line_reader(
 ) -> dict[str, Any]:
     """Write everything that a run holds beside its checkpoints; returns the metrics."""
     checkpoint.save_weights(run.weights, fitted.network)
-    about = {"tenfold": __version__, "recipe": recipe.model_dump_json()}
-    export_line(fitted.network, run.model, about)
+    export_line(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     if read is not None:
-        calibration = calibrated(read.chances, read.right)
-        export_line(fitted.network, run.model, about | {CALIBRATION: json.dumps(calibration)})
+        remember(run.model, {CALIBRATION: json.dumps(calibrated(read.chances, read.right))})
     metrics = measured(recipe, fitted, train, read, device)
     write_json(run.metrics, metrics)
     page = report.LineReport(

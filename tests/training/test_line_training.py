@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import RecipeError
 from tenfold.recipes.edit import from_dict
 from tenfold.run import Run
 from tenfold.synthesis import lines as lines_module
@@ -89,6 +90,14 @@ def test_it_learns(trained):
     history = trained.run.history.read_text().splitlines()
     losses = [float(line.split(",")[4]) for line in history[1:]]
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"members": 2}, {"normalise": "centred"}, {"augment": {"elastic": 1}}, {"schedule": {"kind": "plateau"}}]
+)
+def test_what_means_nothing_to_rows_is_refused(change):
+    with pytest.raises(RecipeError, match="reads rows"):
+        from_dict(RECIPE | change, "test")
 
 
 def test_the_loss_looks_only_at_a_row_s_own_columns():

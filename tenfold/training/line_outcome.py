@@ -17,7 +17,7 @@ from tenfold.evaluation.calibration import calibration_error, reliability
 from tenfold.evaluation.significance import wilson
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table, parameter_count
-from tenfold.recipes.schema import LineNet, Recipe
+from tenfold.recipes.schema import Recipe
 from tenfold.report import line as report
 from tenfold.run import Run
 from tenfold.training import checkpoint
@@ -101,9 +101,7 @@ def measured(
     recipe: Recipe, fitted: Fitted, train: Dataset, read: ReadLines | None, device: torch.device
 ) -> dict[str, Any]:
     """What metrics.json says; n, errors and accuracy count whole rows."""
-    assert isinstance(recipe.net, LineNet)
     state = fitted.state
-    shown = state.epoch * recipe.net.lines * recipe.net.passes + state.images
     return {
         "recipe": recipe.name,
         "finished": fitted.finished,
@@ -111,7 +109,7 @@ def measured(
         "epochs_planned": recipe.epochs,
         "parameters": parameter_count(fitted.network),
         "seconds": round(state.seconds, 3),
-        "images_per_second": round(shown / state.seconds, 1) if state.seconds else 0.0,
+        "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
         "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(read.lines) if read else 0},
         "weights": chosen_by(recipe, state),
         "held_out": figures(read) if read else None,

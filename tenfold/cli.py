@@ -183,6 +183,18 @@ def train(
             help="More labelled digits to train on, such as corrections; none is held out. Repeatable.", metavar="DATA"
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a recipe that distils: the model to learn from, a run folder or an .onnx file.",
+            metavar="MODEL",
+            callback=existing,
+        ),
+    ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(help="Of a recipe with several members, train N at a time, side by side.", min=1, metavar="N"),
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
@@ -193,8 +205,10 @@ def train(
     one ends at once.
     """
     if resume:
-        if recipe or settings or epochs or seed is not None or limit or overwrite or extra:
-            raise typer.BadParameter("a resumed run goes on as it was begun; give no more than DATA and --time-limit")
+        if recipe or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
+            raise typer.BadParameter(
+                "a resumed run goes on as it was begun; give no more than DATA, --time-limit and --at-once"
+            )
         if out is None:
             raise typer.BadParameter("say which run with --out", param_hint="--resume")
         from tenfold import console, jobs
@@ -206,14 +220,32 @@ def train(
         from tenfold import console, jobs
 
         chosen = jobs.recipe(recipe or "fast", settings or [], epochs, seed)
-        job = jobs.new(data, chosen, out, limit, overwrite, extra or ())
-    trained = jobs.train(job, console.ERR, time_limit)
+        job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or ())
+    trained = jobs.train(job, console.ERR, time_limit, at_once)
     if not json:
         console.print_trained(trained)
     document = {"run": str(job.run.folder)} | trained.metrics
     if not trained.finished and not trained.interrupted:  # the time was up, as it was asked for
         console.ERR.print(console.how_to_go_on(trained))
     finish(document, json, Interrupted(console.how_to_go_on(trained)) if trained.interrupted else None)
+
+
+@app.command()
+def ensemble(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...", callback=all_existing)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the model.", file_okay=False, metavar="FOLDER")
+    ] = Path("runs/ensemble"),
+    json: Json = False,
+) -> None:
+    """Make one model that averages the probabilities of several runs."""
+    from tenfold import console
+    from tenfold.training.combine import combine
+
+    facts = combine(runs, out)
+    if not json:
+        console.say_where("model", out)
+    finish(facts, json)
 
 
 @app.command()

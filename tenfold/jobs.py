@@ -16,6 +16,7 @@ from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
+from tenfold.model import load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
@@ -34,7 +35,7 @@ class Job:
     labelled: Dataset
     unlabelled: Dataset | None
     run: Run
-    remembered: dict[str, Any]  # how to find the data again
+    remembered: dict[str, Any]  # how to find the data and the teacher again
     extra: Dataset | None = None
 
 
@@ -51,7 +52,13 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
 
 
 def new(
-    data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool, extra: Sequence[str] = ()
+    data: str,
+    recipe: Recipe,
+    out: Path | None,
+    limit: int | None,
+    overwrite: bool,
+    teacher: Path | None = None,
+    extra: Sequence[str] = (),
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(out or Path("runs") / recipe.name)
@@ -60,7 +67,7 @@ def new(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit, extra)
+    job = _job(recipe, run, data, limit, teacher, extra)
     split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
@@ -76,20 +83,28 @@ def begun(out: Path, data: str | None) -> Job:
     remembered = run.read_json(run.data)
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
-    return _job(recipe, run, data or remembered["data"], remembered["limit"], remembered.get("extra", ()))
+    teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
+    return _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, remembered.get("extra", ()))
 
 
-def _job(recipe: Recipe, run: Run, data: str, limit: int | None, extra: Sequence[str]) -> Job:
+def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path | None, extra: Sequence[str]) -> Job:
     source = load_data(data)
     labelled = limited(labelled_rows(source), limit)
-    remembered = {"data": data, "limit": limit} | ({"extra": list(extra)} if extra else {})
+    remembered: dict[str, Any] = {"data": data, "limit": limit}
+    if teacher:
+        remembered["teacher"] = str(teacher)
+    if extra:
+        remembered["extra"] = list(extra)
     more = reduce(joined, [labelled_rows(load_data(name)) for name in extra]) if extra else None
     return Job(recipe, labelled, without_labels(source.test), run, remembered, more)
 
 
-def train(job: Job, console: Console, time_limit: float | None) -> Trained:
+def train(job: Job, console: Console, time_limit: float | None, at_once: int = 1) -> Trained:
+    teacher = load_model(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
-        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, job.extra)
+        trained = train_run(
+            job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once, job.extra
+        )
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 
 

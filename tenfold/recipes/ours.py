@@ -1,27 +1,126 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
+from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
+
+# A 5x5 convolution with stride 2 and two of 3x3, on maps of 12, 6 and 4 pixels: what costs a processor most, wide maps,
+# is hardly there. The last layer sees every place of the last map; with its mean alone, an epoch teaches half as much.
+QUICK = StageNet(stem=32, stem_stride=2, filters=(64,), depth=2, padding="valid", head="places")
+# Short memories of the gradient suit trainings of a few hundred steps.
+ADAMW = Optimiser(name="adamw", lr=0.04, weight_decay=0.05, momentum=0.8, smoothing=0.95)
+# Gentle changes at first, then the images as they are.
+GENTLE = Augment(rotate=8, zoom=0.08, shift=0.06, shear=6, clean=0.3)
+WIDER = Augment(rotate=10, zoom=0.1, shift=0.08, shear=8, elastic=0.7, clean=0.2)
+
+FLASH = Entry(
+    Recipe(
+        name="flash",
+        normalise="centred",
+        net=QUICK,
+        optimiser=ADAMW.model_copy(update={"lr": 0.05}),
+        schedule=OneCycle(warmup=0.1),
+        batch=256,
+        epochs=1,
+        label_smoothing=0.1,
+        hold_out=0.05,
+        calibrate=True,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="One epoch, for a first answer within seconds. Smoothed labels are what helps such a short training "
+    "most; the model's confidence is set right on the held-out rows afterwards.",
+)
 
 FAST = Entry(
     Recipe(
         name="fast",
         normalise="centred",
-        net=StageNet(stem=32, filters=(32, 64), depth=2),
-        optimiser=Optimiser(name="adamw", lr=0.02, weight_decay=0.05),
-        schedule=OneCycle(warmup=0.2),
-        augment=Augment(rotate=10, zoom=0.1, shift=0.08, shear=8),
+        net=QUICK,
+        optimiser=ADAMW,
+        schedule=OneCycle(warmup=0.1),
+        augment=GENTLE,
         batch=256,
-        epochs=10,
-        label_smoothing=0.05,
+        epochs=5,
+        label_smoothing=0.1,
         hold_out=0.05,
+        calibrate=True,
     ),
     source="tenfold",
     published="",
-    reproduced="validation 0.9952, test 0.9958 (n = 1)",
-    story="A 5x5 convolution and four of 3x3 with batch norm, small enough for a minute or two on two cores; one "
-    "cycle of the learning rate, the last weights kept, nothing chosen on the held-out rows. Labels are smoothed, for "
-    "some of MNIST's are wrong: the model is right more often than it is sure.",
+    reproduced="",
+    story="The network of flash for five epochs, the first of them on gently changed images, the last on the images as "
+    "they are. The last weights are kept; on the held-out rows nothing is chosen but how sure the model is.",
+)
+
+STRONG = Entry(
+    Recipe(
+        name="strong",
+        normalise="centred",
+        net=QUICK.model_copy(update={"stem": 48, "filters": (96,)}),
+        optimiser=ADAMW,
+        schedule=OneCycle(warmup=0.1),
+        augment=GENTLE,
+        batch=256,
+        epochs=12,
+        label_smoothing=0.1,
+        hold_out=0.05,
+        calibrate=True,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="The network of fast with half as many filters more, for twelve epochs.",
+)
+
+RECORD = Entry(
+    STRONG.recipe.model_copy(
+        update={"name": "record", "members": 20, "augment": WIDER, "epochs": 15, "hold_out": 0.0, "calibrate": False}
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="Twenty networks as that of strong, each from a seed of its own and longer on more widely changed images, "
+    "heard alike. Nothing is held out: all labelled rows teach.",
+)
+
+DISTILLED = Entry(
+    STRONG.recipe.model_copy(
+        update={
+            "name": "distilled",
+            "net": QUICK.model_copy(update={"stem": 40, "filters": (80,)}),
+            "augment": WIDER,
+            "epochs": 30,
+            "label_smoothing": 0.0,
+            "distil": 0.9,
+        }
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="One small, quick network that learns from a large model what it says of each changed image: give it "
+    "record's run with --teacher.",
+)
+
+MLP = Entry(
+    Recipe(
+        name="mlp",
+        normalise="centred",
+        net=DenseNet(dense=(1024, 1024, 512), norm=True, dropout=0.1),
+        optimiser=Optimiser(name="adamw", lr=0.005, weight_decay=0.05, momentum=0.9, smoothing=0.98),
+        schedule=OneCycle(warmup=0.1),
+        augment=Augment(rotate=14, zoom=0.14, shift=0.07, shear=12, elastic=1.2, clean=0.05),
+        batch=512,
+        epochs=100,
+        label_smoothing=0.05,
+        hold_out=0.05,
+        calibrate=True,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="Dense layers alone, as in the third write-up, on images that are turned, zoomed, sheared and bent: what "
+    "they lack without convolutions is mostly the knowledge that a digit stays itself when it is moved a little.",
 )
 
 ROBUST = Entry(
@@ -52,7 +151,7 @@ LINE = Entry(
         schedule=OneCycle(warmup=0.15),
         augment=Augment(zoom=0.08, shift=0.02),
         batch=64,
-        epochs=15,
+        epochs=12,
         hold_out=0.05,
         ema=0.998,
     ),
@@ -64,4 +163,4 @@ LINE = Entry(
     "digits that it must leave out. Rows held out are composed of digits held out.",
 )
 
-OURS = (FAST, ROBUST, LINE)
+OURS = (FLASH, FAST, STRONG, RECORD, DISTILLED, MLP, ROBUST, LINE)

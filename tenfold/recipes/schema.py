@@ -63,6 +63,7 @@ class DenseNet(Part):
 
     kind: Literal["dense"] = "dense"
     dense: Sizes
+    norm: bool = False  # batch norm before each ReLU
     dropout: Share = 0.0  # after each hidden layer
 
 
@@ -210,6 +211,8 @@ class Recipe(Part):
     early_stop: Annotated[int, Field(ge=0)] = 0  # epochs without a better held-out accuracy; 0 never stops early
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay a step of the averaged weights that are kept; 0 is off
     label_smoothing: Share = 0.0
+    distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
+    members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
@@ -218,8 +221,37 @@ class Recipe(Part):
     optimiser: Optimiser
     schedule: Schedule = Constant()
 
+    def member(self, k: int) -> "Recipe":
+        """The recipe of the ensemble's k-th network, from 0."""
+        return self.model_copy(update={"members": 1, "seed": self.seed + k})
+
+    @model_validator(mode="after")
+    def means_something_to_rows(self) -> Self:
+        """What is for single digits alone must not be set, and silently do nothing, for a network that reads rows."""
+        if isinstance(self.net, LineNet):
+            augment = self.augment.model_copy(update={"zoom": 0.0, "shift": 0.0})
+            idle = [
+                text
+                for text, set_ in (
+                    ("normalise", self.normalise != "unit"),
+                    ("label_smoothing", self.label_smoothing > 0),
+                    ("distil", self.distil > 0),
+                    ("members", self.members > 1),
+                    ("calibrate", self.calibrate),
+                    ("synthesis", self.synthesis.active),
+                    ("augment but for zoom and shift", augment.active or augment.clean > 0),
+                    ("a plateau schedule", self.schedule.kind == "plateau"),
+                )
+                if set_
+            ]
+            if idle:
+                raise ValueError(f"net: {' and '.join(idle)} can't be had for a network that reads rows")
+        return self
+
     @model_validator(mode="after")
     def can_be_trained(self) -> Self:
+        if self.members > 1 and self.calibrate:
+            raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
             raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
         if self.hold_out == 0:

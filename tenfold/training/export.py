@@ -86,6 +86,13 @@ def write_onnx(
     write_bytes(path, model.SerializeToString())
 
 
+def remember(path: Path, metadata: dict[str, str]) -> None:
+    """Add to the metadata of an ONNX file."""
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {prop.key: prop.value for prop in model.metadata_props} | metadata)
+    write_bytes(path, model.SerializeToString())
+
+
 @contextlib.contextmanager
 def _quiet(*names: str) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in names]

@@ -86,7 +86,8 @@ def fit_lines(
     network = learner.scored().cpu().eval()
     if recipe.keep == "best" and state.best_epoch:
         network.load_state_dict(checkpoint.load_weights(best))
-    return Fitted(network, state, done(recipe, state))
+    shown = state.epoch * recipe.net.lines * recipe.net.passes + state.images
+    return Fitted(network, state, shown, done(recipe, state))
 
 
 def train_epoch(recipe: Recipe, learner: Learner, workshop: Workshop, run: Run, watcher: Watcher) -> bool:

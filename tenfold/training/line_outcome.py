@@ -17,16 +17,15 @@ from tenfold.evaluation.calibration import calibration_error, reliability
 from tenfold.evaluation.significance import wilson
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table, parameter_count
-from tenfold.recipes.schema import LineNet, Recipe
+from tenfold.recipes.schema import Recipe
 from tenfold.report import line as report
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.device import device_name
-from tenfold.training.export import export_line
+from tenfold.training.export import export_line, remember
 from tenfold.training.fit import Fitted
 from tenfold.training.line import Lines, lines_held_out
 from tenfold.training.outcome import chosen_by, facts, story
-from tenfold.vision.ctc import log_probability
 from tenfold.vision.line import CALIBRATION, LineReader, confidence
 from tenfold.vision.strip import HEIGHT
 
@@ -48,12 +47,10 @@ def leave_line_reader(
 ) -> dict[str, Any]:
     """Write everything that a run holds beside its checkpoints; returns the metrics."""
     checkpoint.save_weights(run.weights, fitted.network)
-    about = {"tenfold": __version__, "recipe": recipe.model_dump_json()}
-    export_line(fitted.network, run.model, about)
+    export_line(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     if read is not None:
-        calibration = calibrated(read.chances, read.right)
-        export_line(fitted.network, run.model, about | {CALIBRATION: json.dumps(calibration)})
+        remember(run.model, {CALIBRATION: json.dumps(calibrated(read.chances, read.right))})
     metrics = measured(recipe, fitted, train, read, device)
     write_json(run.metrics, metrics)
     page = report.LineReport(
@@ -77,10 +74,9 @@ def leave_line_reader(
 def read_lines(reader: LineReader, lines: Lines) -> ReadLines:
     texts, chances = [], []
     for strip, _ in lines:
-        steps = reader.steps(strip)
-        text = reader.text_of(steps)
+        text, chance, _ = reader.likeliest(strip)
         texts.append("".join(map(str, text)))
-        chances.append(log_probability(steps, text))
+        chances.append(chance)
     right = np.array([text == truth for text, (_, truth) in zip(texts, lines, strict=True)])
     return ReadLines(lines, texts, np.array(chances), right)
 
@@ -105,9 +101,7 @@ def measured(
     recipe: Recipe, fitted: Fitted, train: Dataset, read: ReadLines | None, device: torch.device
 ) -> dict[str, Any]:
     """What metrics.json says; n, errors and accuracy count whole rows."""
-    assert isinstance(recipe.net, LineNet)
     state = fitted.state
-    shown = state.epoch * recipe.net.lines * recipe.net.passes + state.images
     return {
         "recipe": recipe.name,
         "finished": fitted.finished,
@@ -115,7 +109,7 @@ def measured(
         "epochs_planned": recipe.epochs,
         "parameters": parameter_count(fitted.network),
         "seconds": round(state.seconds, 3),
-        "images_per_second": round(shown / state.seconds, 1) if state.seconds else 0.0,
+        "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
         "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(read.lines) if read else 0},
         "weights": chosen_by(recipe, state),
         "held_out": figures(read) if read else None,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset, joined
 from tenfold.data.split import hold_out
-from tenfold.errors import DataError, RunError
+from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json, write_text
 from tenfold.model import Model
 from tenfold.nets import Network, build
@@ -20,8 +22,9 @@ from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.device import find_device
+from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
-from tenfold.training.fit import Watcher, fit
+from tenfold.training.fit import Teacher, Watcher, fit
 from tenfold.training.line import fit_lines
 from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.outcome import measured, model_card, report_page, score
@@ -43,15 +46,25 @@ def train(
     run: Run,
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
+    teacher: Model | None = None,
+    at_once: int = 1,
     extra: Dataset | None = None,
 ) -> Trained:
     """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
     unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
-    extra: labelled rows to train on too; none of them is held out, so that held-out figures can be set against those of
-    a run without them.
-    Raises DataError for data that can't be trained on, RunError for a run of other data.
+    teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time. extra:
+    labelled rows to train on too; none of them is held out, so that held-out figures can be set against those of a run
+    without them.
+    Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
+    needs a teacher and has none, or the other way round.
     """
+    if (teacher is not None) != (recipe.distil > 0):
+        raise RecipeError(
+            f"{recipe.name} learns from labels alone (its distil is 0), so it has no use for a teacher"
+            if teacher
+            else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
+        )
     rows, held_rows = split(recipe, labelled)  # before anything is written
     if extra is not None:
         rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
@@ -65,7 +78,10 @@ def train(
         fitted = fit_lines(recipe, train_part, held_out, run, device, watcher)
         metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
         return Trained(run, metrics, fitted.finished)
-    fitted = fit(recipe, train_part, held_out, run, device, watcher)
+    if recipe.members > 1:
+        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, asked(teacher), at_once)
+    else:
+        fitted = fit(recipe, train_part, held_out, run, device, watcher, asked(teacher))
 
     if recipe.calibrate and held_out:
         calibrate(fitted.network, held_out)
@@ -110,6 +126,16 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
             "--set hold_out=0.2 holds out a fifth"
         )
     return hold_out(labelled.labels, size, recipe.seed)
+
+
+def asked(model: Model | None) -> Teacher | None:
+    """A model as a teacher: what it says of images that are tensors."""
+
+    def say(pixels: Tensor) -> Tensor:
+        images = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return torch.from_numpy(model.predict_proba(images)).to(pixels.device)  # type: ignore[union-attr]
+
+    return say if model else None
 
 
 def clear(run: Run) -> None:

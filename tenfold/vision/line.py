@@ -13,10 +13,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.vision import ctc
-from tenfold.vision.strip import HEIGHT, SIDE_MARGIN, strip
+from tenfold.vision.strip import HEIGHT, SIDE_MARGIN, Strip, strip
 
 STEP = 2  # columns of the strip that one answer of the network stands for
 CALIBRATION = "calibration"  # the ONNX file's metadata that says how sure its texts really are
+SLANTS = (0.0, 0.2, -0.2)  # of the looks at a row
 INK = 80  # of a strip's column, below which a digit has ended
 
 
@@ -60,17 +61,18 @@ class LineReader:
         The row should fill the picture's height but for a margin; print and rulings may stand in it.
         """
         seen = strip(picture)
-        steps = self.steps(seen)
-        text = self.text_of(steps)
-        sure = confidence(ctc.log_probability(steps, text), self._slope, self._offset)
+        if not seen.any():
+            return LineReading((), (), (), 1.0, ())
+        text, chance, looks = self.likeliest(seen)
+        sure = confidence(chance, self._slope, self._offset)
         if not text:
             return LineReading((), (), (), sure, ())
-        chances = ctc.digit_probabilities(steps, text)
+        chances = ctc.digit_probabilities(looks, text)  # (L, 10)
         order = np.argsort(-chances, axis=1)
         return LineReading(
             values=text,
             confidences=tuple(float(row[digit]) for row, digit in zip(chances, text, strict=True)),
-            spans=_spans(seen, ctc.aligned(steps, text), picture.shape[1]),
+            spans=_spans(seen, ctc.aligned(looks[0], text), picture.shape[1]),
             text_confidence=sure,
             alternatives=tuple(
                 tuple((int(digit), float(row[digit])) for digit in ranks)
@@ -78,18 +80,33 @@ class LineReader:
             ),
         )
 
-    def steps(self, seen: NDArray[np.uint8]) -> ctc.LogProbabilities:
-        """What the network says of a strip (32, W): log probabilities, float (T, 11), two columns a step."""
-        width = max(-(-seen.shape[1] // 4) * 4, 8)
-        padded = np.zeros((1, HEIGHT, width), np.uint8)
-        padded[0, :, : seen.shape[1]] = seen
-        (answer,) = self._session.run(None, {"strips": padded})
-        steps: ctc.LogProbabilities = answer[0]
-        return steps
+    def likeliest(self, seen: Strip) -> tuple[ctc.Text, float, NDArray[np.float32]]:
+        """The likeliest text of a strip, the log of its mean probability, and what the network says of each look.
 
-    def text_of(self, steps: ctc.LogProbabilities) -> ctc.Text:
-        """The likeliest of the texts that the search finds."""
-        return max(ctc.likeliest_texts(steps)[:3], key=lambda text: ctc.log_probability(steps, text))
+        The network looks at the row as it is and slanted either way, float (3, T, 11): hands slant more than it learnt,
+        and a text that is likely however one looks is more often right.
+        """
+        looks = self.steps(np.stack([slanted(seen, slant) for slant in SLANTS]))
+        found = sorted({text for steps in looks for text in ctc.likeliest_texts(steps)[:3]})
+        chances = np.logaddexp.reduce(ctc.log_probabilities(looks, found), axis=0) - math.log(len(looks))
+        best = int(chances.argmax())
+        return found[best], float(chances[best]), looks
+
+    def steps(self, strips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network says of strips (N, 32, W): log probabilities, float (N, T, 11), two columns a step."""
+        count, height, width = strips.shape
+        padded = np.zeros((count, height, max(-(-width // 4) * 4, 8)), np.uint8)
+        padded[:, :, :width] = strips
+        (answer,) = self._session.run(None, {"strips": padded})
+        return np.asarray(answer, np.float32)
+
+
+def slanted(seen: Strip, slant: float) -> Strip:
+    """The strip with its top moved right by `slant` for each row above the middle."""
+    if not slant:
+        return seen
+    matrix = np.array([[1, -slant, slant * HEIGHT / 2], [0, 1, 0]])
+    return np.asarray(cv2.warpAffine(seen, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def confidence(log_probability: float, slope: float, offset: float) -> float:
@@ -98,14 +115,15 @@ def confidence(log_probability: float, slope: float, offset: float) -> float:
     return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
 
 
-def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
+def _spans(seen: Strip, shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
     """From the steps that show each digit to columns of the picture.
 
     CTC shows a digit for a step or two somewhere inside it. Two digits are parted where there is the least ink between
     those steps; from there a digit keeps the run of inked columns that it is seen in.
     """
     columns = seen.astype(np.int64).sum(axis=0)
-    inked = cv2.dilate((seen.max(axis=0) > INK).view(np.uint8)[None], np.ones((1, 3), np.uint8))[0]
+    inked = np.asarray(seen.max(axis=0) > INK)
+    inked[1:-1] |= inked[:-2] & inked[2:]  # a gap of one column is none
     middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in shown]
     parts = [0]
     for left, right in itertools.pairwise(middles):
@@ -117,7 +135,7 @@ def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) ->
         near = np.flatnonzero(inked[left:right]) + left
         if len(near):
             middle = int(near[np.abs(near - middle).argmin()])
-            empty = np.flatnonzero(inked[left:right] == 0) + left
+            empty = np.flatnonzero(~inked[left:right]) + left
             left = int(max(empty[empty < middle] + 1, default=left))
             right = int(min(empty[empty > middle], default=right))
         x0 = min(max(round((left - SIDE_MARGIN) * scale), 0), width - 1)

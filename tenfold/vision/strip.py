@@ -11,6 +11,7 @@ Strip = NDArray[np.uint8]  # (32, W), white ink on black
 HEIGHT = 32
 SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
 FAINTEST = 24.0  # share of the paper's light, of 255, that ink takes away at least
+COARSE = 24  # rows are enough to tell ink from paper
 LARGEST = 96  # rows of a picture above which a smaller one says the same
 
 
@@ -38,16 +39,27 @@ def strip(picture: NDArray[np.uint8]) -> Strip:
 
 def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The ink of a picture, uint8 (H, W), white on black: paper and uneven light taken away, contrast made full."""
-    darkest, middle, lightest = _quantiles(picture, 0.005, 0.5, 0.995)
-    dark_ink = picture if middle - darkest >= lightest - middle else 255 - picture
+    dark_ink = 255 - picture if is_light_on_dark(picture) else picture
     side = max(picture.shape[0] // 3, 3) | 1
     paper = cv2.morphologyEx(dark_ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    paper = np.maximum(_grey(cv2.blur(paper, (side, side))), 1)
+    smooth = (side // 4) | 1  # a wider blur would lay the light beyond a shadow's edge upon the shadow
+    paper = np.maximum(_grey(cv2.blur(paper, (smooth, smooth))), 1)
     ink = 255 - _grey(cv2.divide(dark_ink, paper, scale=255))
     pattern = np.uint8(_quantiles(ink, 0.5)[0])
     ink = np.maximum(ink, pattern) - pattern
     full = max(float(cv2.blur(ink, (3, 3)).max()), FAINTEST)
     return _grey(cv2.convertScaleAbs(ink, alpha=255 / full))
+
+
+def is_light_on_dark(picture: NDArray[np.uint8]) -> bool:
+    """Whether the ink is lighter than the paper: what differs most, from its surroundings and from the whole."""
+    height, width = picture.shape
+    small = _grey(cv2.resize(picture, (max(round(width * COARSE / height), 1), COARSE), interpolation=cv2.INTER_AREA))
+    cubes = (small.astype(np.float32) - cv2.medianBlur(small, COARSE + 1)) ** 3
+    near = float(cubes.sum() / max(float(np.abs(cubes).sum()), 1.0))
+    darkest, middle, lightest = _quantiles(picture, 0.005, 0.5, 0.995)
+    far = (lightest + darkest - 2 * middle) / max(lightest - darkest, 1.0)
+    return near + far > 0
 
 
 def _grey(picture: Any) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """The training of a line reader: a small one, killed and resumed, exported, sealed."""
 
+import functools
 import json
 
 import cv2
@@ -8,14 +9,15 @@ import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import RecipeError
 from tenfold.recipes.edit import from_dict
 from tenfold.run import Run
 from tenfold.synthesis import lines as lines_module
 from tenfold.training import checkpoint
 from tenfold.training import line as line_module
-from tenfold.training.line import best_paths, ctc, stacked
+from tenfold.training.line import best_paths, ctc, fit_lines, stacked
 from tenfold.training.line_outcome import calibrated, edits
-from tenfold.training.train import network_of, train
+from tenfold.training.train import network_of, split, train
 from tenfold.vision.line import LineReader, confidence
 from tenfold.vision.strip import HEIGHT
 
@@ -42,26 +44,22 @@ def drawn() -> Dataset:
     return Dataset(images, (np.arange(60) % 10).astype(np.uint8), "drawn digits")
 
 
-@pytest.fixture(autouse=True)
-def _little(monkeypatch):
-    monkeypatch.setattr(lines_module, "SHEETS", 3)
-    monkeypatch.setattr(line_module, "HELD_OUT_LINES", 30)
+@pytest.fixture(scope="module", autouse=True)
+def _little():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "SHEETS", 3)
+        patch.setattr(line_module, "HELD_OUT_LINES", 30)
+        yield
 
 
-@pytest.fixture
-def trained(drawn, tmp_path, Watcher):  # noqa: N803
-    def run_it(name, ends=None):
-        watcher = Watcher(*([ends] if ends else []))
-        return train(from_dict(RECIPE, "test"), drawn, None, Run(tmp_path / name), watcher), watcher
-
-    return run_it
+@pytest.fixture(scope="module")
+def trained(drawn, tmp_path_factory, Watcher):  # noqa: N803
+    return train(from_dict(RECIPE, "test"), drawn, None, Run(tmp_path_factory.mktemp("line") / "run"), Watcher())
 
 
 def test_a_run_is_whole_and_its_model_is_its_network(trained):
-    result, watcher = trained("run")
-    run = result.run
+    run, result = trained.run, trained
     assert result.finished
-    assert watcher.epochs == [1, 2]
     assert run.damaged_files() == []
     assert {path.name for path in (run.model, run.report, run.card, run.metrics)} <= {
         path.name for path in run.folder.iterdir()
@@ -74,24 +72,32 @@ def test_a_run_is_whole_and_its_model_is_its_network(trained):
     seen = np.random.default_rng(1).integers(0, 256, (HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
         expected = network_of(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
-    np.testing.assert_allclose(reader.steps(seen), expected, atol=1e-5)
+    np.testing.assert_allclose(reader.steps(seen[None])[0], expected, atol=1e-5)
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_been(trained):
-    whole, _ = trained("whole")
-    part, _ = trained("part", ends=lambda epoch, step: (epoch, step) == (1, 2))
-    assert not part.finished
-    rest, _ = trained("part")
+def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, drawn, new_run, Watcher):  # noqa: N803
+    recipe, run = from_dict(RECIPE, "test"), new_run()
+    rows, held = split(recipe, drawn)
+    fit = functools.partial(fit_lines, recipe, drawn.subset(rows), drawn.subset(held), run, torch.device("cpu"))
+    assert not fit(Watcher(lambda epoch, step: (epoch, step) == (1, 2))).finished
+    rest = fit(Watcher())
     assert rest.finished
-    one, other = (checkpoint.load_weights(result.run.weights) for result in (whole, rest))
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    whole = checkpoint.load_weights(trained.run.weights)
+    assert all(torch.equal(whole[name], tensor) for name, tensor in rest.network.state_dict().items())
 
 
 def test_it_learns(trained):
-    result, _ = trained("run")
-    history = (result.run.history).read_text().splitlines()
+    history = trained.run.history.read_text().splitlines()
     losses = [float(line.split(",")[4]) for line in history[1:]]
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"members": 2}, {"normalise": "centred"}, {"augment": {"elastic": 1}}, {"schedule": {"kind": "plateau"}}]
+)
+def test_what_means_nothing_to_rows_is_refused(change):
+    with pytest.raises(RecipeError, match="reads rows"):
+        from_dict(RECIPE | change, "test")
 
 
 def test_the_loss_looks_only_at_a_row_s_own_columns():

@@ -20,6 +20,10 @@ def random_steps(length, seed, sharpness=3.0):
     return (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
 
 
+def log_probability(steps, text):
+    return ctc.log_probabilities(steps[None], [text])[0, 0]
+
+
 def collapsed(path):
     return tuple(symbol for symbol, _ in itertools.groupby(path) if symbol != ctc.BLANK)
 
@@ -45,7 +49,7 @@ def test_the_sum_over_all_paths(length, seed):
     symbols = [3, 7, ctc.BLANK]
     steps = few_symbols(random_steps(length, seed), symbols)
     for text, chance in all_texts(steps, symbols).items():
-        assert ctc.log_probability(steps, text) == pytest.approx(math.log(chance), abs=1e-4)
+        assert log_probability(steps, text) == pytest.approx(math.log(chance), abs=1e-4)
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
@@ -63,20 +67,33 @@ def test_as_pytorch_says(text):
     loss = torch.nn.functional.ctc_loss(
         torch.from_numpy(steps)[:, None], torch.tensor([text]), (30,), (len(text),), ctc.BLANK, reduction="none"
     )
-    assert -ctc.log_probability(steps, text) == pytest.approx(loss.item(), rel=1e-4)
+    assert -log_probability(steps, text) == pytest.approx(loss.item(), rel=1e-4)
 
 
 def test_a_text_longer_than_its_row_is_impossible():
-    assert ctc.log_probability(random_steps(3, 0), (1, 1, 1)) == -math.inf
-    assert math.isfinite(ctc.log_probability(random_steps(5, 0), (1, 1, 1)))
+    assert log_probability(random_steps(3, 0), (1, 1, 1)) == -math.inf
+    assert math.isfinite(log_probability(random_steps(5, 0), (1, 1, 1)))
 
 
 def test_digit_probabilities_compare_whole_texts():
     steps = random_steps(12, 2, 1.0)
-    found = ctc.digit_probabilities(steps, (8, 1))
-    wanted = np.exp([ctc.log_probability(steps, (8, digit)) for digit in range(10)])
+    found = ctc.digit_probabilities(steps[None], (8, 1))
+    wanted = np.exp([log_probability(steps, (8, digit)) for digit in range(10)])
     np.testing.assert_allclose(found[1], wanted / wanted.sum(), rtol=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_several_looks_and_texts_at_once():
+    looks, texts = np.stack([random_steps(40, seed) for seed in (1, 2)]), [(1, 2), (), (7,), (7, 7), (3, 1)]
+    found = ctc.log_probabilities(looks, texts)
+    np.testing.assert_allclose(found, [[log_probability(steps, text) for text in texts] for steps in looks])
+    both = [ctc.digit_probabilities(looks[[i]], (3, 1)) for i in (0, 1)]
+    np.testing.assert_allclose(ctc.digit_probabilities(looks, (3, 1)), np.mean(both, axis=0))
+
+
+def test_a_very_long_row_does_not_vanish():
+    steps = random_steps(3000, 3)
+    assert np.isfinite(log_probability(steps, tuple(np.arange(600) % 10)))
 
 
 def test_alignment_shows_where_the_digits_are():

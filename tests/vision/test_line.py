@@ -14,14 +14,32 @@ def reader():
     return LineReader(read_weights("line"))
 
 
+# Points of a box 20 wide and 36 high, as one would write with a pen.
+ROUND = [(10 + 9 * np.sin(a), 18 - 18 * np.cos(a)) for a in np.linspace(0, 2 * np.pi, 24)]
+PEN = {
+    "0": ROUND,
+    "1": [(4, 8), (11, 0), (11, 36)],
+    "2": [(1, 8), (4, 2), (10, 0), (16, 2), (18, 9), (14, 18), (1, 36), (19, 36)],
+    "3": [(2, 3), (10, 0), (17, 4), (16, 12), (8, 16), (17, 21), (18, 29), (10, 36), (1, 32)],
+    "4": [(10, 0), (1, 22), (19, 22), (14, 12), (13, 36)],
+    "5": [(17, 0), (4, 0), (3, 15), (11, 13), (18, 20), (17, 30), (9, 36), (1, 32)],
+    "6": [(14, 0), (5, 12), (2, 25), (5, 34), (11, 36), (17, 31), (17, 24), (11, 19), (4, 23)],
+    "7": [(1, 1), (18, 0), (8, 36)],
+    "8": [(16, 4), (9, 0), (3, 5), (5, 13), (14, 20), (18, 29), (10, 36), (2, 29), (6, 20), (15, 12), (17, 5)],
+    "9": [(17, 6), (10, 0), (3, 4), (3, 12), (9, 17), (16, 12), (17, 4), (16, 20), (13, 36)],
+}
+
+
 def row(text, ink=40, paper=215, gap=30, thick=3, height=70):
-    """A row in a plain stroke font, and where its digits stand: (picture, [(x0, x1)])."""
+    """A row of digits drawn with a pen, and where they stand: (picture, [(x0, x1)])."""
     picture = np.full((height, 30 + gap * len(text) + 30), paper, np.uint8)
     places = []
     for i, digit in enumerate(text):
-        x = 20 + i * gap
+        if digit == " ":
+            continue
         one = np.zeros_like(picture)
-        cv2.putText(one, digit, (x, height - 16), cv2.FONT_HERSHEY_SIMPLEX, 1.3, 255, thick, cv2.LINE_AA)
+        points = np.round(np.add(PEN[digit], (20 + i * gap, 16)) * 16).astype(np.int32)
+        cv2.polylines(one, [points], False, 255, thick, cv2.LINE_AA, 4)
         columns = np.flatnonzero(one.max(axis=0) > 100)
         places.append((int(columns[0]), int(columns[-1]) + 1))
         picture = np.where(one > 0, (paper - (paper - ink) * (one / 255)).astype(np.uint8), picture)

@@ -1,6 +1,7 @@
 """From a recipe's `net` to a PyTorch module."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -51,12 +52,39 @@ class Network(nn.Module):
         return outputs
 
 
+class Ensemble(Network):
+    """Several networks that are heard alike: the logits (B, 10) are the logarithm of their mean probabilities."""
+
+    def __init__(self, members: Sequence[Network]) -> None:
+        nn.Module.__init__(self)
+        self.members = nn.ModuleList(members)
+
+    def __iter__(self) -> Iterator[Network]:
+        return iter(self.members)  # type: ignore[arg-type]
+
+    def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
+        return self._mean([member(pixels) for member in self])
+
+    def heads(self, pixels: Tensor) -> tuple[Tensor, Tensor]:  # (B, 28, 28) -> (B, 10), (B,)
+        logits, digitness = zip(*(member.heads(pixels) for member in self), strict=True)
+        return self._mean(logits), torch.stack(digitness).sigmoid().mean(0).logit()
+
+    @property
+    def tells_digits(self) -> bool:
+        return all(member.tells_digits for member in self)
+
+    def _mean(self, logits: Sequence[Tensor]) -> Tensor:
+        return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
+
+
 def build(recipe: Recipe, images: Tensor | None = None) -> Network:
-    """The recipe's network with fresh weights from its seed.
+    """The recipe's network with fresh weights from its seed; an `Ensemble` where it has several members.
 
     images: uint8 (N, 28, 28), the training rows, from which normalisation takes its figures; without them the
     normaliser is empty, to be filled from a checkpoint.
     """
+    if recipe.members > 1:
+        return Ensemble([build(recipe.member(k), images) for k in range(recipe.members)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES

@@ -195,6 +195,8 @@ class Recipe(Part):
     early_stop: Annotated[int, Field(ge=0)] = 0  # epochs without a better held-out accuracy; 0 never stops early
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay a step of the averaged weights that are kept; 0 is off
     label_smoothing: Share = 0.0
+    distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
+    members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
@@ -203,8 +205,14 @@ class Recipe(Part):
     optimiser: Optimiser
     schedule: Schedule = Constant()
 
+    def member(self, k: int) -> "Recipe":
+        """The recipe of the ensemble's k-th network, from 0."""
+        return self.model_copy(update={"members": 1, "seed": self.seed + k})
+
     @model_validator(mode="after")
     def can_be_trained(self) -> Self:
+        if self.members > 1 and self.calibrate:
+            raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
             raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
         if self.hold_out == 0:

@@ -101,7 +101,9 @@ def _from_image(image: Image.Image, name: str) -> Picture:
         frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         if frames > 1:
             raise DataError(f"holds {frames} pictures (an animation or pages); expected a single one", file=name)
-        image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at a half or a quarter, if that is enough
+        enough = WORKING_SIDE / max(width, height)
+        if enough < 1:  # a JPEG can be decoded at a half or a quarter
+            image.draft("RGB", (int(width * enough), int(height * enough)))
         reduced = image.size != (width, height)
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         upright = ImageOps.exif_transpose(image)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import Model, load_model
-from tenfold.vision.blobs import Blob, Map, characters, find_blobs, joined, rows, without_lines, without_specks
+from tenfold.vision.blobs import Blob, Map, characters, find_blobs, pieced, rows, without_lines, without_specks
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink, is_light_on_dark
 from tenfold.vision.picture import Picture, Source, open_picture
-from tenfold.vision.segment import Found, read_row
+from tenfold.vision.rulings import without_rulings
+from tenfold.vision.segment import Found, Judge, read_row
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
@@ -63,16 +64,20 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([[_seen(model, opened.grey)]], opened)
-    ink = find_blobs(find_ink(opened.grey).ink)
+    ink = find_blobs(without_rulings(find_ink(opened.grey).ink))
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())
+
+    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return judge(model, crops)
+
     if expect == "digit":
-        return _reading([_judged(model, ink, [_main(blobs, ink)])], opened)
+        return _reading([_one(blobs, ink, judging)], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
-    return _reading([read_row(ink, line, lambda crops: judge(model, crops)) for line in lines], opened)
+    return _reading([read_row(ink, line, judging) for line in lines], opened)
 
 
 def is_mnist_like(picture: Picture) -> bool:
@@ -86,7 +91,7 @@ def is_mnist_like(picture: Picture) -> bool:
     rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
     if not 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22:
         return False
-    return abs(frame(grey).astype(float) - grey).mean() < 30
+    return bool(abs(frame(grey).astype(float) - grey).mean() < 30)
 
 
 def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -101,32 +106,24 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
 
 
 def _digitness(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return model.predict_proba(images).max(axis=1)
+    digitness: NDArray[np.float32] = model.predict_proba(images).max(axis=1)
+    return digitness
 
 
-def _judged(model: Model, ink: Map, blobs: list[Blob]) -> list[Found]:
-    probabilities, digitness = judge(model, [ink.crop(blob) for blob in blobs])
-    return [
-        Found(blob, ink.crop(blob), p, float(d)) for blob, p, d in zip(blobs, probabilities, digitness, strict=True)
-    ]
-
-
-def _main(blobs: list[Blob], ink: Map) -> Blob:
-    """The one digit of the picture: the largest part, with the pieces near it."""
-    largest = max(blobs, key=lambda blob: blob.area)
-    reach = 0.3 * max(largest.width, largest.height)
+def _one(blobs: list[Blob], ink: Map, judge: Judge) -> list[Found]:
+    """The one digit of the picture: of its largest characters the one that is most surely a digit."""
     height, width = ink.ink.shape
-    near = [largest]
-    for blob in blobs:
-        if blob is largest:
-            continue
-        away = max(
-            blob.left - largest.right, largest.left - blob.right, blob.top - largest.bottom, largest.top - blob.bottom
-        )
-        at_edge = blob.left <= 0 or blob.top <= 0 or blob.right >= width or blob.bottom >= height
-        if away <= (0 if at_edge else reach):
-            near.append(blob)
-    return joined(near)
+
+    def size(blob: Blob) -> float:
+        x, y, w, h = blob.box
+        cut = x <= 0 or y <= 0 or x + w >= width or y + h >= height
+        return (0.3 if cut else 1.0) * float(np.sqrt(blob.area * max(w, h)))
+
+    largest = sorted(pieced(blobs), key=size, reverse=True)[:5]
+    crops = [ink.crop(blob) for blob in largest]
+    probabilities, digitness = judge(crops)
+    found = [Found(*one) for one in zip(largest, crops, probabilities, digitness.tolist(), strict=True)]
+    return [max(found, key=lambda one: size(one.blob) * one.digitness**2)]
 
 
 def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:

@@ -20,6 +20,7 @@ class Blob:
     labels: tuple[int, ...]
     box: Box
     area: int
+    severed: bool = False  # cut off what lies at its left
 
     @property
     def left(self) -> int:
@@ -50,7 +51,7 @@ def joined(blobs: Sequence[Blob]) -> Blob:
     left, top = min(blob.left for blob in blobs), min(blob.top for blob in blobs)
     right, bottom = max(blob.right for blob in blobs), max(blob.bottom for blob in blobs)
     labels = tuple(label for blob in blobs for label in blob.labels)
-    return Blob(labels, (left, top, right - left, bottom - top), sum(blob.area for blob in blobs))
+    return Blob(labels, (left, top, right - left, bottom - top), sum(blob.area for blob in blobs), blobs[0].severed)
 
 
 @dataclass
@@ -113,7 +114,7 @@ def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
         x, y, w, h = blob.box
         writing = typical_height(others)
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
-        line = max(w, h) > 7 * min(w, h) and max(w, h) > (1.2 if at_edge else 1.8) * writing
+        line = max(w, h) > 7 * min(w, h) and max(w, h) > (1.2 if at_edge else 1.5) * writing
         bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
         frame = max(w, h) > 1.8 * writing and min(w, h) > writing and blob.area < 0.1 * w * h and _inside(blob, others)
         if line or bar or frame:

@@ -72,7 +72,7 @@ def _even_ground(grey: Grey) -> int | None:
 
 
 def is_light_on_dark(grey: Grey) -> bool:
-    """Whether the ink is the lighter part: the smaller one, that stands out, is drawn fine, and keeps off the border."""
+    """Whether the ink is the lighter part: the smaller, that stands out, is drawn fine, and keeps off the border."""
     small = _shrunk(grey, GROUND_SIDE)
     window = max(3, min(255, max(small.shape) // 2 * 2 + 1))
     around = cv2.medianBlur(np.ascontiguousarray(small), window)
@@ -132,12 +132,11 @@ def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
     return risen
 
 
-def _opened(picture: Grey, reach: int) -> Grey:
+def _opened(picture: NDArray[Any], reach: int) -> Grey:
     """The opening by a square; by squares it takes no longer however large they are."""
     square = np.ones((reach, reach), np.uint8)
-    return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE).astype(
-        np.uint8, copy=False
-    )
+    opened = cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
+    return opened.astype(np.uint8, copy=False)
 
 
 def _levels(risen: NDArray[np.float32]) -> tuple[float, float, float]:

@@ -20,6 +20,7 @@ from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
 IS_DIGIT = 0.5  # what is less probably a digit is left out
+WIDEST = 1.4  # of one digit, in heights
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
 
     if expect == "digit":
         return _reading([_one(blobs, ink, judging)], opened)
+    if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
+        one = _one(blobs, ink, judging)
+        if one[0].digitness >= IS_DIGIT:
+            return _reading([one], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]

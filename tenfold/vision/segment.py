@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import Blob, Map, joined
+from tenfold.vision.blobs import Blob, Map, joined, typical_height
 
 MOST_PARTS = 4  # of one digit
+CUT = 2.5  # what a cut through ink costs, in natural logarithms of probability
 Judge = Callable[[list[NDArray[np.uint8]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
@@ -33,9 +34,7 @@ def is_sign(blob: Blob, height: float) -> bool:
 
 def read_row(ink: Map, row: Sequence[Blob], judge: Judge) -> list[Found]:
     """The digits of one row of characters, from the left; `judge` gives probabilities (N, 10) and digitness (N,)."""
-    height = float(np.median([blob.height for blob in row]))
-    tall = [blob.height for blob in row if blob.height >= 0.5 * height]
-    height = float(np.median(tall)) if tall else height
+    height = typical_height(row)
     parts = [part for blob in row if not is_sign(blob, height) for part in _cut(ink, blob, height)]
     parts.sort(key=lambda part: part.left + part.width / 2)
     groups = [
@@ -65,8 +64,9 @@ def _best_path(found: dict[tuple[int, int], Found], parts: int, height: float) -
                 score, path = best[start]
                 one = found[start, end]
                 sure = float(one.probabilities.max()) * one.digitness
-                cost = np.log(max(sure, 1e-6)) * (end - start) - 0.5 * max(0.0, one.blob.width / height - 1.1)
-                choices.append((score + cost, [*path, (start, end)]))
+                worth = np.log(max(sure, 1e-6)) * (end - start) - CUT * one.blob.severed
+                worth -= 0.5 * max(0.0, one.blob.width / height - 1.1)
+                choices.append((score + worth, [*path, (start, end)]))
         best.append(max(choices))
     return best[-1][1]
 
@@ -106,5 +106,5 @@ def _sliced(ink: Map, blob: Blob, cuts: list[int]) -> list[Blob]:
         label = int(ink.labels.max()) + 1
         labels[:, left:right][piece] = label
         box = (x + left + int(columns[0]), y + int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-        parts.append(Blob((label,), box, int(piece.sum())))
+        parts.append(Blob((label,), box, int(piece.sum()), severed=bool(parts)))
     return parts

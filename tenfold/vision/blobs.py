@@ -154,9 +154,10 @@ def _belongs(piece: Blob, whole: Blob, height: float) -> bool:
     gap = max(piece.top - whole.bottom, whole.top - piece.bottom, 0)
     tall = max(piece.bottom, whole.bottom) - min(piece.top, whole.top)
     wide = max(piece.right, whole.right) - min(piece.left, whole.left)
-    if tall > 1.35 * max(height, whole.height) or wide > 1.5 * max(tall, height):
+    is_bar = piece.width > 2 * piece.height and piece.bottom <= whole.top  # of a 5, drawn last and far too high
+    if tall > (1.8 if is_bar else 1.35) * max(height, whole.height) or wide > 1.5 * max(tall, height):
         return False
-    return over >= 0.5 * min(piece.width, whole.width) and gap <= 0.25 * height
+    return over >= 0.5 * min(piece.width, whole.width) and gap <= (0.45 if is_bar else 0.25) * height
 
 
 def pieced(blobs: Sequence[Blob]) -> list[Blob]:
@@ -166,7 +167,7 @@ def pieced(blobs: Sequence[Blob]) -> list[Blob]:
     while left:
         whole = left.pop(0)
         reach = 0.2 * max(whole.width, whole.height)
-        near = [blob for blob in left if _away(blob, whole) <= reach]
+        near = [blob for blob in left if _away(blob, whole) <= reach or _belongs(blob, whole, whole.height)]
         left = [blob for blob in left if blob not in near]
         found.append(joined([whole, *near]))
     return found

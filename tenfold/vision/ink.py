@@ -41,9 +41,10 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
     nothing = Ink(np.zeros_like(grey), bool(light), 0.0)
     if int(grey.max()) - int(grey.min()) < FAINTEST:
         return nothing
-    even = _even_ground(grey)
-    if even is not None:
-        above, below = cv2.subtract(grey, even), cv2.subtract(np.full_like(grey, even), grey)
+    level = _even_ground(grey)
+    if level is not None:
+        even = np.full_like(grey, level)
+        above, below = cv2.subtract(grey, even), cv2.subtract(even, grey)
         light = _cubes(above) > _cubes(below) if light is None else light
         risen = (above if light else below).astype(np.float32)
     else:
@@ -112,19 +113,21 @@ def _shrunk(grey: Grey, side: int) -> Grey:
 
 def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
     """How far each pixel of `bright`, whose ink is the lighter part, stands above its ground: float32 (H, W)."""
-    small = _shrunk(bright, GROUND_SIDE)
+    small = _shrunk(bright, GROUND_SIDE).astype(np.float32)
+    trend = _trend(small)
+    small = small - trend
     reach = max(7, int(0.4 * min(small.shape))) | 1
     calm = cv2.medianBlur(small, 3) if min(small.shape) > 60 else small
     ground = _opened(calm, reach).astype(np.float32)
     # The opening is the lower envelope; the mean of what is not ink is the ground.
-    over = small.astype(np.float32) - ground
+    over = small - ground
     middle, _ = cv2.threshold(over.clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     bare = (over <= max(middle, 2)).astype(np.float32)
     bare = cv2.erode(bare, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
     spread = reach / 4
     weight = cv2.GaussianBlur(bare, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
     smooth = cv2.GaussianBlur(bare * small, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
-    ground = np.where(weight > 0.02, smooth / np.maximum(weight, 0.02), ground)
+    ground = np.where(weight > 0.02, smooth / np.maximum(weight, 0.02), ground) + trend
     ground = cv2.resize(ground, bright.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
     risen: NDArray[np.float32] = bright.astype(np.float32) - ground
     if not light:  # paper in shadow: its ink is darker in proportion to the light
@@ -132,11 +135,28 @@ def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
     return risen
 
 
-def _opened(picture: NDArray[Any], reach: int) -> Grey:
+def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The light that falls on the whole: a surface of second order through what is no ink, float32 (H, W)."""
+    height, width = small.shape
+    rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
+    ones = np.ones_like(small, np.float64)
+    terms = np.stack([ones, rows * ones, columns * ones, rows**2 * ones, rows * columns, columns**2 * ones])
+    step = max(1, max(small.shape) // 48)
+    few, values = terms[:, ::step, ::step].reshape(6, -1).T, small[::step, ::step].ravel().astype(np.float64)
+    weights = np.ones_like(values)
+    for _ in range(6):  # what lies far off the surface counts less and less (Cauchy's weights)
+        surface, *_ = np.linalg.lstsq(few * weights[:, None], values * weights, rcond=None)
+        away = values - few @ surface
+        spread = 1.4826 * np.median(np.abs(away)) + 1
+        weights = np.sqrt(1 / (1 + (away / (2 * spread)) ** 2))
+    trend: NDArray[np.float32] = np.tensordot(surface, terms, 1).astype(np.float32)
+    return trend
+
+
+def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
     """The opening by a square; by squares it takes no longer however large they are."""
     square = np.ones((reach, reach), np.uint8)
-    opened = cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
-    return opened.astype(np.uint8, copy=False)
+    return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
 
 
 def _levels(risen: NDArray[np.float32]) -> tuple[float, float, float]:

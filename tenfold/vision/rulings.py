@@ -64,13 +64,14 @@ def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
     for slope in SLOPES:
         level = np.array([[1, 0, 0], [-slope, 1, 0]], np.float64)
         filled = cv2.warpAffine(whole, level, (width, height), flags=cv2.INTER_NEAREST).mean(axis=1)
-        row = int(filled.argmax())
-        if filled[row] > best:
-            around = filled[max(row - 6, 0) : row + 7]
-            thick = float(around.sum() / filled[row]) - 2
-            # Above and below a line there is paper.
-            if thick < 6 and min(filled[max(row - 6, 0)], filled[min(row + 6, height - 1)]) < 0.6 * filled[row]:
-                best, line = float(filled[row]), (float(slope), float(row), max(thick, 1.0))
+        # Above or below a line there is less: writing at the most.
+        above, below = np.r_[np.zeros(6), filled[:-6]], np.r_[filled[6:], np.zeros(6)]
+        clear = np.where(np.minimum(above, below) < 0.75 * filled, filled, 0)
+        row = int(clear.argmax())
+        if clear[row] > best:
+            spare = filled[max(row - 6, 0) : row + 7] - np.median(filled[max(row - 6, 0) : row + 7])
+            thick = float(spare.clip(0).sum() / spare.max()) - 2 if spare.max() > 0 else 1.0
+            best, line = float(clear[row]), (float(slope), float(row), float(np.clip(thick, 1, 6)))
     return line
 
 

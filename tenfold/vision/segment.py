@@ -97,7 +97,7 @@ def _sliced(ink: Map, blob: Blob, cuts: list[int]) -> list[Blob]:
     x, y, w, h = blob.box
     labels = ink.labels[y : y + h, x : x + w]
     own = np.isin(labels, blob.labels)
-    parts = []
+    parts: list[Blob] = []
     for left, right in zip([0, *cuts], [*cuts, w], strict=True):
         piece = own[:, left:right]
         rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))

@@ -44,6 +44,12 @@ def existing(path: Path | None) -> Path | None:
     return path
 
 
+def all_existing(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        existing(path)
+    return paths
+
+
 def replaceable(path: Path | None) -> Path | None:
     """Results take their place by renaming: that would remove a device, a pipe or a link, not write to it."""
     if path is None:
@@ -150,6 +156,18 @@ def train(
             help="Stop in good order after 90, 90s, 15m or 2h (90 is seconds).", parser=seconds, metavar="TIME"
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a recipe that distils: the model to learn from, a run folder or an .onnx file.",
+            metavar="MODEL",
+            callback=existing,
+        ),
+    ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(help="Of a recipe with several members, train N at a time, side by side.", min=1, metavar="N"),
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
@@ -160,8 +178,10 @@ def train(
     one ends at once.
     """
     if resume:
-        if recipe or settings or epochs or seed is not None or limit or overwrite:
-            raise typer.BadParameter("a resumed run goes on as it was begun; give no more than DATA and --time-limit")
+        if recipe or settings or epochs or seed is not None or limit or overwrite or teacher:
+            raise typer.BadParameter(
+                "a resumed run goes on as it was begun; give no more than DATA, --time-limit and --at-once"
+            )
         if out is None:
             raise typer.BadParameter("say which run with --out", param_hint="--resume")
         from tenfold import console, jobs
@@ -172,14 +192,34 @@ def train(
             raise typer.BadParameter("say what to train on, or --resume a run", param_hint="DATA")
         from tenfold import console, jobs
 
-        job = jobs.new(data, jobs.recipe(recipe or "fast", settings or [], epochs, seed), out, limit, overwrite)
-    trained = jobs.train(job, console.ERR, time_limit)
+        job = jobs.new(
+            data, jobs.recipe(recipe or "fast", settings or [], epochs, seed), out, limit, overwrite, teacher
+        )
+    trained = jobs.train(job, console.ERR, time_limit, at_once)
     if not json:
         console.print_trained(trained)
     document = {"run": str(job.run.folder)} | trained.metrics
     if not trained.finished and not trained.interrupted:  # the time was up, as it was asked for
         console.ERR.print(console.how_to_go_on(trained))
     finish(document, json, Interrupted(console.how_to_go_on(trained)) if trained.interrupted else None)
+
+
+@app.command()
+def ensemble(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...", callback=all_existing)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the model.", file_okay=False, metavar="FOLDER")
+    ] = Path("runs/ensemble"),
+    json: Json = False,
+) -> None:
+    """Make one model that averages the probabilities of several runs."""
+    from tenfold import console
+    from tenfold.training.combine import combine
+
+    facts = combine(runs, out)
+    if not json:
+        console.say_where("model", out)
+    finish(facts, json)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from tenfold.data import Dataset, load_data
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
+from tenfold.model import load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
@@ -32,7 +33,7 @@ class Job:
     labelled: Dataset
     unlabelled: Dataset | None
     run: Run
-    remembered: dict[str, Any]  # how to find the data again
+    remembered: dict[str, Any]  # how to find the data and the teacher again
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -47,7 +48,9 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
     return edited(base, [*settings, *overrides])
 
 
-def new(data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool) -> Job:
+def new(
+    data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool, teacher: Path | None = None
+) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(out or Path("runs") / recipe.name)
     if run.exists and not overwrite:
@@ -55,7 +58,7 @@ def new(data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrit
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit)
+    job = _job(recipe, run, data, limit, teacher)
     split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
@@ -71,18 +74,26 @@ def begun(out: Path, data: str | None) -> Job:
     remembered = run.read_json(run.data)
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
-    return _job(recipe, run, data or remembered["data"], remembered["limit"])
+    teacher = remembered.get("teacher")
+    return _job(recipe, run, data or remembered["data"], remembered["limit"], Path(teacher) if teacher else None)
 
 
-def _job(recipe: Recipe, run: Run, data: str, limit: int | None) -> Job:
+def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path | None) -> Job:
     source = load_data(data)
     labelled = limited(labelled_rows(source), limit)
-    return Job(recipe, labelled, without_labels(source.test), run, {"data": data, "limit": limit})
+    return Job(
+        recipe,
+        labelled,
+        without_labels(source.test),
+        run,
+        {"data": data, "limit": limit} | ({"teacher": str(teacher)} if teacher else {}),
+    )
 
 
-def train(job: Job, console: Console, time_limit: float | None) -> Trained:
+def train(job: Job, console: Console, time_limit: float | None, at_once: int = 1) -> Trained:
+    teacher = load_model(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
-        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered)
+        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once)
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 
 

@@ -1,22 +1,27 @@
 """From a recipe's `net` to a PyTorch module."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tenfold.data.dataset import CLASSES
 from tenfold.nets.conv import conv_net
 from tenfold.nets.dense import dense_net
 from tenfold.nets.normalise import NORMALISERS
 from tenfold.nets.stages import stage_net
 from tenfold.recipes.schema import Recipe
 
-FAMILIES: dict[str, Callable[[Any], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
+FAMILIES: dict[str, Callable[[Any, int], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
 
 
 class Network(nn.Module):
-    """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10)."""
+    """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10).
+
+    A body with an eleventh output also says how much a picture is a digit at all: `heads` gives both.
+    """
 
     def __init__(self, normalise: nn.Module, body: nn.Sequential) -> None:
         super().__init__()
@@ -24,16 +29,63 @@ class Network(nn.Module):
         self.body = body
 
     def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
-        logits: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
-        return logits
+        return self._outputs(pixels)[:, :CLASSES]
+
+    def heads(self, pixels: Tensor) -> tuple[Tensor, Tensor]:  # (B, 28, 28) -> (B, 10), (B,)
+        """The digits' logits and the logit of being a digit."""
+        outputs = self._outputs(pixels)
+        return outputs[:, :CLASSES], outputs[:, CLASSES]
+
+    @property
+    def tells_digits(self) -> bool:
+        """Whether there is a digitness head."""
+        return self.last.out_features > CLASSES
+
+    @property
+    def last(self) -> nn.Linear:
+        layer = self.body[-1]
+        assert isinstance(layer, nn.Linear), "every family ends in a linear layer"
+        return layer
+
+    def _outputs(self, pixels: Tensor) -> Tensor:
+        outputs: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
+        return outputs
+
+
+class Ensemble(Network):
+    """Several networks that are heard alike: the logits (B, 10) are the logarithm of their mean probabilities."""
+
+    def __init__(self, members: Sequence[Network]) -> None:
+        nn.Module.__init__(self)
+        self.members = nn.ModuleList(members)
+
+    def __iter__(self) -> Iterator[Network]:
+        return iter(self.members)  # type: ignore[arg-type]
+
+    def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
+        return self._mean([member(pixels) for member in self])
+
+    def heads(self, pixels: Tensor) -> tuple[Tensor, Tensor]:  # (B, 28, 28) -> (B, 10), (B,)
+        logits, digitness = zip(*(member.heads(pixels) for member in self), strict=True)
+        return self._mean(logits), torch.stack(digitness).sigmoid().mean(0).logit()
+
+    @property
+    def tells_digits(self) -> bool:
+        return all(member.tells_digits for member in self)
+
+    def _mean(self, logits: Sequence[Tensor]) -> Tensor:
+        return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
 
 
 def build(recipe: Recipe, images: Tensor | None = None) -> Network:
-    """The recipe's network with fresh weights from its seed.
+    """The recipe's network with fresh weights from its seed; an `Ensemble` where it has several members.
 
     images: uint8 (N, 28, 28), the training rows, from which normalisation takes its figures; without them the
     normaliser is empty, to be filled from a checkpoint.
     """
+    if recipe.members > 1:
+        return Ensemble([build(recipe.member(k), images) for k in range(recipe.members)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net))
+        outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES
+        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net, outputs))

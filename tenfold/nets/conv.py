@@ -8,7 +8,7 @@ from tenfold.nets.init import glorot
 from tenfold.recipes.schema import ConvNet
 
 
-def conv_net(net: ConvNet) -> nn.Sequential:
+def conv_net(net: ConvNet, outputs: int = CLASSES) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels, side = 1, SIDE
     for i, (filters, kernel, padding) in enumerate(net.convolutions(), 1):
@@ -27,5 +27,5 @@ def conv_net(net: ConvNet) -> nn.Sequential:
     for units in net.dense:
         layers += [nn.Linear(features, units), nn.ReLU(), *dropout(net.dense_dropout)]
         features = units
-    layers.append(nn.Linear(features, CLASSES))
+    layers.append(nn.Linear(features, outputs))
     return nn.Sequential(*layers).apply(glorot)

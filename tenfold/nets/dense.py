@@ -8,11 +8,11 @@ from tenfold.nets.init import glorot
 from tenfold.recipes.schema import DenseNet
 
 
-def dense_net(net: DenseNet) -> nn.Sequential:
+def dense_net(net: DenseNet, outputs: int = CLASSES) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Flatten()]
     features = SIDE * SIDE
     for units in net.dense:
         layers += [nn.Linear(features, units), nn.ReLU(), *dropout(net.dropout)]
         features = units
-    layers.append(nn.Linear(features, CLASSES))
+    layers.append(nn.Linear(features, outputs))
     return nn.Sequential(*layers).apply(glorot)

@@ -1,25 +1,45 @@
-"""Convolutions with batch norm in stages, then a global average: few parameters, quick to train."""
+"""Convolutions with batch norm in stages: few parameters, quick to train."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tenfold.data.dataset import CLASSES
 from tenfold.nets.dropout import dropout
 from tenfold.recipes.schema import StageNet
 
 
-def stage_net(net: StageNet) -> nn.Sequential:
-    layers = _convolution(1, net.stem, kernel=5, padding=0, pool=True)  # 28 -> 12 pixels
-    channels = net.stem
+class MeanMax(nn.Module):
+    """Each filter's mean and its maximum: (B, C, H, W) -> (B, 2C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+
+
+def stage_net(net: StageNet, outputs: int = CLASSES) -> nn.Sequential:
+    around = 2 if net.stem_padding == "same" else 0
+    layers = _convolution(1, net.stem, kernel=5, stride=net.stem_stride, padding=around, pool=True)
+    channels, padding = net.stem, 1 if net.padding == "same" else 0
     for stage, filters in enumerate(net.filters, 1):
         for place in range(1, net.depth + 1):
             pool = place == net.depth and stage < len(net.filters)
-            layers += _convolution(channels, filters, kernel=3, padding=1, pool=pool)
+            layers += _convolution(channels, filters, kernel=3, padding=padding, pool=pool)
             channels = filters
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *dropout(net.dropout), nn.Linear(channels, CLASSES)]
-    return nn.Sequential(*layers)
+    head, features = _head(net, channels)
+    return nn.Sequential(*layers, *head, *dropout(net.dropout), nn.Linear(features, outputs))
 
 
-def _convolution(channels: int, filters: int, kernel: int, padding: int, pool: bool) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, filters, kernel, padding=padding, bias=False)
+def _convolution(
+    channels: int, filters: int, kernel: int, stride: int = 1, padding: int = 0, pool: bool = False
+) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, filters, kernel, stride, padding, bias=False)
     pooling = [nn.MaxPool2d(2)] if pool else []
     return [convolution, *pooling, nn.BatchNorm2d(filters), nn.ReLU(inplace=True)]
+
+
+def _head(net: StageNet, channels: int) -> tuple[list[nn.Module], int]:
+    """The layers between the last map and the linear layer, and how many features they give."""
+    if net.head == "mean":
+        return [nn.AdaptiveAvgPool2d(1), nn.Flatten()], channels
+    if net.head == "mean+max":
+        return [MeanMax()], 2 * channels
+    return [nn.Flatten()], channels * net.side() ** 2

@@ -1,11 +1,11 @@
 """The network as a table: what each layer is, what it gives, how many parameters it has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from tenfold.nets.build import Network
+from tenfold.nets.build import Ensemble, Network
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ def parameter_count(network: nn.Module) -> int:
 
 def layer_table(network: Network) -> list[Layer]:
     """A row a layer, in the order of the forward pass; found by running one blank image through it."""
+    if isinstance(network, Ensemble):  # its networks are alike
+        first, *others = network
+        times = 1 + len(others)
+        return [
+            replace(layer, kind=f"{layer.kind}, {times} times", parameters=layer.parameters * times)
+            for layer in layer_table(first)
+        ]
     rows: list[Layer] = []
     x: Tensor = network.normalise(torch.zeros(1, 1, 28, 28))
     rows.append(Layer("normalise", type(network.normalise).__name__, _shape(x), 0))

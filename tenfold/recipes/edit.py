@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from tenfold.errors import RecipeError
-from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe
+from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -100,5 +100,5 @@ def _fields(group: str, values: dict[str, Any]) -> list[str]:
     if group in KINDS:
         kind = KINDS[group].get(str(values[group].get("kind")))
         return list(kind.model_fields) if kind else ["kind"]
-    groups: dict[str, type[Part]] = {"": Recipe, "augment": Augment, "optimiser": Optimiser}
+    groups: dict[str, type[Part]] = {"": Recipe, "augment": Augment, "synthesis": Synthesis, "optimiser": Optimiser}
     return list(groups[group].model_fields)

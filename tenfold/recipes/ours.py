@@ -1,7 +1,7 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, OneCycle, Optimiser, Recipe, StageNet
+from tenfold.recipes.schema import Augment, OneCycle, Optimiser, Recipe, StageNet, Synthesis
 
 FAST = Entry(
     Recipe(
@@ -24,4 +24,24 @@ FAST = Entry(
     "some of MNIST's are wrong: the model is right more often than it is sure.",
 )
 
-OURS = (FAST,)
+ROBUST = Entry(
+    Recipe(
+        name="robust",
+        normalise="unit",
+        net=StageNet(stem=32, filters=(32, 64, 128), depth=2),
+        optimiser=Optimiser(name="adamw", lr=0.01, weight_decay=0.05),
+        schedule=OneCycle(warmup=0.15),
+        synthesis=Synthesis(hands=0.5, corrupt=0.65, negatives=0.35),
+        batch=256,
+        epochs=40,
+        hold_out=3000,
+        ema=0.999,
+        calibrate=True,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="",
+)
+
+OURS = (FAST, ROBUST)

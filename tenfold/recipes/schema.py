@@ -67,7 +67,7 @@ class DenseNet(Part):
 
 
 class StageNet(Part):
-    """A 5x5 convolution, then stages of 3x3 convolutions; a global average and one linear layer end it.
+    """A 5x5 convolution, then stages of 3x3 convolutions; one linear layer ends it.
 
     Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling; it comes before
     the norm of the convolution above it, so that norm and ReLU work on a quarter of the map.
@@ -75,25 +75,62 @@ class StageNet(Part):
 
     kind: Literal["stages"] = "stages"
     stem: Size = 32  # filters of the first convolution
+    stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
+    stem_padding: Literal["same", "valid"] = "valid"
     filters: Annotated[Sizes, Field(min_length=1, max_length=3)]  # one entry a stage
     depth: Annotated[int, Field(ge=1, le=8)] = 2  # convolutions in a stage
+    padding: Literal["same", "valid"] = "same"  # of the 3x3 convolutions
+    # What the last layer sees of the last map: each filter's mean, its mean and its maximum, or every place of it.
+    head: Literal["mean", "mean+max", "places"] = "mean"
     dropout: Share = 0.0  # before the last layer
+
+    @model_validator(mode="after")
+    def fits_28_pixels(self) -> Self:
+        if self.side() < 2:  # batch norm can't train on one pixel of one image
+            raise ValueError("net.filters: nothing is left of 28x28 pixels; use fewer stages, or padding 'same'")
+        return self
+
+    def side(self) -> int:
+        """The last map's side in pixels."""
+        side = (SIDE - (5 if self.stem_padding == "valid" else 1)) // self.stem_stride + 1
+        for _ in self.filters:
+            side = side // 2 - (2 * self.depth if self.padding == "valid" else 0)
+        return side
 
 
 Net = Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
 
 
 class Augment(Part):
-    """Random affine change of each training image, drawn uniformly from plus or minus each range; 0 is off."""
+    """Random changes of each training image; 0 is off. The affine ones are drawn uniformly from plus or minus each."""
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the size, each axis for itself
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the side
     shear: Annotated[float, Field(ge=0, le=60)] = 0.0  # degrees
+    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0  # pixels by which the points of a smooth field move, deviation
+    cutout: Annotated[int, Field(ge=0, le=SIDE)] = 0  # side in pixels of a square that is blanked
+    clean: Share = 0.0  # the last share of the training sees the images as they are
+
+    @property
+    def moves(self) -> bool:
+        return any((self.rotate, self.zoom, self.shift, self.shear, self.elastic))
 
     @property
     def active(self) -> bool:
-        return any((self.rotate, self.zoom, self.shift, self.shear))
+        return self.moves or self.cutout > 0
+
+
+class Synthesis(Part):
+    """What is made from the training images beside themselves; 0 is off. Of the digits, a quarter stay nearly clean."""
+
+    hands: Annotated[float, Field(ge=0, le=1)] = 0.0  # how often pens, slant, national shapes and scans vary
+    corrupt: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the other digits, and of the negatives, with damage
+    negatives: Annotated[float, Field(ge=0, le=4)] = 0.0  # pictures of no digit for each digit; trains a digitness head
+
+    @property
+    def active(self) -> bool:
+        return any((self.hands, self.corrupt, self.negatives))
 
 
 class Optimiser(Part):
@@ -158,14 +195,24 @@ class Recipe(Part):
     early_stop: Annotated[int, Field(ge=0)] = 0  # epochs without a better held-out accuracy; 0 never stops early
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay a step of the averaged weights that are kept; 0 is off
     label_smoothing: Share = 0.0
+    distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
+    members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
+    synthesis: Synthesis = Synthesis()
+    calibrate: bool = False  # fit a temperature on the held-out rows and make it part of the model
     optimiser: Optimiser
     schedule: Schedule = Constant()
 
+    def member(self, k: int) -> "Recipe":
+        """The recipe of the ensemble's k-th network, from 0."""
+        return self.model_copy(update={"members": 1, "seed": self.seed + k})
+
     @model_validator(mode="after")
     def can_be_trained(self) -> Self:
+        if self.members > 1 and self.calibrate:
+            raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
             raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
         if self.hold_out == 0:
@@ -175,6 +222,7 @@ class Recipe(Part):
                     ("keep = 'best'", self.keep == "best"),
                     ("early_stop", self.early_stop > 0),
                     ("a plateau schedule", self.schedule.kind == "plateau"),
+                    ("calibrate", self.calibrate),
                 )
                 if needed
             ]

@@ -1,24 +1,37 @@
-"""Random affine changes of a batch of images, on the tensors themselves."""
+"""Random changes of a batch of images, on the tensors themselves."""
 
+import functools
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tenfold.data.dataset import SIDE
 from tenfold.recipes.schema import Augment
+
+POINT_DISTANCE = 7  # pixels between the points of an elastic field
 
 
 def augmented(pixels: Tensor, ranges: Augment) -> Tensor:
-    """Each image turned, zoomed, sheared and shifted by its own random amounts; outside the image is black.
+    """Each image turned, zoomed, sheared, shifted, bent and blanked by its own random amounts; outside it is black.
 
-    pixels: float (B, 28, 28), 0 to 255. Draws from PyTorch's default generator of the device; resamples bilinearly.
+    pixels: float (B, 28, 28), 0 to 255. Draws from PyTorch's default generator of the device; resamples bilinearly,
+    once for all changes of place.
     """
-    if not ranges.active:
-        return pixels
+    if ranges.moves:
+        pixels = _moved(pixels, ranges)
+    if ranges.cutout:
+        pixels = pixels.masked_fill(_squares(pixels, ranges.cutout), 0)
+    return pixels
+
+
+def _moved(pixels: Tensor, ranges: Augment) -> Tensor:
     batch, height, width = pixels.shape
     matrices = affine_matrices(batch, ranges, pixels.device)
     grid = F.affine_grid(matrices, [batch, 1, height, width], align_corners=False)
+    if ranges.elastic:
+        grid = grid + displacements(batch, ranges.elastic, pixels.device)
     return F.grid_sample(pixels.unsqueeze(1), grid, mode="bilinear", align_corners=False).squeeze(1)
 
 
@@ -34,3 +47,34 @@ def affine_matrices(batch: int, ranges: Augment, device: torch.device) -> Tensor
     tan = torch.tan(shear)
     rows = [cos * width, (cos * tan - sin) * height, shift_x, sin * width, (sin * tan + cos) * height, shift_y]
     return torch.stack(rows, dim=1).view(batch, 2, 3)
+
+
+def displacements(batch: int, amount: float, device: torch.device) -> Tensor:
+    """A smooth random field for each image, (B, 28, 28, 2), in units of half a side.
+
+    Control points 7 pixels apart move by normal amounts of deviation `amount` pixels; cubic B-splines go between
+    them (a free-form deformation, Rueckert et al. 1999), which costs two small products, not a wide blur as the
+    elastic fields of Simard et al. 2003 do.
+    """
+    splines = _splines(SIDE).to(device)  # (28, P)
+    points = torch.randn(batch, 2, splines.shape[1], splines.shape[1], device=device) * (amount * 2 / SIDE)
+    return (splines @ points @ splines.T).permute(0, 2, 3, 1)
+
+
+@functools.cache
+def _splines(side: int) -> Tensor:
+    """(side, P): the share of each control point in the field at each pixel; rows sum to 1."""
+    at = (torch.arange(side) + 0.5) / POINT_DISTANCE
+    distance = (at[:, None] - torch.arange(-1, math.ceil(side / POINT_DISTANCE) + 2)).abs()
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = (2 - distance).clamp(min=0) ** 3 / 6
+    return torch.where(distance < 1, near, far)
+
+
+def _squares(pixels: Tensor, size: int) -> Tensor:
+    """bool (B, 28, 28): a square of each image; it may reach over the edge (cutout, DeVries & Taylor 2017)."""  # noqa: D403
+    batch, height, width = pixels.shape
+    centre = torch.rand(2, batch, 1, device=pixels.device) * torch.tensor([[[height]], [[width]]], device=pixels.device)
+    rows = (torch.arange(height, device=pixels.device) + 0.5 - centre[0]).abs() < size / 2  # (B, 28)
+    columns = (torch.arange(width, device=pixels.device) + 0.5 - centre[1]).abs() < size / 2
+    return rows[:, :, None] & columns[:, None, :]

@@ -16,15 +16,17 @@ from tenfold.nets import Network
 
 
 class Probabilities(nn.Module):
-    """uint8 (B, 28, 28) to float32 (B, 10) that sum to 1."""
+    """uint8 (B, 28, 28) to float32 (B, 10) that sum to 1; also to digitness (B,), 0 to 1, where the network has it."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor) -> Tensor:
-        probabilities: Tensor = self.network(images).softmax(dim=1)
-        return probabilities
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        if self.network.tells_digits:
+            logits, digitness = self.network.heads(images)
+            return logits.softmax(dim=1), digitness.sigmoid()
+        return (self.network(images).softmax(dim=1),)
 
 
 def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
@@ -38,7 +40,7 @@ def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
             module,
             (example,),
             input_names=["images"],
-            output_names=["probabilities"],
+            output_names=["probabilities", *(["digitness"] if network.tells_digits else [])],
             dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
             dynamo=True,
             verbose=False,

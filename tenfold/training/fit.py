@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import CLASSES, Dataset
 from tenfold.errors import TenfoldError
 from tenfold.nets import Network
 from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.run import Run
+from tenfold.synthesis.mixture import Mixture
 from tenfold.training import checkpoint
 from tenfold.training.augment import augmented
 from tenfold.training.device import autocast, choose_precision, denormals_flushed
@@ -24,6 +25,9 @@ from tenfold.training.randomness import epoch_order, seed_step
 
 CHECKPOINT_SECONDS = 30.0  # also within an epoch: the most work that a kill can cost
 SCORING_BATCH = 1000
+
+
+Teacher = Callable[[Tensor], Tensor]  # pixels (B, 28, 28), 0 to 255, to probabilities (B, 10)
 
 
 class Watcher(Protocol):
@@ -38,12 +42,19 @@ class Watcher(Protocol):
 class Fitted:
     network: Network  # with the weights that the recipe keeps, on the CPU, in evaluation mode
     state: State
+    images: int  # that it was trained on, in all
     finished: bool  # False: stopped before the recipe's end; the checkpoint goes on from here
 
 
 @denormals_flushed()
 def fit(
-    recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, watcher: Watcher
+    recipe: Recipe,
+    train: Dataset,
+    held_out: Dataset | None,
+    run: Run,
+    device: torch.device,
+    watcher: Watcher,
+    teacher: Teacher | None = None,
 ) -> Fitted:
     """Train as `recipe` says, from the run's checkpoint where there is one.
 
@@ -53,6 +64,7 @@ def fit(
     """
     images = torch.tensor(train.images, device=device)  # (N, 28, 28)
     labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
+    mixture = Mixture(recipe.synthesis, images, labels, recipe.seed) if recipe.synthesis.active else None
     learner = Learner(recipe, images)
     last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
     if last.exists():
@@ -61,7 +73,7 @@ def fit(
     state.precision = state.precision or choose_precision(learner.network, recipe, len(images), device)
 
     while not done(recipe, state):
-        whole = train_epoch(recipe, learner, images, labels, run, watcher)
+        whole = train_epoch(recipe, learner, images, labels, mixture, run, watcher, teacher)
         refuse_divergence(recipe, learner)
         if not whole:
             break
@@ -82,7 +94,7 @@ def fit(
     network = learner.scored().cpu().eval()
     if recipe.keep == "best" and state.best_epoch:
         network.load_state_dict(checkpoint.load_weights(best))
-    return Fitted(network, state, done(recipe, state))
+    return Fitted(network, state, state.epoch * len(images) + state.images, done(recipe, state))
 
 
 def done(recipe: Recipe, state: State) -> bool:
@@ -90,7 +102,16 @@ def done(recipe: Recipe, state: State) -> bool:
     return state.epoch >= recipe.epochs or stopped_early
 
 
-def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor, run: Run, watcher: Watcher) -> bool:
+def train_epoch(
+    recipe: Recipe,
+    learner: Learner,
+    images: Tensor,
+    labels: Tensor,
+    mixture: Mixture | None,
+    run: Run,
+    watcher: Watcher,
+    teacher: Teacher | None = None,
+) -> bool:
     """The rest of the present epoch; False if the watcher ended it before, with a checkpoint saved."""
     network, optimiser, state = learner.network, learner.optimiser, learner.state
     steps = -(-len(images) // recipe.batch)  # the last batch may be smaller
@@ -101,11 +122,15 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
     while state.step < steps:
         seed_step(recipe.seed, state.epoch, state.step, images.device)
         rows = order[state.step * recipe.batch : (state.step + 1) * recipe.batch]
-        target = labels[rows]  # (B,)
-        pixels = augmented(images[rows].float(), recipe.augment)  # (B, 28, 28)
+        answers = labels[rows]  # (B,)
+        pixels = images[rows].float()  # (B, 28, 28)
+        if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
+            pixels = augmented(pixels, recipe.augment)
+        target = softened(answers, pixels, recipe, teacher)  # (B, 10)
+        if mixture:
+            pixels = mixture.batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(images.device, state.precision):
-            logits = network(pixels).float()  # (B, 10)
-        loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
+            logits, loss = losses(network, pixels, target)
 
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, state, state.step, steps)
@@ -116,7 +141,7 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
             learner.average.update(network, state.epoch * steps + state.step)
 
         learner.loss_sum += loss.detach() * len(rows)
-        learner.correct += (logits.detach().argmax(1) == target).sum()
+        learner.correct += (logits.detach().argmax(1) == answers).sum()
         state.step += 1
         state.images += len(rows)
         now = time.monotonic()
@@ -129,6 +154,32 @@ def train_epoch(recipe: Recipe, learner: Learner, images: Tensor, labels: Tensor
         if stop:
             return False
     return True
+
+
+def softened(answers: Tensor, pixels: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:
+    """What the network is to say of each digit, (B, 10): its label, smoothed, or so far the teacher's probabilities.
+
+    A teacher sees the same changed image as its pupil (Hinton et al. 2015; Beyer et al. 2022).
+    """
+    smoothing = recipe.label_smoothing
+    target = F.one_hot(answers, CLASSES).float() * (1 - smoothing) + smoothing / CLASSES
+    return torch.lerp(target, teacher(pixels), recipe.distil) if teacher else target
+
+
+def losses(network: Network, pixels: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The digits' logits (B, 10) and the loss of a step.
+
+    pixels: (B + M, 28, 28), of which the first B are digits, to be read as `target` (B, 10) says. Where the network
+    tells digits from other things, being wrong about that counts as much as taking one digit for another.
+    """
+    digits = len(target)
+    if not network.tells_digits:
+        logits = network(pixels).float()
+        return logits, F.cross_entropy(logits, target)
+    logits, digitness = (head.float() for head in network.heads(pixels))
+    is_digit = (torch.arange(len(pixels), device=pixels.device) < digits).float()
+    loss = F.cross_entropy(logits[:digits], target)
+    return logits[:digits], loss + F.binary_cross_entropy_with_logits(digitness, is_digit)
 
 
 def learning_rate(recipe: Recipe, state: State, step: int, steps: int) -> float:

@@ -48,7 +48,6 @@ def measured(
 ) -> dict[str, Any]:
     """What metrics.json says."""
     state = fitted.state
-    images = state.epoch * len(train) + state.images
     return {
         "recipe": recipe.name,
         "finished": fitted.finished,
@@ -56,7 +55,7 @@ def measured(
         "epochs_planned": recipe.epochs,
         "parameters": parameter_count(fitted.network),
         "seconds": round(state.seconds, 3),
-        "images_per_second": round(images / state.seconds, 1) if state.seconds else 0.0,
+        "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
         "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(scored.data) if scored else 0},
         "weights": chosen_by(recipe, state),
         "held_out": scored.evaluation.to_dict() if scored else None,
@@ -77,7 +76,8 @@ def chosen_by(recipe: Recipe, state: State) -> str:
     if recipe.keep == "best" and state.best_epoch:
         return f"The weights are those of epoch {state.best_epoch}, chosen for their accuracy on the held-out rows."
     which = "a running average" if recipe.ema else "those of the last step"
-    return f"The weights are {which}; nothing was chosen on the held-out rows."
+    of = f" of each of {recipe.members} networks" if recipe.members > 1 else ""
+    return f"The weights are {which}{of}; nothing was chosen on the held-out rows."
 
 
 def report_page(

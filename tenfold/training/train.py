@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.data.split import hold_out
-from tenfold.errors import DataError, RunError
+from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json, write_text
 from tenfold.model import Model
 from tenfold.nets import Network, build
@@ -20,9 +22,11 @@ from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.device import find_device
+from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
-from tenfold.training.fit import Watcher, fit
+from tenfold.training.fit import Teacher, Watcher, fit
 from tenfold.training.outcome import measured, model_card, report_page, score
+from tenfold.training.temper import calibrate
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,35 @@ def train(
     run: Run,
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
+    teacher: Model | None = None,
+    at_once: int = 1,
 ) -> Trained:
     """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
     unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
-    Raises DataError for data that can't be trained on, RunError for a run of other data.
+    teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time.
+    Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
+    needs a teacher and has none, or the other way round.
     """
+    if (teacher is not None) != (recipe.distil > 0):
+        raise RecipeError(
+            f"{recipe.name} learns from labels alone (its distil is 0), so it has no use for a teacher"
+            if teacher
+            else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
+        )
     rows, held_rows = split(recipe, labelled)  # before anything is written
     begin(run, recipe, labelled, remembered or {})
     train_part = labelled.subset(rows)
     held_out = labelled.subset(held_rows) if len(held_rows) else None
     device = find_device()
 
-    fitted = fit(recipe, train_part, held_out, run, device, watcher)
+    if recipe.members > 1:
+        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, asked(teacher), at_once)
+    else:
+        fitted = fit(recipe, train_part, held_out, run, device, watcher, asked(teacher))
 
+    if recipe.calibrate and held_out:
+        calibrate(fitted.network, held_out)
     checkpoint.save_weights(run.weights, fitted.network)
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     model = Model(run.model.read_bytes(), str(run.folder))
@@ -95,6 +114,16 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
             "--set hold_out=0.2 holds out a fifth"
         )
     return hold_out(labelled.labels, size, recipe.seed)
+
+
+def asked(model: Model | None) -> Teacher | None:
+    """A model as a teacher: what it says of images that are tensors."""
+
+    def say(pixels: Tensor) -> Tensor:
+        images = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return torch.from_numpy(model.predict_proba(images)).to(pixels.device)  # type: ignore[union-attr]
+
+    return say if model else None
 
 
 def clear(run: Run) -> None:

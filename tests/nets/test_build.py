@@ -5,10 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import nn
 
 from tenfold.errors import RecipeError
 from tenfold.nets import build, layer_table, parameter_count
+from tenfold.nets.stages import MeanMax
 from tenfold.recipes import RECIPES, find
 from tenfold.recipes.edit import edited, from_dict
 from tenfold.recipes.schema import StageNet
@@ -30,7 +32,8 @@ def stages(net):
     """Weights without biases, and two parameters a channel for each batch norm."""
     channels = [net.stem, *(filters for filters in net.filters for _ in range(net.depth))]
     convolutions = 25 * net.stem + sum(9 * i * o for i, o in pairwise(channels))
-    return convolutions + 2 * sum(channels) + dense(channels[-1], 10)
+    features = channels[-1] * {"mean": 1, "mean+max": 2, "places": net.side() ** 2}[net.head]
+    return convolutions + 2 * sum(channels) + dense(features, 10)
 
 
 COUNTS = {
@@ -172,3 +175,25 @@ def test_batch_norm_can_train_on_a_single_image(filters, depth):
     recipe = find("fast").recipe.model_copy(update={"net": StageNet(stem=4, filters=filters, depth=depth)})
     logits = build(recipe, images()).train()(images(1))
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("head", ["mean", "mean+max", "places"])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("stride", "around"), [(1, "same"), (1, "valid"), (2, "same"), (2, "valid")])
+@pytest.mark.parametrize(("filters", "depth"), [((4,), 1), ((4,), 2), ((4, 6), 1), ((4, 6), 2), ((4, 6, 8), 1)])
+def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding, stride, around, filters, depth):
+    settings = {"head": head, "padding": padding, "stem_stride": stride, "stem_padding": around}
+    try:
+        net = StageNet(stem=4, filters=filters, depth=depth, **settings)
+    except ValidationError:
+        assert padding == "valid" or stride == 2  # nothing is left of the map
+        return
+    network = build(find("fast").recipe.model_copy(update={"net": net}), images()).train()
+    assert network(images(1)).shape == (1, 10)
+    assert parameter_count(network) == stages(net)
+
+
+def test_a_mean_and_a_maximum_are_those_of_each_map():
+    x = torch.tensor(np.random.default_rng(0).normal(size=(2, 3, 4, 5)))
+    expected = np.concatenate([x.numpy().mean((2, 3)), x.numpy().max((2, 3))], axis=1)
+    np.testing.assert_allclose(MeanMax()(x).numpy(), expected)

@@ -107,7 +107,8 @@ def test_another_kind_comes_with_its_own_settings():
         ),
         (
             ["augment={turn=3}"],
-            "--set augment={turn=3}: there is no 'augment.turn'; here exist rotate, zoom, shift, shear",
+            "--set augment={turn=3}: there is no 'augment.turn'; "
+            "here exist rotate, zoom, shift, shear, elastic, cutout, clean",
         ),
         (
             ["optimiser.name=lion"],

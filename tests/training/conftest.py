@@ -54,7 +54,7 @@ class Watcher:
         self.epochs.append(state.epoch)
 
     def stop(self) -> bool:
-        return self.ends(*self.steps[-1])
+        return bool(self.steps) and self.ends(*self.steps[-1])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from scipy.interpolate import BSpline
 
 from tenfold.recipes.schema import Augment
 from tenfold.training import augment
@@ -154,3 +155,39 @@ def test_the_seed_decides_and_values_stay_in_range(digits):
     assert first.min() >= 0
     assert first.max() <= 255.001
     assert first.shape == digits.shape
+
+
+def test_an_elastic_field_is_a_cubic_spline_of_its_points():
+    """SciPy's B-splines on the same knots, at the same places."""
+    points = 7 * np.arange(-1, 6)  # where the control points are, in pixels
+    drawn = torch.random.manual_seed(4).initial_seed()
+    torch.manual_seed(drawn)
+    field = augment.displacements(3, 1.5, CPU).numpy() * 14  # in pixels
+    torch.manual_seed(drawn)
+    moves = torch.randn(3, 2, 7, 7).numpy() * 1.5
+    places = np.arange(28) + 0.5
+    basis = np.stack([BSpline.basis_element(p + 7 * np.arange(-2, 3), False)(places) for p in points], axis=1)
+    basis = np.nan_to_num(basis)
+    np.testing.assert_allclose(basis.sum(axis=1), 1)
+    np.testing.assert_allclose(field, np.einsum("yp,bcpq,xq->byxc", basis, moves, basis), atol=1e-5)
+
+
+def test_an_elastic_change_bends_but_keeps_most_of_the_ink(digits):
+    torch.manual_seed(0)
+    bent = augmented(digits, Augment(elastic=1))
+    assert not torch.allclose(bent, digits, atol=20)
+    correlation = torch.corrcoef(torch.stack([bent.flatten(), digits.flatten()]))[0, 1]
+    assert 0.7 < correlation < 0.99
+
+
+def test_cutout_blanks_one_square_of_each_image_wherever_it_falls():
+    torch.manual_seed(0)
+    ones = torch.ones(4000, 28, 28)
+    blank = augmented(ones, Augment(cutout=8)) == 0
+    rows, columns = blank.any(2).sum(1), blank.any(1).sum(1)
+    assert torch.equal(blank.sum((1, 2)), rows * columns)  # a rectangle
+    assert rows.max() == columns.max() == 8
+    assert 4 <= rows.min() <= 5  # at the edge: half of it, or a pixel more
+    covered = blank.float().mean(0)
+    assert covered[4:-4, 4:-4].std() < 0.02  # anywhere alike
+    assert blank.flatten(1).unique(dim=0).shape[0] > 100

@@ -321,3 +321,11 @@ def test_held_out_rows_are_scored_as_they_are(train, make_recipe, digits, monkey
     rows, _ = split(recipe, digits)
     order = epoch_order(recipe.seed, 0, len(rows)).numpy()
     np.testing.assert_array_equal(torch.cat(got).numpy(), digits.images[rows][order])
+
+
+def test_the_last_share_is_trained_on_the_images_as_they_are(train, make_recipe, monkeypatch):
+    """Of 2 epochs of 5 steps, a share of 0.3 is the last 3 steps."""
+    seen = []
+    monkeypatch.setattr("tenfold.training.fit.augmented", lambda pixels, ranges: seen.append(1) or pixels)
+    train(make_recipe(augment={"cutout": 4, "clean": 0.3}))
+    assert len(seen) == 7

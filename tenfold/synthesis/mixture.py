@@ -1,0 +1,61 @@
+"""What a training batch becomes: digits of many hands, some of them damaged, and pictures that are no digits."""
+
+import torch
+from torch import Tensor
+
+from tenfold.recipes.schema import Synthesis
+from tenfold.synthesis.corruptions import corrupted
+from tenfold.synthesis.drawing import uniform
+from tenfold.synthesis.hands import national, neighboured, posed, redrawn, scanned
+from tenfold.synthesis.negatives import negatives, pool
+
+CLEAN = 0.25  # share of the digits that are left nearly as they are
+
+
+class Mixture:
+    """Makes batches as a recipe's `synthesis` says; everything is drawn from PyTorch's default generator on the CPU.
+
+    images, labels: the training rows, uint8 (N, 28, 28) and int64 (N,).
+    """
+
+    def __init__(self, settings: Synthesis, images: Tensor, labels: Tensor, seed: int) -> None:
+        self.settings = settings
+        self.images, self.labels = images.cpu(), labels.cpu()
+        self.pool = pool(seed) if settings.negatives else None
+
+    def batch(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """The digits of a step, then its negatives: float (B + M, 28, 28), where the digits came from."""
+        digits = self.digits(pixels.cpu(), labels.cpu())
+        if not self.settings.negatives:
+            return digits.to(pixels.device)
+        others = self.negatives(round(self.settings.negatives * len(digits)))
+        return torch.cat([digits, others]).to(pixels.device)
+
+    def digits(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """float (B, 28, 28) to the same, 0 to 255."""
+        clean = round(CLEAN * len(pixels))  # the order is random already
+        quiet = posed(pixels[:clean], uniform(clean, 0, 0.35))
+        other = self._hands(pixels[clean:], labels[clean:])
+        return torch.cat([quiet, corrupted(other, self.settings.corrupt)]).clamp(0, 255)
+
+    def negatives(self, count: int) -> Tensor:
+        """float (count, 28, 28), 0 to 255: pictures that are no digits, drawn and damaged as the digits are."""
+        assert self.pool is not None, "a recipe without negatives asks for none"
+        pixels = negatives(count, self.pool, self.images, self.labels)[torch.randperm(count)]
+        some = torch.rand(count) < 0.3 * self.settings.hands
+        pixels[some] = redrawn(pixels[some])
+        bent = posed(pixels, uniform(count, 0, 1.6))
+        return corrupted(bent, self.settings.corrupt).clamp(0, 255)
+
+    def _hands(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        share = self.settings.hands
+        pixels = national(pixels, labels, share)
+        for change, part in ((redrawn, 0.35), (posed_freely, 1.0), (scanned, 0.12), (neighboured, 0.1)):
+            some = (torch.rand(len(pixels)) < part * share).nonzero().flatten()
+            if len(some):
+                pixels[some] = change(pixels[some])
+        return pixels
+
+
+def posed_freely(pixels: Tensor) -> Tensor:
+    return posed(pixels, uniform(len(pixels), 0, 1))

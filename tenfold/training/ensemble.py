@@ -1,0 +1,114 @@
+"""Ensembles: networks of one recipe, each from its own seed, trained one after another or side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import replace
+from multiprocessing.connection import wait
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from tenfold.data.dataset import Dataset
+from tenfold.nets import Ensemble
+from tenfold.recipes.schema import Recipe
+from tenfold.run import Run
+from tenfold.training.fit import Fitted, Teacher, Watcher, fit
+from tenfold.training.watch import Watch
+
+PATIENCE = 0.5  # seconds between two looks at whether to stop
+
+
+def fit_members(
+    recipe: Recipe,
+    train: Dataset,
+    held_out: Dataset | None,
+    run: Run,
+    device: torch.device,
+    watcher: Watcher,
+    teacher: Teacher | None = None,
+    at_once: int = 1,
+) -> Fitted:
+    """Train the recipe's members in run's folder members/01, 02, ...; finished ones stay, a begun one goes on.
+
+    at_once: how many to train at a time, each in a process of its own on its share of the threads; that is quicker
+    where networks are too small to keep several threads busy; pupils of a teacher are trained one after another.
+    Stopped early, the ensemble is what was finished so far.
+    """
+    runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.members)]
+    for one in runs:
+        one.checkpoints.mkdir(parents=True, exist_ok=True)
+    if at_once > 1 and teacher is None:
+        _side_by_side(recipe, train, held_out, runs, device, watcher, at_once)
+    fitted: list[Fitted] = []
+    for k, one in enumerate(runs):
+        fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
+        if not fitted[-1].finished:
+            break
+    return _together(fitted, recipe.members)
+
+
+def _side_by_side(
+    recipe: Recipe,
+    train: Dataset,
+    held_out: Dataset | None,
+    runs: Sequence[Run],
+    device: torch.device,
+    watcher: Watcher,
+    at_once: int,
+) -> None:
+    """Bring every member as far as it goes; what went wrong in a process comes up again when its member is fitted."""
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, torch.get_num_threads() // at_once)
+    waiting = [
+        context.Process(target=_fit_alone, args=(recipe.member(k), train, held_out, one, device, threads))
+        for k, one in enumerate(runs)
+    ]
+    running: list[multiprocessing.process.BaseProcess] = []
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            running.append(waiting.pop(0))
+            running[-1].start()
+        wait([process.sentinel for process in running], PATIENCE)
+        running = [process for process in running if process.is_alive()]
+        if watcher.stop():
+            waiting.clear()
+            for process in running:
+                process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint
+            for process in running:
+                process.join()
+            return
+
+
+def _fit_alone(
+    recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    with Watch(Console(quiet=True), recipe.name, recipe.epochs, None).watching() as watch:
+        fit(recipe, train, held_out, run, device, watch)
+
+
+def _together(fitted: Sequence[Fitted], members: int) -> Fitted:
+    """One network of those that were finished, or of the only one there is, with their common history."""
+    kept = [one for one in fitted if one.finished] or list(fitted)
+    network = Ensemble([one.network for one in kept]) if len(kept) > 1 else kept[0].network
+    finished = len(kept) == members and all(one.finished for one in kept)
+    state = replace(
+        kept[-1].state,
+        history=mean_history([one.state.history for one in kept]),
+        seconds=sum(one.state.seconds for one in fitted),
+    )
+    return Fitted(network, state, sum(one.images for one in fitted), finished)
+
+
+def mean_history(histories: Sequence[list[dict[str, float]]]) -> list[dict[str, float]]:
+    """The members' figures averaged, an epoch a row, as far as all of them got; seconds are of all together."""
+    rows = []
+    for epochs in zip(*histories, strict=False):
+        row = {key: float(np.mean([epoch[key] for epoch in epochs])) for key in epochs[0]}
+        rows.append(
+            row | {"epoch": epochs[0]["epoch"], "step": epochs[0]["step"], "seconds": sum(e["seconds"] for e in epochs)}
+        )
+    return rows

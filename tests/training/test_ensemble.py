@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+
+from tenfold.errors import RecipeError, RunError
+from tenfold.model import load_model
+from tenfold.run import Run
+from tenfold.training.combine import combine
+from tenfold.training.ensemble import mean_history
+from tenfold.training.train import network_of, train
+
+TWO = {"members": 2, "epochs": 1}
+
+
+@pytest.fixture
+def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
+    def run_it(name="run", watcher=None, at_once=1, teacher=None, **changes):
+        run = Run(tmp_path / name)
+        return train(make_recipe(**changes), digits, None, run, watcher or Watcher(), teacher=teacher, at_once=at_once)
+
+    return run_it
+
+
+def probabilities(run, data):
+    return load_model(run.folder).predict_proba(data.images)
+
+
+def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, make_recipe):
+    together = trained("together", **TWO)
+    assert together.finished
+    # Alone, a seed would also hold out other rows: its networks are read from the ensemble's own folder.
+    parts = list(network_of(together.run))
+    assert len(parts) == 2
+    pixels = torch.tensor(digits.images)
+    with torch.no_grad():
+        alone = [part.eval()(pixels).softmax(1).numpy() for part in parts]
+    assert np.abs(alone[0] - alone[1]).max() > 0.01
+    np.testing.assert_allclose(probabilities(together.run, digits), np.mean(alone, axis=0), atol=1e-5)
+    assert together.metrics["parameters"] == 2 * trained("one", epochs=1).metrics["parameters"]
+
+
+def test_side_by_side_gives_the_same_networks(trained, digits):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)  # as each of two processes on two threads
+        in_turn = trained("in turn", **TWO)
+        at_once = trained("at once", at_once=2, **TWO)
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(probabilities(in_turn.run, digits), probabilities(at_once.run, digits))
+
+
+def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits, Watcher):  # noqa: N803
+    whole = trained("whole", **TWO)
+
+    class Impatient(Watcher):
+        def stop(self):
+            return len(self.steps) >= 7  # 5 steps an epoch: within the second member
+
+    stopped = trained("stopped", Impatient(), **TWO)
+    assert not stopped.finished
+    assert load_model(stopped.run.folder).predict(digits.images).shape == (len(digits),)  # what was finished so far
+    assert trained("stopped", **TWO).finished
+    np.testing.assert_array_equal(probabilities(whole.run, digits), probabilities(stopped.run, digits))
+
+
+def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained, Watcher):  # noqa: N803
+    class Later(Watcher):
+        def stop(self):
+            return any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
+
+    run = trained("run", epochs=1).run  # where the ensemble's runs will be, and PyTorch loaded
+    folders = [run.folder.parent / "both" / "members" / name for name in ("01", "02")]
+    stopped = trained("both", Later(), at_once=2, members=2, epochs=2000)
+    assert not stopped.finished
+    assert any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
+
+
+def test_a_history_of_members_is_their_mean():
+    rows = [
+        {"epoch": 1, "step": 5, "seconds": 2.0, "val_loss": 1.0},
+        {"epoch": 2, "step": 10, "seconds": 3.0, "val_loss": 0.5},
+    ]
+    other = [{"epoch": 1, "step": 5, "seconds": 4.0, "val_loss": 3.0}]
+    assert mean_history([rows, other]) == [{"epoch": 1, "step": 5, "seconds": 6.0, "val_loss": 2.0}]
+
+
+def test_runs_are_combined_into_their_mean(trained, digits, tmp_path):
+    runs = [trained(f"run{seed}", seed=seed, epochs=1).run for seed in (0, 1)]
+    facts = combine([run.folder for run in runs], tmp_path / "both")
+    expected = np.mean([probabilities(run, digits) for run in runs], axis=0)
+    both = Run(tmp_path / "both")
+    np.testing.assert_allclose(probabilities(both, digits), expected, atol=1e-5)
+    assert both.damaged_files() == []
+    assert both.known(digits.images).all()
+    assert len(facts["members"]) == 2
+
+
+def test_what_cannot_be_combined_is_said(trained, tmp_path):
+    run = trained(epochs=1).run.folder
+    with pytest.raises(RunError, match="two runs or more"):
+        combine([run], tmp_path / "new")
+    with pytest.raises(RunError, match="each named once"):
+        combine([run, run], tmp_path / "new")
+    with pytest.raises(RunError, match="no finished run"):
+        combine([run, tmp_path / "nothing"], tmp_path / "new")
+    with pytest.raises(RunError, match="is not empty"):
+        combine([run, run.parent], run)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_pupil_comes_near_its_teacher(trained, digits):
+    """With labels that are no use to it, for they are smoothed to nothing, it learns from the teacher alone."""
+    teacher = load_model(trained("teacher", epochs=8).run.folder)
+    pupil = trained("pupil", epochs=8, seed=3, distil=1.0, label_smoothing=0.99, teacher=teacher)
+    agree = load_model(pupil.run.folder).predict(digits.images) == teacher.predict(digits.images)
+    assert agree.mean() > 0.9
+
+
+def test_a_teacher_is_there_where_the_recipe_wants_one_and_only_there(trained):
+    with pytest.raises(RecipeError, match="--teacher"):
+        trained(distil=0.5)
+    teacher = load_model(trained("teacher", epochs=1).run.folder)
+    with pytest.raises(RecipeError, match="no use for a teacher"):
+        trained("other", teacher=teacher)

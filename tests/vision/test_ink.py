@@ -33,7 +33,9 @@ def scene(name):
         "pencil": 215 - 40 * share + noise,
         "noise": 200 - 120 * share + 6 * noise,
         "clouds": 200 - 120 * share + 8 * np.sin(9 * RIGHT) + noise,
-        "faint squares": np.minimum(225 - 35.0 * ((np.mgrid[0:HEIGHT, 0:WIDTH] % 20 == 0).any(axis=0)), 225 - 150 * share),
+        "faint squares": np.minimum(
+            225 - 35.0 * ((np.mgrid[0:HEIGHT, 0:WIDTH] % 20 == 0).any(axis=0)), 225 - 150 * share
+        ),
     }
     return pictures[name].clip(0, 255).astype(np.uint8)
 

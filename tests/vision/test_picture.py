@@ -158,7 +158,9 @@ def test_other_files_with_a_pictures_name(tmp_path):
     for content in (b"not a picture", b"%PDF-1.7 ...", b"\x00" * 500, b"PK\x03\x04zip"):
         (tmp_path / "a.png").write_bytes(content)
         said = refused(tmp_path / "a.png")
-        assert said.startswith(f"{tmp_path / 'a.png'}: is no picture that can be read, whatever its name; expected a PNG")
+        assert said.startswith(
+            f"{tmp_path / 'a.png'}: is no picture that can be read, whatever its name; expected a PNG"
+        )
     assert "HEIC" in refused(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
     assert refused(b"") == "the picture: is empty; expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
 

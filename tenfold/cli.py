@@ -39,8 +39,10 @@ app.add_typer(data_app, name="data")
 
 
 def existing(path: Path | None) -> Path | None:
-    if path is not None and not path.exists():
-        raise Unavailable(f"{path}: there is no such file or folder; expected a run folder or an .onnx file")
+    if path is not None and not path.exists() and str(path) != "bundled":
+        raise Unavailable(
+            f"{path}: there is no such file or folder; expected a run folder, an .onnx file, or `bundled`"
+        )
     return path
 
 
@@ -81,7 +83,7 @@ DATA_HELP = (
     "Kaggle's zip or folder, a .csv, .csv.gz, IDX or mnist.npz file, a folder of images in 0..9, "
     "`digits` or `mnist`; add :train or :test for that part alone."
 )
-MODEL_HELP = "A run folder or an .onnx file."
+MODEL_HELP = "A run folder, an .onnx file, or `bundled`: the model that tenfold brings."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 MaybeData = Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")]
 Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing)]
@@ -267,7 +269,15 @@ def submit(
 
 
 @app.command()
-def evaluate(model: Model, data: Data, page: Page = None, json: Json = False) -> None:
+def evaluate(
+    model: Model,
+    data: Data,
+    page: Page = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on damaged copies: 29 kinds of damage in five severities.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Measure a model on labelled digits.
 
     Accuracy with its interval, confusions and calibration; the page also shows the mistakes. Of a run folder it is
@@ -280,14 +290,22 @@ def evaluate(model: Model, data: Data, page: Page = None, json: Json = False) ->
     from tenfold.files import write_text
 
     examined = examine(model, rows_to_evaluate(load_data(data)))
+    damaged = None
+    if robustness:
+        from tenfold.evaluation.robustness import measure
+
+        damaged = measure(model, examined.data, console.ERR)
     if page:
         from tenfold.report.evaluation import render
 
-        write_text(page, render(examined.evaluation, examined.data, examined.probabilities, str(model), examined.notes))
+        known = (examined.evaluation, examined.data, examined.probabilities, str(model), examined.notes)
+        write_text(page, render(*known, damaged))
     if not json:
         console.print_evaluation(examined)
+        if damaged:
+            console.print_robustness(damaged)
         console.say_where("page", page)
-    finish(examined.to_dict(), json)
+    finish(examined.to_dict() | ({"robustness": damaged.to_dict()} if damaged else {}), json)
 
 
 @app.command()

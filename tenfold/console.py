@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenfold.data.checks import CheckResult, PartCheck
     from tenfold.evaluation.examine import Examined
     from tenfold.evaluation.leaderboard import Leaderboard
+    from tenfold.evaluation.robustness import Robustness
     from tenfold.submission import Summary
     from tenfold.training.train import Trained
     from tenfold.vision.batch import Read
@@ -171,6 +172,18 @@ def print_evaluation(examined: Examined) -> None:
     say(confusion)
     for note in examined.notes:
         say(f"note: {note}")
+
+
+def print_robustness(damaged: Robustness) -> None:
+    say(
+        f"damaged copies of {damaged.rows:,} rows: {100 * damaged.mean:.2f} % right over all kinds and severities, "
+        f"{100 * damaged.undamaged:.2f} % undamaged"
+    )
+    severities = [f"{place}" for place in range(1, len(damaged.kinds[0].accuracy) + 1)]
+    table = _table(None, "damage", *severities, "mean")
+    for kind in damaged.kinds:
+        table.add_row(kind.name.replace("_", " "), *(f"{100 * share:.1f}" for share in (*kind.accuracy, kind.mean)))
+    say(table)
 
 
 def print_leaderboard(board: Leaderboard, note: str) -> None:

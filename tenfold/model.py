@@ -15,7 +15,9 @@ from tenfold.data.dataset import CLASSES, SIDE, Images
 from tenfold.errors import RunError
 from tenfold.external import has_external_data
 from tenfold.run import Run
+from tenfold.weights import read_weights
 
+BUNDLED = "bundled"
 BATCH = 512  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
 
 
@@ -23,7 +25,8 @@ class Model:
     """Reads 28x28 images of digits.
 
     content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
-    (N, 10). Weights outside the file are refused. Raises RunError for anything else.
+    (N, 10), and perhaps `digitness`, float32 (N,). Weights outside the file are refused. Raises RunError for anything
+    else.
     """
 
     def __init__(self, content: bytes, name: str = "model.onnx") -> None:
@@ -40,7 +43,8 @@ class Model:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if not _is(inputs, "tensor(uint8)", [SIDE, SIDE]):
             raise RunError(f"{name}: expected a model that takes uint8 images (N, 28, 28), not {_said(inputs)}")
-        if not _is(outputs, "tensor(float)", [CLASSES]):
+        self.tells_digits = [value.name for value in outputs[1:]] == ["digitness"]
+        if not _is(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.tells_digits:
             raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
         self.name = name
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -50,24 +54,43 @@ class Model:
 
         images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
         """
-        images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-            raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
-        probabilities = np.empty((len(images), CLASSES), np.float32)
-        for start in range(0, len(images), BATCH):
-            batch = np.ascontiguousarray(images[start : start + BATCH])
-            (probabilities[start : start + BATCH],) = self._session.run(None, {self._input: batch})
-        return probabilities
+        return self._run(images)[0]
+
+    def digitness(self, images: Images) -> NDArray[np.float32]:
+        """The probability that each image shows a digit at all, float32 (N,); same input as `predict_proba`.
+
+        A model that was not trained to tell stands in with its highest probability, and 0 for an image without
+        contrast: such a model is sure of many things that are no digits.
+        """
+        return self._run(images)[1]
 
     def predict(self, images: Images) -> NDArray[np.uint8]:
         """The likeliest digit of each image, uint8 (N,); same input as `predict_proba`."""
         digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
         return digits
 
+    def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
+        probabilities = np.empty((len(images), CLASSES), np.float32)
+        digitness = np.empty(len(images), np.float32)
+        for start in range(0, len(images), BATCH):
+            rows = slice(start, start + BATCH)
+            batch = np.ascontiguousarray(images[rows])
+            probabilities[rows], *told = self._session.run(None, {self._input: batch})
+            digitness[rows] = told[0].reshape(-1) if told else _stand_in(batch, probabilities[rows])
+        return probabilities, digitness
+
     @property
     def _input(self) -> str:
         name: str = self._session.get_inputs()[0].name
         return name
+
+
+def _stand_in(images: Images, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    contrast = images.max(axis=(1, 2)) > images.min(axis=(1, 2))
+    return np.where(contrast, probabilities.max(axis=1), np.float32(0))
 
 
 def _is(values: Sequence[Any], kind: str, shape: list[int]) -> bool:
@@ -81,8 +104,18 @@ def _said(values: Sequence[Any]) -> str:
     return ", ".join(f"{value.type} {value.shape}" for value in values)
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """The model of a run folder, or an .onnx file. Raises RunError."""
+def is_bundled(path: str | os.PathLike[str]) -> bool:
+    """Whether this names the model that tenfold brings, and not a file or folder of that name."""
+    return os.fspath(path) == BUNDLED and not Path(path).exists()
+
+
+def load_model(path: str | os.PathLike[str] | None = None) -> Model:
+    """The model of a run folder, or an .onnx file; without a path, or for "bundled", the one that tenfold brings.
+
+    Raises RunError.
+    """
+    if path is None or is_bundled(path):
+        return Model(read_weights("digits"), BUNDLED)
     path = Path(path)
     file = path / "model.onnx" if path.is_dir() else path
     if path.is_dir() and not file.exists():

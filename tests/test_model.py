@@ -25,8 +25,12 @@ def softmax_model(
     gives=TensorProto.FLOAT,
     rows="batch",
     location=None,
+    second=None,
 ):
-    """The bytes of softmax(flatten(images) @ weights), with `location` for weights in another file."""
+    """The bytes of softmax(flatten(images) @ weights), with `location` for weights in another file.
+
+    second: the name of a second output, each image's mean share of white, (N, 1).
+    """
     weights = WEIGHTS[:, :classes] if weights is None else weights
     tensor = numpy_helper.from_array(weights, "weights")
     if location is not None:
@@ -42,12 +46,18 @@ def softmax_model(
         helper.make_node("Softmax", ["logits"], ["shares"], axis=1),
         helper.make_node("Cast", ["shares"], ["probabilities"], to=gives),
     ]
+    outputs = [helper.make_tensor_value_info("probabilities", gives, (rows, classes))]
+    tensors = [tensor]
+    if second:
+        tensors.append(numpy_helper.from_array(np.full((784, 1), 1 / 784 / 255, np.float32), "mean"))
+        nodes.append(helper.make_node("MatMul", ["flat", "mean"], [second]))
+        outputs.append(helper.make_tensor_value_info(second, TensorProto.FLOAT, (rows, 1)))
     graph = helper.make_graph(
         nodes,
         "softmax",
         [helper.make_tensor_value_info("images", kind, shape)],
-        [helper.make_tensor_value_info("probabilities", gives, (rows, classes))],
-        [tensor],
+        outputs,
+        tensors,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
@@ -72,6 +82,26 @@ def test_probabilities_are_those_of_the_network_for_any_number_of_images(n):
     digits = model.predict(images(n))
     assert digits.dtype == np.uint8
     assert digits.tolist() == by_hand(images(n)).argmax(1).tolist()
+
+
+@pytest.mark.parametrize("n", [0, 1, BATCH + 1])
+def test_digitness_is_the_second_output_for_any_number_of_images(n):
+    model = Model(softmax_model(second="digitness"))
+    digitness = model.digitness(images(n))
+    assert digitness.shape == (n,)
+    assert digitness.dtype == np.float32
+    np.testing.assert_allclose(digitness, images(n).reshape(n, 784).mean(1) / 255, rtol=1e-4)
+    np.testing.assert_allclose(model.predict_proba(images(n)), by_hand(images(n)), atol=1e-5)
+
+
+def test_a_model_without_digitness_stands_in_with_its_confidence_and_no_blank_is_a_digit():
+    model = Model(softmax_model())
+    some = np.concatenate([images(3), np.full((1, 28, 28), 200, np.uint8)])
+    assert not model.tells_digits
+    np.testing.assert_array_equal(model.digitness(some)[:3], model.predict_proba(some).max(1)[:3])
+    assert model.digitness(some)[3] == 0
+    with pytest.raises(ValueError, match=r"expected uint8 images \(N, 28, 28\)"):
+        model.digitness(some[0])
 
 
 def test_images_may_lie_in_memory_as_they_like():
@@ -142,8 +172,9 @@ def test_a_file_that_is_no_model_is_refused_in_one_line(tmp_path, content):
         (softmax_model(classes=1), r"gives float \(N, 10\), not tensor\(float\) \['batch', 1\]"),
         (softmax_model(classes=9), r"gives float \(N, 10\)"),
         (softmax_model(gives=TensorProto.DOUBLE), r"gives float \(N, 10\), not tensor\(double\)"),
+        (softmax_model(second="embedding"), r"gives float \(N, 10\), not tensor\(float\) .*, tensor\(float\)"),
     ],
-    ids=["float in", "four axes", "flat", "one image", "one class", "nine classes", "double out"],
+    ids=["float in", "four axes", "flat", "one image", "one class", "nine classes", "double out", "two outputs"],
 )
 def test_a_model_of_something_else_is_refused(model, said):
     onnxruntime.InferenceSession(model)  # it is a model

@@ -33,7 +33,7 @@ ROBUST = Entry(
         schedule=OneCycle(warmup=0.15),
         synthesis=Synthesis(hands=0.5, corrupt=0.65, negatives=0.35),
         batch=256,
-        epochs=40,
+        epochs=24,
         hold_out=3000,
         ema=0.999,
         calibrate=True,

@@ -122,7 +122,7 @@ class Augment(Part):
 
 
 class Synthesis(Part):
-    """What is made from the training images beside themselves; 0 is off. Of the digits, a quarter stay nearly clean."""
+    """What is made from the training images beside themselves; 0 is off. Three digits in ten stay nearly clean."""
 
     hands: Annotated[float, Field(ge=0, le=1)] = 0.0  # how often pens, slant, national shapes and scans vary
     corrupt: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the other digits, and of the negatives, with damage

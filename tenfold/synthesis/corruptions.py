@@ -4,7 +4,7 @@ Each takes pixels, float (B, 28, 28) from 0 to 255, white ink on black, and a se
 (people still read most of them), and gives pixels again. All are drawn anew for each picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
 
 import torch
@@ -222,7 +222,9 @@ def occlusion(pixels: Tensor, severity: Tensor) -> Tensor:
     x, y = places(SIDE)
     within = torch.ones_like(pixels, dtype=torch.bool)
     for line in (x, y):
-        within &= (line - column(uniform(batch, 5, SIDE - 5))).abs() < column((1.5 + 4 * severity) * uniform(batch, 0.7, 1))
+        within &= (line - column(uniform(batch, 5, SIDE - 5))).abs() < column(
+            (1.5 + 4 * severity) * uniform(batch, 0.7, 1)
+        )
     kind = column(torch.rand(batch))
     flat = torch.where(kind < 0.5, 0.0, column(uniform(batch, 60, 255))).expand_as(pixels)
     return torch.where(within, torch.where(kind > 0.9, torch.rand_like(pixels) * 255, flat), pixels)
@@ -408,16 +410,16 @@ _ALL: tuple[Corruption, ...] = (
 CORRUPTIONS: dict[str, Corruption] = {one.__name__: one for one in _ALL}
 
 
-def corrupted(pixels: Tensor, share: float) -> Tensor:
+def corrupted(pixels: Tensor, share: float, without: Container[str] = ()) -> Tensor:
     """A share of the pictures, each with one kind of damage, at a severity of its own.
 
-    pixels: float (B, 28, 28), 0 to 255, in random order; given back within 0 to 255.
+    pixels: float (B, 28, 28), 0 to 255; given back within 0 to 255. without: kinds that leave the pictures as they are.
     """
     chosen = torch.randperm(len(pixels))[: round(share * len(pixels))]
     kinds = torch.randint(0, len(_ALL), (len(chosen),))
     out = pixels.clone()
-    for i, corruption in enumerate(_ALL):
+    for i, (name, corruption) in enumerate(CORRUPTIONS.items()):
         rows = chosen[kinds == i]
-        if len(rows):
+        if len(rows) and name not in without:
             out[rows] = corruption(out[rows], torch.rand(len(rows))).clamp(0, 255)
     return out

@@ -95,6 +95,8 @@ def warped(pixels: Tensor, matrices: Tensor, bend: Tensor | None = None, side: i
     (B, side, side, 2) in old pixels. side: of the new image; S where it is 0.
     """
     side = side or pixels.shape[1]
+    if not len(pixels):  # PyTorch makes no empty grid
+        return pixels.new_zeros(0, side, side)
     grid = F.affine_grid(matrices, [len(pixels), 1, side, side], align_corners=False)
     if bend is not None:
         grid = grid + bend * (2 / pixels.shape[1])
@@ -116,7 +118,7 @@ def affine(turn: Tensor, wide: Tensor, high: Tensor, shear: Tensor, right: Tenso
 
 
 def places(side: int) -> tuple[Tensor, Tensor]:
-    """x (1, 1, S) and y (1, S, 1) of the pixels' middles."""
+    """The x (1, 1, S) and y (1, S, 1) of the pixels' middles."""
     line = torch.arange(side) + 0.5
     return line.view(1, 1, -1), line.view(1, -1, 1)
 

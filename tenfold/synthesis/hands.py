@@ -115,7 +115,7 @@ def neighboured(pixels: Tensor) -> Tensor:
 
 
 def scanned(pixels: Tensor) -> Tensor:
-    """As in the old collections: the digit's box pulled to a square of 12 to 20 pixels, grey or two levels, then framed.
+    """As in the old collections: the box pulled to a square of 12 to 20 pixels, in grey or two levels, then framed.
 
     pixels: float (B, 28, 28), 0 to 255.
     """

@@ -9,7 +9,7 @@ from tenfold.synthesis.drawing import uniform
 from tenfold.synthesis.hands import national, neighboured, posed, redrawn, scanned
 from tenfold.synthesis.negatives import negatives, pool
 
-CLEAN = 0.25  # share of the digits that are left nearly as they are
+CLEAN = 0.3  # share of the digits that are left nearly as they are
 
 
 class Mixture:
@@ -32,20 +32,21 @@ class Mixture:
         return torch.cat([digits, others]).to(pixels.device)
 
     def digits(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        """float (B, 28, 28) to the same, 0 to 255."""
+        """Digits (B, 28, 28), float, 0 to 255, become as many others."""
         clean = round(CLEAN * len(pixels))  # the order is random already
         quiet = posed(pixels[:clean], uniform(clean, 0, 0.35))
         other = self._hands(pixels[clean:], labels[clean:])
         return torch.cat([quiet, corrupted(other, self.settings.corrupt)]).clamp(0, 255)
 
     def negatives(self, count: int) -> Tensor:
-        """float (count, 28, 28), 0 to 255: pictures that are no digits, drawn and damaged as the digits are."""
+        """Pictures (count, 28, 28), float, 0 to 255, that are no digits, drawn and damaged as the digits are."""
         assert self.pool is not None, "a recipe without negatives asks for none"
         pixels = negatives(count, self.pool, self.images, self.labels)[torch.randperm(count)]
         some = torch.rand(count) < 0.3 * self.settings.hands
         pixels[some] = redrawn(pixels[some])
         bent = posed(pixels, uniform(count, 0, 1.6))
-        return corrupted(bent, self.settings.corrupt).clamp(0, 255)
+        # The outline of a dash or a blot would be a 0.
+        return corrupted(bent, self.settings.corrupt, without=("edges",)).clamp(0, 255)
 
     def _hands(self, pixels: Tensor, labels: Tensor) -> Tensor:
         share = self.settings.hands

@@ -25,7 +25,7 @@ def pool(seed: int) -> Tensor:
 
 
 def negatives(count: int, made: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """float (count, 28, 28), 0 to 255: pictures of the pool, and pieces and pairs of digits.
+    """Pictures (count, 28, 28), float, 0 to 255: of the pool, and pieces and pairs of digits.
 
     made: the pool. images, labels: digits to take apart, uint8 (N, 28, 28) and (N,).
     """

@@ -1,4 +1,4 @@
-"""Pictures that hold things instead of writing: filled shapes as of clothes, textures, pieces of scenes, noise, nothing."""
+"""Pictures that hold things, not writing: filled shapes as of clothes, textures, pieces of scenes, noise, nothing."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ BIG = 2 * SIDE
 
 
 def scenes(count: int) -> Tensor:
-    """float (count, 28, 28), 0 to 255; draws from PyTorch's default generator."""
+    """Pictures (count, 28, 28), float, 0 to 255; draws from PyTorch's default generator."""
     kinds = (garments, garments, garments, soles, soles, bags, gratings, patches, patches, leaves, noise, blank)
     which = torch.randint(0, len(kinds), (count,)).bincount(minlength=len(kinds))
     return torch.cat([kind(int(n)) for kind, n in zip(kinds, which, strict=True) if n]).clamp(0, 255)
@@ -105,9 +105,11 @@ def gratings(count: int) -> Tensor:
 
 def patches(count: int) -> Tensor:
     """What a piece of a photo is like: clouds of every roughness, with an edge or two where things overlap."""
-    rough = [clouds(len(part), SIDE, roughness) for part, roughness in zip(
-        torch.arange(count).tensor_split(4), (0.3, 0.5, 0.8, 1.2), strict=True
-    ) if len(part)]
+    rough = [
+        clouds(len(part), SIDE, roughness)
+        for part, roughness in zip(torch.arange(count).tensor_split(4), (0.3, 0.5, 0.8, 1.2), strict=True)
+        if len(part)
+    ]
     base = torch.cat(rough) * column(uniform(count, 60, 255))
     over = clouds(count, SIDE, 0.6) * column(uniform(count, 60, 255))
     x, y = places(SIDE)

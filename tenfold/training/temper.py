@@ -14,8 +14,8 @@ BATCH = 1000
 def calibrate(network: Network, held_out: Dataset) -> float:
     """Fit a temperature on held-out rows and divide the digits' logits by it, inside the last layer; returns it."""
     assert held_out.labels is not None
-    parts = torch.tensor(held_out.images).split(BATCH)
-    logits = np.concatenate([network(part).numpy() for part in parts])
+    starts = range(0, len(held_out), BATCH)
+    logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH])).numpy() for i in starts])
     temperature = fitted_temperature(logits, held_out.labels)
     network.last.weight[:CLASSES] /= temperature
     network.last.bias[:CLASSES] /= temperature

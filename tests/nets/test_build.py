@@ -28,12 +28,17 @@ def dense(*sizes):
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
 
 
-def stages(net):
+def outputs(recipe):
+    """Ten digits; being a digit at all is an eleventh."""
+    return 11 if recipe.synthesis.negatives else 10
+
+
+def stages(net, outputs):
     """Weights without biases, and two parameters a channel for each batch norm."""
     channels = [net.stem, *(filters for filters in net.filters for _ in range(net.depth))]
     convolutions = 25 * net.stem + sum(9 * i * o for i, o in pairwise(channels))
     features = channels[-1] * {"mean": 1, "mean+max": 2, "places": net.side() ** 2}[net.head]
-    return convolutions + 2 * sum(channels) + dense(features, 10)
+    return convolutions + 2 * sum(channels) + dense(features, outputs)
 
 
 COUNTS = {
@@ -54,7 +59,7 @@ COUNTS = {
 def test_parameters_are_counted_as_by_hand(name):
     recipe = find(name).recipe
     if isinstance(recipe.net, StageNet):
-        expected = stages(recipe.net)
+        expected = stages(recipe.net, outputs(recipe))
     else:
         expected = COUNTS.get(name) or dense(784, *recipe.net.dense, 10)
     assert parameter_count(build(recipe)) == expected
@@ -90,13 +95,14 @@ def test_the_layers_of_cnn_887k():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_layer_table_tells_the_whole_network_and_changes_nothing(name):
-    network = build(find(name).recipe, images())
+    recipe = find(name).recipe
+    network = build(recipe, images())
     before = {key: value.clone() for key, value in network.state_dict().items()}
     network.train()
     rows = layer_table(network)
     assert sum(row.parameters for row in rows) == parameter_count(network)
     assert rows[0].name == "normalise"
-    assert rows[-1].output_shape == "10"
+    assert rows[-1].output_shape == str(outputs(recipe))
     assert len({row.name for row in rows}) == len(rows)
     assert network.training
     assert all(module.training for module in network.modules())
@@ -177,6 +183,21 @@ def test_batch_norm_can_train_on_a_single_image(filters, depth):
     assert logits.isfinite().all()
 
 
+def test_digitness_is_a_head_of_its_own_where_there_are_negatives():
+    with_head = edited(find("fast").recipe, ["synthesis.negatives=0.5"])
+    network = build(with_head, images()).eval()
+    assert network.tells_digits
+    assert not build(find("fast").recipe, images()).tells_digits
+    with torch.no_grad():
+        logits, digitness = network.heads(images(3))
+        assert torch.equal(logits, network(images(3)))
+        network.last.bias[10] += 1
+        again = network.heads(images(3))
+    assert (logits.shape, digitness.shape) == ((3, 10), (3,))
+    assert torch.equal(again[0], logits)
+    torch.testing.assert_close(again[1], digitness + 1)
+
+
 @pytest.mark.parametrize("head", ["mean", "mean+max", "places"])
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("stride", "around"), [(1, "same"), (1, "valid"), (2, "same"), (2, "valid")])
@@ -190,7 +211,7 @@ def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding,
         return
     network = build(find("fast").recipe.model_copy(update={"net": net}), images()).train()
     assert network(images(1)).shape == (1, 10)
-    assert parameter_count(network) == stages(net)
+    assert parameter_count(network) == stages(net, 10)
 
 
 def test_a_mean_and_a_maximum_are_those_of_each_map():

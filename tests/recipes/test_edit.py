@@ -11,7 +11,7 @@ from tenfold.recipes.edit import edited, from_dict, from_file, to_toml
 from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Plateau, Recipe
 
 GROUPS = "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, seed, net, augment, " + (
-    "optimiser, schedule"
+    "synthesis, calibrate, optimiser, schedule"
 )
 
 

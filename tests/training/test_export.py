@@ -31,7 +31,8 @@ def trained_looking(recipe, images):
         logits = network.eval()(torch.tensor(images))
         last, scale = network.body[-1], 1 / logits.std(0).mean()  # as different for different images as a trained one's
         last.weight.mul_(scale)
-        last.bias.sub_(logits.mean(0)).mul_(scale)
+        last.bias[:10].sub_(logits.mean(0))
+        last.bias.mul_(scale)
     return network
 
 
@@ -53,10 +54,15 @@ def test_probabilities_agree_for_any_number_of_images(exported, make_digits):
     images = np.concatenate([make_digits(30, seed=1).images, noise, blank, full])
     with torch.no_grad():
         expected = network.eval()(torch.tensor(images)).softmax(1).numpy()
+        digitness = network.heads(torch.tensor(images))[1].sigmoid().numpy() if network.tells_digits else None
     for n in (1, 2, 7, len(images)):
         probabilities = np.concatenate([model.predict_proba(images[i : i + n]) for i in range(0, len(images), n)])
         assert np.abs(probabilities - expected).max() < TOLERANCE
         np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    assert model.tells_digits == (digitness is not None)
+    if digitness is not None:
+        assert np.abs(model.digitness(images) - digitness).max() < TOLERANCE
+        assert digitness.std() > 0.02, "all images alike would show nothing"
     assert expected.std(axis=0).mean() > 0.02, "all images alike would show nothing"
 
 
@@ -86,7 +92,9 @@ def test_the_file_is_whole_and_says_nothing_of_this_machine(exported):
 
 def test_the_interface(exported):
     graph = onnx.load(exported[2]).graph
-    (images,), (probabilities,) = graph.input, graph.output
+    (images,), (probabilities, *more) = graph.input, graph.output
+    assert [output.name for output in more] == (["digitness"] if exported[0].synthesis.negatives else [])
+    assert all([d.dim_param for d in output.type.tensor_type.shape.dim] == ["batch"] for output in more)
     assert (images.name, probabilities.name) == ("images", "probabilities")
     assert images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert probabilities.type.tensor_type.elem_type == onnx.TensorProto.FLOAT

@@ -12,7 +12,7 @@ from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.nets import build
 from tenfold.training import checkpoint
 from tenfold.training import fit as fit_module
-from tenfold.training.fit import fit
+from tenfold.training.fit import fit, losses
 from tenfold.training.optim import one_cycle
 from tenfold.training.randomness import epoch_order
 from tenfold.training.train import split
@@ -26,12 +26,15 @@ EVERYTHING = {
     "schedule": {"kind": "plateau", "patience": 1},
     "keep": "best",
 }
+SYNTHESIS = {"synthesis": {"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, "ema": 0.9}
 ONE_CYCLE = {"schedule": {"kind": "onecycle"}, "net": {"kind": "stages", "stem": 4, "filters": [4, 8], "depth": 1}}
 
 
 @pytest.fixture
-def train(digits, new_run, Watcher, float32):  # noqa: N803
+def train(digits, new_run, Watcher, float32, monkeypatch):  # noqa: N803
     """Fit a recipe on the small digits: what came of it, with its run and its watcher."""
+    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
+        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 30)
 
     def run_it(recipe, data=digits, run=None, ends=None):
         run, watcher = run or new_run(), Watcher(*([ends] if ends else []))
@@ -57,7 +60,9 @@ def read(run):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("changes", [{}, EVERYTHING, ONE_CYCLE], ids=["plain", "everything", "one cycle"])
+@pytest.mark.parametrize(
+    "changes", [{}, EVERYTHING, ONE_CYCLE, SYNTHESIS], ids=["plain", "everything", "one cycle", "synthesis"]
+)
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(changes, train, make_recipe, tmp_path):
     torch.manual_seed(1)
     first, *_ = train(make_recipe(**changes))
@@ -76,6 +81,31 @@ def test_it_learns(train, make_recipe):
     assert watcher.steps[:6] == [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5), (1, 1)]
     assert not fitted.network.training
     assert [int(row["epoch"]) for row in read(run)] == list(range(1, 13))
+
+
+def test_it_learns_to_tell_digits_from_other_pictures(train, make_recipe, digits):
+    """The small digits fill their frame with greys; what is negative here is mostly black."""
+    fitted, _, _ = train(make_recipe(epochs=12, synthesis={"negatives": 1.0}))
+    glyphs = torch.zeros(20, 28, 28)
+    glyphs[:, 6:22, 13:15] = glyphs[:, 13:15, 6:22] = 255
+    with torch.no_grad():
+        _, of_digits = fitted.network.heads(torch.tensor(digits.images[:50]))
+        _, of_glyphs = fitted.network.heads(glyphs)
+    assert fitted.state.history[-1]["val_accuracy"] > 0.9
+    assert of_digits.min() > of_glyphs.max()
+
+
+def test_the_loss_counts_digits_and_digitness(make_recipe):
+    network = build(make_recipe(synthesis={"negatives": 1.0}, net={"kind": "dense", "dense": []})).eval()
+    pixels = torch.rand(5, 28, 28) * 255
+    target = torch.tensor([3, 1, 4])
+    logits, loss = losses(network, pixels, target, 0.1)
+    all_logits, digitness = network.heads(pixels)
+    is_digit = digitness.sigmoid()
+    by_hand = -(is_digit[:3].log().sum() + (1 - is_digit[3:]).log().sum()) / 5
+    expected = F.cross_entropy(all_logits[:3], target, label_smoothing=0.1) + by_hand
+    assert torch.equal(logits, all_logits[:3])
+    torch.testing.assert_close(loss, expected)
 
 
 def test_history_is_what_happened(train, make_recipe, digits):
@@ -168,7 +198,7 @@ def test_one_cycle_ends_where_it_should(train, make_recipe):
 
 
 @pytest.mark.parametrize("place", [(0, 1), (0, 5), (1, 3), (1, 5)], ids=str)
-@pytest.mark.parametrize("changes", [EVERYTHING, ONE_CYCLE], ids=["everything", "one cycle"])
+@pytest.mark.parametrize("changes", [EVERYTHING, ONE_CYCLE, SYNTHESIS], ids=["everything", "one cycle", "synthesis"])
 def test_stopped_after_any_step_and_resumed_it_ends_the_same(place, changes, train, make_recipe, tmp_path):
     recipe = make_recipe(**changes)
     whole, undisturbed, _ = train(recipe)

@@ -77,9 +77,7 @@ def _from_bytes(content: bytes, name: str) -> Picture:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # damage that spares the pixels; bombs, for the limit is lower
+            warnings.simplefilter("ignore")  # damage that spares the pixels; bombs, for the limit is lower
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None

@@ -106,13 +106,8 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
     probabilities = np.add.reduceat(model.predict_proba(images), starts) / counts[:, None]
-    digitness = np.add.reduceat(_digitness(model, images), starts) / counts
+    digitness = np.add.reduceat(model.digitness(images), starts) / counts
     return probabilities.astype(np.float32), digitness.astype(np.float32)
-
-
-def _digitness(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    digitness: NDArray[np.float32] = model.predict_proba(images).max(axis=1)
-    return digitness
 
 
 def _one(blobs: list[Blob], ink: Map, judge: Judge) -> list[Found]:
@@ -133,7 +128,7 @@ def _one(blobs: list[Blob], ink: Map, judge: Judge) -> list[Found]:
 
 def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:
     """A picture that needs no framing."""
-    (probabilities,), (digitness,) = model.predict_proba(grey[None]), _digitness(model, grey[None])
+    (probabilities,), (digitness,) = model.predict_proba(grey[None]), model.digitness(grey[None])
     rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
     box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
     return Found(Blob((), box, 0), grey, probabilities, float(digitness))

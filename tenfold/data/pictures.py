@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from tenfold.vision.picture import Picture
 
 
+def suffixes() -> frozenset[str]:
+    from tenfold.vision.picture import SUFFIXES
+
+    return frozenset(SUFFIXES)
+
+
 def has_digit_folders(folder: Path) -> bool:
     return any((folder / str(digit)).is_dir() for digit in range(CLASSES))
 

@@ -41,9 +41,9 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
     nothing = Ink(np.zeros_like(grey), bool(light), 0.0)
     if int(grey.max()) - int(grey.min()) < FAINTEST:
         return nothing
-    level = _even_ground(grey)
-    if level is not None:
-        even = np.full_like(grey, level)
+    ground = _even_ground(grey)
+    if ground is not None:
+        even = np.full_like(grey, ground)
         above, below = cv2.subtract(grey, even), cv2.subtract(even, grey)
         light = _cubes(above) > _cubes(below) if light is None else light
         risen = (above if light else below).astype(np.float32)

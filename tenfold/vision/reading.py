@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
-from tenfold.model import Model, load_model
+from tenfold.model import BUNDLED, Model, load_model
 from tenfold.vision.blobs import Blob, Map, characters, find_blobs, pieced, rows, without_lines, without_specks
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink, is_light_on_dark
 from tenfold.vision.picture import Picture, Source, open_picture
+from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
-from tenfold.vision.segment import Found, Judge, read_row
+from tenfold.vision.segment import Found, Judge
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
-IS_DIGIT = 0.5  # what is less probably a digit is left out
 WIDEST = 1.4  # of one digit, in heights
 
 
@@ -64,7 +64,7 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     if expect in ("auto", "digit") and is_mnist_like(opened):
-        return _reading([[_seen(model, opened.grey)]], opened)
+        return _reading([_single(_seen(model, opened.grey))], opened)
     ink = find_blobs(without_rulings(find_ink(opened.grey).ink))
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
@@ -74,15 +74,21 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return judge(model, crops)
 
     if expect == "digit":
-        return _reading([_one(blobs, ink, judging)], opened)
+        return _reading([_single(_one(blobs, ink, judging))], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
-        one = _one(blobs, ink, judging)
-        if one[0].digitness >= IS_DIGIT:
-            return _reading([one], opened)
+        row = _single(_one(blobs, ink, judging))
+        if row.digits:
+            return _reading([row], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
-    return _reading([read_row(ink, line, judging) for line in lines], opened)
+    if model.name != BUNDLED:  # the reader of whole rows would hide what another model reads
+        return _reading([read_pieces(ink, line, judging) for line in lines], opened)
+    return _reading([read_row(ink, line, judging, bundled_reader()) for line in lines], opened)
+
+
+def _single(one: Found) -> Row:
+    return Row([one], one.sure) if one.digitness >= IS_DIGIT else Row([], 0.0)
 
 
 def is_mnist_like(picture: Picture) -> bool:
@@ -110,7 +116,7 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     return probabilities.astype(np.float32), digitness.astype(np.float32)
 
 
-def _one(blobs: list[Blob], ink: Map, judge: Judge) -> list[Found]:
+def _one(blobs: list[Blob], ink: Map, judge: Judge) -> Found:
     """The one digit of the picture: of its largest characters the one that is most surely a digit."""
     height, width = ink.ink.shape
 
@@ -123,7 +129,7 @@ def _one(blobs: list[Blob], ink: Map, judge: Judge) -> list[Found]:
     crops = [ink.crop(blob) for blob in largest]
     probabilities, digitness = judge(crops)
     found = [Found(*one) for one in zip(largest, crops, probabilities, digitness.tolist(), strict=True)]
-    return [max(found, key=lambda one: size(one.blob) * one.digitness**2)]
+    return max(found, key=lambda one: size(one.blob) * one.digitness**2)
 
 
 def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:
@@ -134,15 +140,14 @@ def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:
     return Found(Blob((), box, 0), grey, probabilities, float(digitness))
 
 
-def _reading(lines: list[list[Found]], picture: Picture) -> Reading:
-    """Leave out what is no digit, and put the rest into words and the picture's own pixels."""
-    kept = [[found for found in line if found.digitness >= IS_DIGIT] for line in lines]
-    kept = [line for line in kept if line]
-    digits = tuple(_digit(found, picture) for line in kept for found in line)
-    if not digits:
+def _reading(lines: list[Row], picture: Picture) -> Reading:
+    """Put what was found into words and the picture's own pixels."""
+    lines = [line for line in lines if line.digits]
+    if not lines:
         return Reading("", 0.0, ())
-    text = "\n".join("".join(str(int(found.probabilities.argmax())) for found in line) for line in kept)
-    return Reading(text, float(np.prod([digit.confidence for digit in digits])), digits)
+    text = "\n".join("".join(str(found.value) for found in line.digits) for line in lines)
+    digits = tuple(_digit(found, picture) for line in lines for found in line.digits)
+    return Reading(text, float(np.prod([line.confidence for line in lines])), digits)
 
 
 def _digit(found: Found, picture: Picture) -> Digit:
@@ -152,7 +157,6 @@ def _digit(found: Found, picture: Picture) -> Digit:
     left, top = int(x * across), int(y * down)
     right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
     box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
-    sure = float(found.probabilities[order[0]]) * found.digitness
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
     shown = found.ink if found.ink.shape == (SIDE, SIDE) and not found.blob.labels else frame(found.ink)
-    return Digit(int(order[0]), sure, box, alternatives, shown)
+    return Digit(found.value, found.sure, box, alternatives, shown)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-INK = 80  # of 255: fainter edges join no parts
+INK = 60  # of 255: fainter edges join no parts
 Box = tuple[int, int, int, int]  # x, y, width, height
 
 

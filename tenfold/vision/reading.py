@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,16 +11,18 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import BUNDLED, Model, load_model
-from tenfold.vision.blobs import Blob, Map, characters, find_blobs, pieced, rows, without_lines, without_specks
+from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
 from tenfold.vision.frame import frame
-from tenfold.vision.ink import find_ink, is_light_on_dark
+from tenfold.vision.ink import find_ink
 from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
-from tenfold.vision.segment import Found, Judge
+from tenfold.vision.segment import Found
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
+PROMISED = 0.2  # the same, where a digit is said to be there
 WIDEST = 1.4  # of one digit, in heights
 
 
@@ -58,14 +61,20 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
     """
     if expect not in get_args(Expect):
         raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
-    return read_opened(open_picture(picture), expect, model or load_model())
+    return read_opened(open_picture(picture), expect, model or bundled_model())
+
+
+@cache
+def bundled_model() -> Model:
+    return load_model()
 
 
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     if expect in ("auto", "digit") and is_mnist_like(opened):
-        return _reading([_single(_seen(model, opened.grey))], opened)
-    ink = find_blobs(without_rulings(find_ink(opened.grey).ink))
+        return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
+    found = find_ink(opened.grey)
+    ink = find_blobs(without_rulings(found.ink))
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())
@@ -74,9 +83,9 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return judge(model, crops)
 
     if expect == "digit":
-        return _reading([_single(_one(blobs, ink, judging))], opened)
+        return _reading([_single(one_digit(ink, blobs, found.contrast, judging), expect)], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
-        row = _single(_one(blobs, ink, judging))
+        row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
         if row.digits:
             return _reading([row], opened)
     lines = rows(characters(blobs))
@@ -87,22 +96,9 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     return _reading([read_row(ink, line, judging, bundled_reader()) for line in lines], opened)
 
 
-def _single(one: Found) -> Row:
-    return Row([one], one.sure) if one.digitness >= IS_DIGIT else Row([], 0.0)
-
-
-def is_mnist_like(picture: Picture) -> bool:
-    """Whether this is a digit framed as MNIST frames them, which nothing could frame better: 28x28, white on black."""
-    grey = picture.grey
-    if not picture.plain or grey.shape != (SIDE, SIDE):
-        return False
-    dark = grey[[0, 1, -2, -1]].max() <= 16 and grey[:, [0, 1, -2, -1]].max() <= 16
-    if not dark or grey.max() < 128 or not is_light_on_dark(grey):
-        return False
-    rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
-    if not 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22:
-        return False
-    return bool(abs(frame(grey).astype(float) - grey).mean() < 30)
+def _single(one: Found, expect: Expect) -> Row:
+    least = PROMISED if expect == "digit" else IS_DIGIT
+    return Row([one], one.sure) if one.digitness >= least else Row([], 0.0)
 
 
 def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -114,30 +110,6 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     probabilities = np.add.reduceat(model.predict_proba(images), starts) / counts[:, None]
     digitness = np.add.reduceat(model.digitness(images), starts) / counts
     return probabilities.astype(np.float32), digitness.astype(np.float32)
-
-
-def _one(blobs: list[Blob], ink: Map, judge: Judge) -> Found:
-    """The one digit of the picture: of its largest characters the one that is most surely a digit."""
-    height, width = ink.ink.shape
-
-    def size(blob: Blob) -> float:
-        x, y, w, h = blob.box
-        cut = x <= 0 or y <= 0 or x + w >= width or y + h >= height
-        return (0.3 if cut else 1.0) * float(np.sqrt(blob.area * max(w, h)))
-
-    largest = sorted(pieced(blobs), key=size, reverse=True)[:5]
-    crops = [ink.crop(blob) for blob in largest]
-    probabilities, digitness = judge(crops)
-    found = [Found(*one) for one in zip(largest, crops, probabilities, digitness.tolist(), strict=True)]
-    return max(found, key=lambda one: size(one.blob) * one.digitness**2)
-
-
-def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:
-    """A picture that needs no framing."""
-    (probabilities,), (digitness,) = model.predict_proba(grey[None]), model.digitness(grey[None])
-    rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
-    box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    return Found(Blob((), box, 0), grey, probabilities, float(digitness))
 
 
 def _reading(lines: list[Row], picture: Picture) -> Reading:

@@ -16,6 +16,7 @@ from tenfold.vision.segment import Found, Judge, Lattice
 from tenfold.weights import read_weights
 
 AGREED, APART = 1.5, 0.5  # what the odds are multiplied with where both read the same, and where they don't
+SURER = 4.0  # the pieces are believed against the network where their odds are so many times as high
 MARGIN = 4  # pixels of paper around a row
 STEEP, STEEPEST = 0.03, 0.3  # a row that rises or falls by more is made level; by far more it is none
 IS_DIGIT = 0.5  # what is less probably a digit is left out
@@ -41,10 +42,10 @@ def read_pieces(ink: Map, row: Sequence[Blob], judge: Judge) -> Row:
 
 
 def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader) -> Row:
-    """Read one row of characters: the text is the network's, the digits are the pieces that read so.
+    """Read one row of characters: the text is the network's, unless the pieces are far surer of another.
 
-    Where no pieces do, the digits are the network's own spans. A row whose pieces are no digits is none, unless the
-    network is sure of it.
+    The digits are the pieces that read so; where no pieces do, the network's own spans. A row whose pieces are no
+    digits is none, unless the network is sure of it.
     """
     whole = joined(row)
     alone = ink.crop(whole)  # before the lattice cuts it up
@@ -53,8 +54,12 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader) ->
     read = reader.read(_level(np.pad(alone, MARGIN), row, whole.left - MARGIN))
     if not read.values:
         return Row([], 0.0)
-    agreed = read.values == tuple(one.value for one in pieces)
-    sure = _raised(read.text_confidence, AGREED if agreed else APART)
+    alike = read.values == tuple(one.value for one in pieces)
+    by_pieces = float(np.prod([one.sure for one in pieces])) if pieces else 0.0
+    if not alike and _odds(by_pieces) > SURER * _odds(read.text_confidence):
+        digits = [one for one in pieces if one.digitness >= IS_DIGIT]
+        return Row(digits, _chance(APART * _odds(by_pieces) / SURER))
+    sure = _chance((AGREED if alike else APART) * _odds(read.text_confidence))
     _, digits = lattice.reads_as(read.values)
     digits = digits or _spanned(alone, whole, read)
     probable = float(np.median([one.digitness for one in digits]))
@@ -102,6 +107,9 @@ def _told(one: Found, read: LineReading, place: int) -> Found:
     return Found(one.blob, one.ink, probabilities, 1.0)
 
 
-def _raised(chance: float, factor: float) -> float:
-    odds = factor * chance / max(1 - chance, 1e-9)
+def _odds(chance: float) -> float:
+    return chance / max(1 - chance, 1e-9)
+
+
+def _chance(odds: float) -> float:
     return odds / (1 + odds)

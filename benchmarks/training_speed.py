@@ -25,12 +25,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from peak import matrix_product
 
 from tenfold.data import load_data
 from tenfold.training.device import PRECISIONS, device_name
@@ -142,17 +142,6 @@ def measure(
         for name, program in programs.items():
             seconds[name].append(program.train(batches))
     return seconds, peaks
-
-
-def matrix_product(precision: torch.dtype, side: int = 2048) -> float:
-    """FLOP/s: the fastest of a few products."""
-    matrix = torch.rand(side, side).to(precision)
-    fastest = float("inf")
-    for _ in range(4):
-        began = time.perf_counter()
-        torch.mm(matrix, matrix)
-        fastest = min(fastest, time.perf_counter() - began)
-    return 2 * side**3 / fastest
 
 
 def show(

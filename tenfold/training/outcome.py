@@ -18,6 +18,7 @@ from tenfold.nets import layer_table, parameter_count
 from tenfold.recipes import RECIPES
 from tenfold.recipes.schema import Recipe
 from tenfold.report import training as report
+from tenfold.synthesis.mixture import Mixture
 from tenfold.training.augment import augmented
 from tenfold.training.device import device_name
 from tenfold.training.fit import Fitted
@@ -72,12 +73,18 @@ def measured(
 
 
 def chosen_by(recipe: Recipe, state: State) -> str:
-    """Which rows chose the weights, in one sentence."""
+    """What the held-out rows chose: the weights, a temperature, or nothing."""
+    temperature = "A temperature was fitted on the held-out rows and is part of the model." if recipe.calibrate else ""
+    return f"{_weights_chosen_by(recipe, state)} {temperature}".rstrip()
+
+
+def _weights_chosen_by(recipe: Recipe, state: State) -> str:
     if recipe.keep == "best" and state.best_epoch:
         return f"The weights are those of epoch {state.best_epoch}, chosen for their accuracy on the held-out rows."
     which = "a running average" if recipe.ema else "those of the last step"
     of = f" of each of {recipe.members} networks" if recipe.members > 1 else ""
-    return f"The weights are {which}{of}; nothing was chosen on the held-out rows."
+    what = "they were not" if recipe.calibrate else "nothing was"
+    return f"The weights are {which}{of}; {what} chosen on the held-out rows."
 
 
 def report_page(
@@ -100,7 +107,7 @@ def report_page(
             history=fitted.state.history,
             data=train.source,
             train=train,
-            augmented=augmentation_samples(recipe, train) if recipe.augment.active else None,
+            augmented=augmentation_samples(recipe, train) if recipe.augment.active or recipe.synthesis.active else None,
             held_out=scored.data if scored else None,
             probabilities=scored.probabilities if scored else None,
             evaluation=scored.evaluation if scored else None,
@@ -134,12 +141,32 @@ def facts(metrics: dict[str, Any]) -> dict[str, str]:
 def augmentation_samples(recipe: Recipe, train: Dataset) -> Images:
     """uint8 (k, m, 28, 28): a training image of each digit as it is, then as augmentation may change it."""
     assert train.labels is not None
-    digits = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
-    originals = torch.tensor(train.images[digits], dtype=torch.float32)  # (k, 28, 28)
+    rows = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
+    originals = torch.tensor(train.images[rows])  # (k, 28, 28)
+    copies = torch.arange(len(rows)).repeat_interleave(SHOWN_DRAWS - 1)
     with torch.random.fork_rng(devices=[]):
         seed_step(recipe.seed, 0, 0, torch.device("cpu"))
-        draws = [augmented(originals, recipe.augment) for _ in range(SHOWN_DRAWS - 1)]
-    return torch.stack([originals, *draws], dim=1).round().to(torch.uint8).numpy()
+        pixels = augmented(originals[copies].float(), recipe.augment)
+        if recipe.synthesis.active:
+            labels = torch.tensor(train.labels[rows], dtype=torch.int64)
+            mixture = Mixture(recipe.synthesis.model_copy(update={"negatives": 0.0}), originals, labels, recipe.seed)
+            order = torch.randperm(len(copies))  # the first of a batch stay clean
+            pixels[order] = mixture.digits(pixels[order], labels[copies[order]])
+    drawn = pixels.round().to(torch.uint8).view(len(rows), SHOWN_DRAWS - 1, *originals.shape[1:])
+    return torch.cat([originals.unsqueeze(1), drawn], dim=1).numpy()
+
+
+def no_digits(recipe: Recipe) -> str:
+    """What the model makes of pictures that are no digits, in a sentence of the card."""
+    if recipe.synthesis.negatives:
+        return (
+            "It gives one of ten digits for any image; its second output, `digitness`, says how likely\n"
+            "the image shows a digit at all, and was trained on pictures of none."
+        )
+    return (
+        "It was trained on digits that are centred and scaled as MNIST's are, and gives one of ten digits\n"
+        "for any image, also for one that shows no digit."
+    )
 
 
 def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -> str:
@@ -156,8 +183,7 @@ def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -
 {story(recipe)}
 
 Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities. Normalisation
-is inside the model. It was trained on digits that are centred and scaled as MNIST's are, and gives one of ten digits
-for any image, also for one that shows no digit.
+is inside the model. {no_digits(recipe)}
 
 ## Figures
 

@@ -48,7 +48,7 @@ def test_version_and_help(run_cli):
         ("submit", ["[default: submission.csv]", "--upload MESSAGE", "--json"]),
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
         ("check", ["--page FILE", "--json"]),
-        ("evaluate", ["--page FILE", "--json"]),
+        ("evaluate", ["--page FILE", "--robustness", "`bundled`", "--json"]),
         ("recipes show", ["NAME", "--json"]),
         ("data get", ["mnist", "--json"]),
     ],
@@ -220,6 +220,30 @@ def test_evaluate_measures_and_tells_known_rows(run_cli, trained, digits, tmp_pa
     ran = run_cli("evaluate", trained, "digits:train")
     assert "note: 1,437 of the 1,437 images stood in the rows that this model was made with, all of them" in ran.out
     assert run_cli("evaluate", trained, "digits:train", "--json").document["known_rows"] == len(train)
+
+
+def test_evaluate_measures_damaged_copies(run_cli, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.evaluation.robustness.ROWS", 20)
+    page = tmp_path / "evaluation.html"
+    ran = run_cli("evaluate", trained, "digits:test", "--robustness", "--page", page)
+    assert ran.code == 0, ran.err
+    assert "damaged copies of 20 rows: " in ran.out
+    assert re.search(r"gaussian noise( +\d+\.\d){6}", ran.out)
+    assert 'id="robustness"' in page.read_text()
+    robustness = run_cli("evaluate", trained, "digits:test", "--robustness", "--json").document["robustness"]
+    assert robustness["rows"] == 20
+    assert f"{100 * robustness['mean']:.2f} % right over all kinds" in ran.out
+    assert "robustness" not in run_cli("evaluate", trained, "digits:test", "--json").document
+
+
+def test_the_bundled_model_goes_by_its_name(run_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = run_cli("evaluate", "bundled", "digits:test", "--json").document
+    assert document["model"] == "bundled"
+    assert document["known_rows"] is None
+    assert document["evaluation"]["accuracy"] > 0.9
+    (tmp_path / "bundled").write_bytes(b"no model")
+    assert run_cli("evaluate", "bundled", "digits:test").code == 3
 
 
 @pytest.mark.usefixtures("no_export")

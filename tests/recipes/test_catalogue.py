@@ -12,7 +12,7 @@ ROTATE_ZOOM_SHIFT = Augment(rotate=10, zoom=0.1, shift=0.1)
 
 
 def test_the_names():
-    assert set(RECIPES) == {"fast", "robust", "cnn-635k", "six-conv", "cnn-887k", *LADDER, "dense-128"}
+    assert set(RECIPES) == {"flash", "fast", "robust", "cnn-635k", "six-conv", "cnn-887k", *LADDER, "dense-128"}
     for name, entry in RECIPES.items():
         assert entry.recipe.name == name
         assert find(name) is entry

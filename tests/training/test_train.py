@@ -67,6 +67,26 @@ def test_the_folder_is_whole_and_sealed(trained):
     assert run.damaged_files() == []
 
 
+def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
+    make_recipe,
+    digits,
+    tmp_path,
+    Watcher,  # noqa: N803
+    monkeypatch,
+):
+    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
+        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 30)
+    fitted_on = []
+    monkeypatch.setattr(train_module, "calibrate", lambda network, held: fitted_on.append(held.digest))
+    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True)
+    trained = train(recipe, digits, None, Run(tmp_path / "run"), Watcher())
+    assert fitted_on == [digits.subset(split(recipe, digits)[1]).digest]
+    assert load_model(tmp_path / "run").digitness(digits.images).shape == (200,)
+    assert "`digitness`" in trained.run.card.read_text()
+    assert "A temperature was fitted on the held-out rows" in trained.run.card.read_text()
+    assert "The same digit, augmented" in trained.run.report.read_text()
+
+
 def test_recipe_and_data_are_remembered(trained, recipe, digits):
     run = trained.run
     assert from_dict(json.loads(run.recipe.read_text()), "recipe.json") == recipe

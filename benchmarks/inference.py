@@ -1,0 +1,155 @@
+"""How fast a trained model answers: `Model` beside bare ONNX Runtime and Keras, and `tenfold submit` from start to end.
+
+    python benchmarks/inference.py [MODEL] [--kaggle digit-recognizer.zip] [--peer .venv-keras/bin/python] [--quick]
+
+MODEL: a run folder or an .onnx file; without it an untrained network of `distilled`'s shape, for speed does not depend
+on what was learnt.
+
+Claims: `Model.predict_proba` on 28,000 images at no less than 95 % of the rate of bare ONNX Runtime at its best batch
+size; at least 30,000 images a second, at most 0.1 ms for one image and 400 kB for `distilled`; with --kaggle,
+`tenfold submit` within 1.5 s. Rates are medians of rounds in which all take turns. Keras' `predict` of a network of
+887,530 parameters is the peer, in an environment of its own (`make keras-peer`). Exits with 1 when a claim fails.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from rich.console import Console
+from rich.table import Table
+
+from tenfold.model import Model, load_model
+from tenfold.recipes import find
+
+IMAGES = 28_000
+BATCHES = (64, 256, 1024, 4096)
+PEERS = Path(__file__).parent / "peers"
+KERAS_PYTHON = PEERS.parents[1] / ".venv-keras" / "bin" / "python"
+SHARE, RATE, SINGLE, SIZE, SUBMIT = 0.95, 30_000, 0.1e-3, 400_000, 1.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", nargs="?", type=Path)
+    parser.add_argument("--kaggle", type=Path)
+    parser.add_argument("--peer", type=Path, default=os.environ.get("TENFOLD_KERAS_PYTHON", KERAS_PYTHON))
+    parser.add_argument("--quick", action="store_true", help="3 rounds, not 9")
+    arguments = parser.parse_args()
+    rounds = 3 if arguments.quick else 9
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = model_file(arguments.model, Path(folder))
+        images = np.random.default_rng(0).integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
+        holds = [*rates(file, images, rounds, arguments.model is None)]
+        if arguments.kaggle:
+            holds.append(submit(file, arguments.kaggle, Path(folder), rounds))
+        keras(Path(arguments.peer), rounds)
+    print(f"onnxruntime {onnxruntime.__version__}, numpy {np.__version__}, {os.cpu_count()} cores")
+    return 0 if all(holds) else 1
+
+
+def model_file(given: Path | None, folder: Path) -> Path:
+    if given:
+        load_model(given)  # says what is wrong with it
+        return given / "model.onnx" if given.is_dir() else given
+    from tenfold.nets import build
+    from tenfold.training.export import export
+
+    export(build(find("distilled").recipe), folder / "model.onnx", {})
+    return folder / "model.onnx"
+
+
+def rates(file: Path, images: np.ndarray, rounds: int, is_distilled: bool) -> list[bool]:
+    model = load_model(file)
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    (name,) = (value.name for value in session.get_inputs())
+
+    def bare(batch: int) -> Callable[[], object]:
+        return lambda: [session.run(None, {name: images[i : i + batch]}) for i in range(0, IMAGES, batch)]
+
+    programs = {"Model.predict_proba": lambda: model.predict_proba(images)}
+    programs |= {f"bare ONNX Runtime, batches of {batch}": bare(batch) for batch in BATCHES}
+    seconds = in_turns(programs, rounds)
+    singles = in_turns(
+        {
+            "Model.predict_proba, one image": repeated(lambda: model.predict_proba(images[:1])),
+            "bare ONNX Runtime, one image": repeated(lambda: session.run(None, {name: images[:1]})),
+        },
+        rounds,
+    )
+    table = Table("", "images/s", "fastest", "one image, ms")
+    for program, measured in seconds.items():
+        table.add_row(program, f"{IMAGES / statistics.median(measured):,.0f}", f"{IMAGES / min(measured):,.0f}", "")
+    for program, measured in singles.items():
+        table.add_row(program, "", "", f"{1000 * statistics.median(measured) / REPEATS:.3f}")
+    Console(width=100).print(table)
+    ours, *others = (statistics.median(measured) for measured in seconds.values())
+    single = statistics.median(singles["Model.predict_proba, one image"]) / REPEATS
+    share = min(others) / ours
+    holds = [claim(share >= SHARE, f"at least {SHARE:.0%} of the rate of bare ONNX Runtime ({share:.0%})")]
+    if is_distilled or Model(file.read_bytes()).metadata.get("recipe", "").find('"distilled"') > 0:
+        holds += [
+            claim(IMAGES / ours >= RATE, f"distilled: at least {RATE:,} images a second ({IMAGES / ours:,.0f})"),
+            claim(single <= SINGLE, f"distilled: at most {1000 * SINGLE} ms for one image ({1000 * single:.3f})"),
+            claim(file.stat().st_size <= SIZE, f"distilled: at most {SIZE:,} bytes ({file.stat().st_size:,})"),
+        ]
+    return holds
+
+
+REPEATS = 200
+
+
+def repeated(call: Callable[[], object]) -> Callable[[], object]:
+    return lambda: [call() for _ in range(REPEATS)]
+
+
+def in_turns(programs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    for program in programs.values():  # warm-up
+        program()
+    for _ in range(rounds):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            program()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def submit(file: Path, kaggle: Path, folder: Path, rounds: int) -> bool:
+    """The whole command, in a process of its own each time; the first one also fills the cache of the parsed csv."""
+    command = [sys.executable, "-m", "tenfold.cli", "submit", str(file), str(kaggle), "--out", str(folder / "s.csv")]
+    taken = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - start)
+    first, *others = taken
+    median = statistics.median(others)
+    return claim(median <= SUBMIT, f"submit within {SUBMIT} s ({median:.2f}, the first time {first:.2f})")
+
+
+def keras(python: Path, rounds: int) -> None:
+    if not python.exists():
+        print(f"peer skipped: there is no {python}; `make keras-peer` makes .venv-keras")
+        return
+    done = subprocess.run(
+        [python, PEERS / "keras_predict.py", str(rounds)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    print(done.stdout.strip() or "peer skipped: Keras ended with an error")
+
+
+def claim(holds: bool, text: str) -> bool:
+    print("holds" if holds else "FAILS", text)
+    return holds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The recipes know nothing of digits: any ten classes of 28x28 images in one of these formats will do."""
+
+import gzip
+import struct
+
+from tenfold.data import load_data
+from tenfold.model import load_model
+from tenfold.run import Run
+from tenfold.training.train import train
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def test_images_in_fashion_mnists_files_are_learnt(tmp_path, make_digits, make_recipe, Watcher, float32):  # noqa: N803
+    for name, data in (("train", make_digits(300)), ("t10k", make_digits(100, seed=1))):
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", data.images)
+        write_idx(tmp_path / f"{name}-labels-idx1-ubyte.gz", data.labels)
+    source = load_data(str(tmp_path))
+    net = {"kind": "stages", "stem": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "places"}
+    run = Run(tmp_path / "run")
+    train(make_recipe(net=net, epochs=4, augment={"shift": 0.02}), source.train, None, run, Watcher())
+    right = load_model(run.folder).predict(source.test.images) == source.test.labels
+    assert right.mean() > 0.9

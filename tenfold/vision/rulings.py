@@ -14,6 +14,7 @@ SLOPES = np.linspace(-0.1, 0.1, 33)  # a page held askew by up to six degrees
 SEARCH_SIDE = 400  # lines are searched for on a picture of this side
 FILLED = 0.9  # share of a line's way that is ink
 LONGER = 1.5  # a line is longer than this many heights of what is written: no stroke is
+SMALLEST = 0.08  # of the height, that writing has
 MOST = 60  # lines a page has
 
 Ink = NDArray[np.uint8]  # (H, W)
@@ -22,14 +23,12 @@ Ink = NDArray[np.uint8]  # (H, W)
 def without_rulings(ink: Ink) -> Ink:
     """The ink, uint8 (H, W), without straight lines that run through the picture across or down."""
     height, width = ink.shape
-    left = _without_lines_across(ink)
-    if left is not ink and width <= LONGER * _writing(left):
-        left = ink
+    ruled = _without_lines_across(ink)
     # A row of writing may fill its picture from top to bottom: lines down are searched for on pages alone.
-    squares = np.ascontiguousarray(_without_lines_across(np.ascontiguousarray(left.T)).T)
-    if (squares > 0).sum() > 0.3 * (left > 0).sum() and height > 2 * LONGER * _writing(squares):
-        return squares
-    return left
+    squared = np.ascontiguousarray(_without_lines_across(np.ascontiguousarray(ruled.T)).T)
+    if squared.any() and SMALLEST * height < _writing(squared) < height / (2 * LONGER):
+        return squared
+    return ruled if width > LONGER * _writing(ruled) else ink
 
 
 def _without_lines_across(ink: Ink) -> Ink:
@@ -46,9 +45,9 @@ def _without_lines_across(ink: Ink) -> Ink:
         if thick == 0:
             break
         left = left.copy() if left is ink else left
-        mask[_band(mask.shape, slope, start, thick + 1) & _thinner_than(mask, 1.6 * thick + 1)] = 0
+        mask[_band(mask.shape, slope, start, thick + 1) & _thinner_than(mask, 1.6 * thick + 2)] = 0
         line = _band(ink.shape, slope, (start + 0.5) / factor - 0.5, (thick + 1) / factor)
-        left[line & _thinner_than((left > 0).astype(np.uint8), 1.6 * thick / factor + 2)] = 0
+        left[line & _thinner_than((left > 0).astype(np.uint8), 1.6 * thick / factor + 3)] = 0
     return left
 
 

@@ -12,7 +12,6 @@ from tenfold.data.dataset import SIDE
 from tenfold.model import Model
 from tenfold.vision.blobs import Blob, Map, joined, pieced
 from tenfold.vision.frame import frame
-from tenfold.vision.ink import is_light_on_dark
 from tenfold.vision.picture import Picture
 from tenfold.vision.segment import Found, Judge
 
@@ -20,6 +19,7 @@ MOST = 5  # characters among which the digit is looked for
 RIVAL = 0.5  # of the largest one's size, that the others must have
 STROKE = 0.08  # of the largest part's ink, that a part must have to be a stroke of the digit
 FAINT = 5.0  # standard deviations of the ground: ink that stands out by no more is as likely none
+FRAMED = 4.0  # grey levels that an image of MNIST changes by, at most, when it is framed again
 WHOLE = 0.6  # of all ink, that a digit without neighbours has
 
 
@@ -43,7 +43,7 @@ def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) ->
     if len(strokes) > 1:  # they may lie far apart
         likely.append(joined(strokes))
     crops = [ink.crop(blob) for blob in likely]
-    found = [Found(*one) for one in zip(likely, crops, *judge(crops), strict=True)]
+    found = [Found(blob, crop, p, float(d)) for blob, crop, p, d in zip(likely, crops, *judge(crops), strict=True)]
     best = max(found, key=lambda one: size(one.blob) * one.sure**2)
     around = sum(blob.area for blob in strokes if not is_cut(blob))
     share = min(1.0, best.blob.area / max(around, 1))
@@ -56,13 +56,9 @@ def is_mnist_like(picture: Picture) -> bool:
     grey = picture.grey
     if not picture.plain or grey.shape != (SIDE, SIDE):
         return False
-    dark = grey[[0, 1, -2, -1]].max() <= 16 and grey[:, [0, 1, -2, -1]].max() <= 16
-    if not dark or grey.max() < 128 or not is_light_on_dark(grey):
+    if grey.max() < 128 or (grey == 0).mean() < 0.4:
         return False
-    rows, columns = _inked(grey)
-    if not 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22:
-        return False
-    return bool(abs(frame(grey).astype(float) - grey).mean() < 30)
+    return bool(abs(frame(grey).astype(float) - grey).mean() < FRAMED)
 
 
 def as_it_is(grey: NDArray[np.uint8], model: Model) -> Found:

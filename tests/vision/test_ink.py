@@ -86,7 +86,9 @@ def test_soft_light_alone_is_no_ink():
     noise = np.random.default_rng(2).normal(0, 2, (240, 320))
     x = np.linspace(0, 1, 320)
     for depth in (20, 80, 140):
-        assert (find_ink((230 - depth * x + noise).clip(0, 255).astype(np.uint8)).ink > 0).mean() < 0.01
+        found = find_ink((230 - depth * x + noise).clip(0, 255).astype(np.uint8))
+        assert (found.ink > 0).mean() < 0.05
+        assert found.contrast < 7
 
 
 def test_polarity_can_be_said():

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -369,8 +369,8 @@ def compare(
 def read(
     files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
     expect: Annotated[
-        str,
-        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out.", metavar="WHAT"),
+        Literal["auto", "digit", "line", "page"],
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out."),
     ] = "auto",
     models: Annotated[
         list[str] | None,
@@ -404,8 +404,6 @@ def read(
 
     Prints a line a file: text and confidence. A file that can't be read gets one sentence, and the others go on.
     """
-    if expect not in ("auto", "digit", "line", "page"):
-        raise typer.BadParameter(f"{expect!r} is none of auto, digit, line, page", param_hint="--expect")
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
     from tenfold import console

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-INK = 80  # of 255: fainter edges join no parts
+INK = 60  # of 255: fainter edges join no parts
 Box = tuple[int, int, int, int]  # x, y, width, height
 
 
@@ -20,6 +20,7 @@ class Blob:
     labels: tuple[int, ...]
     box: Box
     area: int
+    severed: bool = False  # cut off what lies at its left
 
     @property
     def left(self) -> int:
@@ -50,7 +51,7 @@ def joined(blobs: Sequence[Blob]) -> Blob:
     left, top = min(blob.left for blob in blobs), min(blob.top for blob in blobs)
     right, bottom = max(blob.right for blob in blobs), max(blob.bottom for blob in blobs)
     labels = tuple(label for blob in blobs for label in blob.labels)
-    return Blob(labels, (left, top, right - left, bottom - top), sum(blob.area for blob in blobs))
+    return Blob(labels, (left, top, right - left, bottom - top), sum(blob.area for blob in blobs), blobs[0].severed)
 
 
 @dataclass
@@ -68,6 +69,8 @@ class Map:
         own = labels == blob.labels[0]
         for label in blob.labels[1:]:
             own |= labels == label
+        # Faint edges belong to the part they lie beside.
+        own |= (cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (labels == 0)
         return np.where(own, self.ink[y : y + height, x : x + width], 0).astype(np.uint8)
 
 
@@ -80,18 +83,15 @@ def find_blobs(ink: NDArray[np.uint8]) -> Map:
         for label, (x, y, width, height, area) in enumerate(stats)
         if label > 0
     ]
-    # Faint edges belong to the part they lie beside.
-    grown = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
-    labels = np.where((labels == 0) & (ink > 0), grown, labels)
     return Map(ink, labels.astype(np.int32, copy=False), sorted(blobs, key=lambda blob: blob.left))
 
 
 def typical_height(blobs: Sequence[Blob]) -> float:
-    """The height of the writing: what half the ink's height, weighted by area, does not exceed."""
-    tall = sorted((blob.height, blob.area) for blob in blobs)
-    total, so_far = sum(area for _, area in tall), 0
-    for height, area in tall:
-        so_far += area
+    """The height of the writing: the median, in which each part counts by its height and ink. Specks don't."""
+    tall = sorted((blob.height, blob.area * blob.height) for blob in blobs)
+    total, so_far = sum(weight for _, weight in tall), 0
+    for height, weight in tall:
+        so_far += weight
         if 2 * so_far >= total:
             return float(height)
     return 0.0
@@ -104,18 +104,29 @@ def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
 
 
 def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
-    """Drop rulings, frames and edges of the paper: long and thin, or a hollow as large as the picture of `size`."""
+    """Drop what is no writing beside writing: lines, frames, the dark edge of the paper in a picture of `size`."""
     height, width = size
-    kept = []
-    for blob in blobs:
+    kept = list(blobs)
+    for blob in sorted(blobs, key=lambda blob: -max(blob.width, blob.height)):
+        others = [other for other in kept if other is not blob]
+        if not others:
+            break
         x, y, w, h = blob.box
+        writing = typical_height(others)
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
-        flat = w > 8 * h or (w > 0.6 * width and h < 0.12 * height)
-        upright = h > 14 * w or (h > 0.6 * height and at_edge and w < 0.1 * height and h > 7 * w)
-        frame = w > 0.9 * width and h > 0.9 * height and blob.area < 0.12 * w * h and len(blobs) > 1
-        if not ((flat and len(blobs) > 1) or (upright and at_edge and len(blobs) > 1) or frame):
-            kept.append(blob)
+        line = max(w, h) > 7 * min(w, h) and max(w, h) > (1.2 if at_edge else 1.5) * writing
+        bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
+        frame = max(w, h) > 1.8 * writing and min(w, h) > writing and blob.area < 0.1 * w * h and _inside(blob, others)
+        if line or bar or frame:
+            kept = others
     return kept
+
+
+def _inside(blob: Blob, others: Sequence[Blob]) -> bool:
+    return any(
+        blob.left < one.left and one.right < blob.right and blob.top < one.top and one.bottom < blob.bottom
+        for one in others
+    )
 
 
 def characters(blobs: Sequence[Blob]) -> list[Blob]:
@@ -143,9 +154,29 @@ def _belongs(piece: Blob, whole: Blob, height: float) -> bool:
     gap = max(piece.top - whole.bottom, whole.top - piece.bottom, 0)
     tall = max(piece.bottom, whole.bottom) - min(piece.top, whole.top)
     wide = max(piece.right, whole.right) - min(piece.left, whole.left)
-    if tall > 1.35 * max(height, whole.height) or wide > 1.5 * max(tall, height):
+    is_bar = piece.width > 2 * piece.height and piece.bottom <= whole.top  # of a 5, drawn last and far too high
+    if tall > (1.8 if is_bar else 1.35) * max(height, whole.height) or wide > 1.5 * max(tall, height):
         return False
-    return over >= 0.5 * min(piece.width, whole.width) and gap <= 0.25 * height
+    return over >= 0.5 * min(piece.width, whole.width) and gap <= (0.45 if is_bar else 0.25) * height
+
+
+def pieced(blobs: Sequence[Blob]) -> list[Blob]:
+    """Characters of a picture that shows one: pieces that lie close are joined wherever they lie."""
+    left = sorted(blobs, key=lambda blob: -blob.area * blob.height)
+    found = []
+    while left:
+        whole = left.pop(0)
+        reach = 0.2 * max(whole.width, whole.height)
+        near = [blob for blob in left if _away(blob, whole) <= reach or _belongs(blob, whole, whole.height)]
+        left = [blob for blob in left if blob not in near]
+        found.append(joined([whole, *near]))
+    return found
+
+
+def _away(one: Blob, other: Blob) -> float:
+    """The gap between two boxes; negative where they overlap."""
+    across = max(one.left - other.right, other.left - one.right)
+    return max(across, one.top - other.bottom, other.top - one.bottom)
 
 
 def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:

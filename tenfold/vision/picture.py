@@ -78,7 +78,7 @@ def _from_bytes(content: bytes, name: str) -> Picture:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is lower
+            warnings.simplefilter("ignore")  # damage that spares the pixels; bombs, for the limit is lower
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
@@ -102,11 +102,14 @@ def _from_image(image: Image.Image, name: str) -> Picture:
         frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         if frames > 1:
             raise DataError(f"holds {frames} pictures (an animation or pages); expected a single one", file=name)
-        image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at a half or a quarter, if that is enough
+        enough = WORKING_SIDE / max(width, height)
+        if enough < 1:  # a JPEG can be decoded at a half or a quarter
+            image.draft("RGB", (int(width * enough), int(height * enough)))
         reduced = image.size != (width, height)
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        upright = ImageOps.exif_transpose(image)
-        grey, plain = _grey(upright)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            grey, plain = _grey(ImageOps.exif_transpose(image))
     except DataError:
         raise
     except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError, IndexError, KeyError) as error:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
-from tenfold.model import Model, load_model
-from tenfold.vision.blobs import Blob, Map, characters, find_blobs, joined, rows, without_lines, without_specks
+from tenfold.model import BUNDLED, Model, load_model
+from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
 from tenfold.vision.frame import frame
-from tenfold.vision.ink import find_ink, is_light_on_dark
+from tenfold.vision.ink import find_ink
 from tenfold.vision.picture import Picture, Source, open_picture
-from tenfold.vision.segment import Found, read_row
+from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
+from tenfold.vision.rulings import without_rulings
+from tenfold.vision.segment import Found
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
-IS_DIGIT = 0.5  # what is less probably a digit is left out
+PROMISED = 0.2  # the same, where a digit is said to be there
+WIDEST = 1.4  # of one digit, in heights
 
 
 @dataclass(frozen=True)
@@ -56,37 +61,44 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
     """
     if expect not in get_args(Expect):
         raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
-    return read_opened(open_picture(picture), expect, model or load_model())
+    return read_opened(open_picture(picture), expect, model or bundled_model())
+
+
+@cache
+def bundled_model() -> Model:
+    return load_model()
 
 
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     if expect in ("auto", "digit") and is_mnist_like(opened):
-        return _reading([[_seen(model, opened.grey)]], opened)
-    ink = find_blobs(find_ink(opened.grey).ink)
+        return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
+    found = find_ink(opened.grey)
+    ink = find_blobs(without_rulings(found.ink))
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())
+
+    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return judge(model, crops)
+
     if expect == "digit":
-        return _reading([_judged(model, ink, [_main(blobs, ink)])], opened)
+        return _reading([_single(one_digit(ink, blobs, found.contrast, judging), expect)], opened)
+    if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
+        row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
+        if row.digits:
+            return _reading([row], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
-    return _reading([read_row(ink, line, lambda crops: judge(model, crops)) for line in lines], opened)
+    if model.name != BUNDLED:  # the reader of whole rows would hide what another model reads
+        return _reading([read_pieces(ink, line, judging) for line in lines], opened)
+    return _reading([read_row(ink, line, judging, bundled_reader()) for line in lines], opened)
 
 
-def is_mnist_like(picture: Picture) -> bool:
-    """Whether this is a digit framed as MNIST frames them, which nothing could frame better: 28x28, white on black."""
-    grey = picture.grey
-    if not picture.plain or grey.shape != (SIDE, SIDE):
-        return False
-    dark = grey[[0, 1, -2, -1]].max() <= 16 and grey[:, [0, 1, -2, -1]].max() <= 16
-    if not dark or grey.max() < 128 or not is_light_on_dark(grey):
-        return False
-    rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
-    if not 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22:
-        return False
-    return abs(frame(grey).astype(float) - grey).mean() < 30
+def _single(one: Found, expect: Expect) -> Row:
+    least = PROMISED if expect == "digit" else IS_DIGIT
+    return Row([one], one.sure) if one.digitness >= least else Row([], 0.0)
 
 
 def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -96,56 +108,18 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
     probabilities = np.add.reduceat(model.predict_proba(images), starts) / counts[:, None]
-    digitness = np.add.reduceat(_digitness(model, images), starts) / counts
+    digitness = np.add.reduceat(model.digitness(images), starts) / counts
     return probabilities.astype(np.float32), digitness.astype(np.float32)
 
 
-def _digitness(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return model.predict_proba(images).max(axis=1)
-
-
-def _judged(model: Model, ink: Map, blobs: list[Blob]) -> list[Found]:
-    probabilities, digitness = judge(model, [ink.crop(blob) for blob in blobs])
-    return [
-        Found(blob, ink.crop(blob), p, float(d)) for blob, p, d in zip(blobs, probabilities, digitness, strict=True)
-    ]
-
-
-def _main(blobs: list[Blob], ink: Map) -> Blob:
-    """The one digit of the picture: the largest part, with the pieces near it."""
-    largest = max(blobs, key=lambda blob: blob.area)
-    reach = 0.3 * max(largest.width, largest.height)
-    height, width = ink.ink.shape
-    near = [largest]
-    for blob in blobs:
-        if blob is largest:
-            continue
-        away = max(
-            blob.left - largest.right, largest.left - blob.right, blob.top - largest.bottom, largest.top - blob.bottom
-        )
-        at_edge = blob.left <= 0 or blob.top <= 0 or blob.right >= width or blob.bottom >= height
-        if away <= (0 if at_edge else reach):
-            near.append(blob)
-    return joined(near)
-
-
-def _seen(model: Model, grey: NDArray[np.uint8]) -> Found:
-    """A picture that needs no framing."""
-    (probabilities,), (digitness,) = model.predict_proba(grey[None]), _digitness(model, grey[None])
-    rows, columns = np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))
-    box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    return Found(Blob((), box, 0), grey, probabilities, float(digitness))
-
-
-def _reading(lines: list[list[Found]], picture: Picture) -> Reading:
-    """Leave out what is no digit, and put the rest into words and the picture's own pixels."""
-    kept = [[found for found in line if found.digitness >= IS_DIGIT] for line in lines]
-    kept = [line for line in kept if line]
-    digits = tuple(_digit(found, picture) for line in kept for found in line)
-    if not digits:
+def _reading(lines: list[Row], picture: Picture) -> Reading:
+    """Put what was found into words and the picture's own pixels."""
+    lines = [line for line in lines if line.digits]
+    if not lines:
         return Reading("", 0.0, ())
-    text = "\n".join("".join(str(int(found.probabilities.argmax())) for found in line) for line in kept)
-    return Reading(text, float(np.prod([digit.confidence for digit in digits])), digits)
+    text = "\n".join("".join(str(found.value) for found in line.digits) for line in lines)
+    digits = tuple(_digit(found, picture) for line in lines for found in line.digits)
+    return Reading(text, float(np.prod([line.confidence for line in lines])), digits)
 
 
 def _digit(found: Found, picture: Picture) -> Digit:
@@ -155,7 +129,6 @@ def _digit(found: Found, picture: Picture) -> Digit:
     left, top = int(x * across), int(y * down)
     right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
     box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
-    sure = float(found.probabilities[order[0]]) * found.digitness
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
     shown = found.ink if found.ink.shape == (SIDE, SIDE) and not found.blob.labels else frame(found.ink)
-    return Digit(int(order[0]), sure, box, alternatives, shown)
+    return Digit(found.value, found.sure, box, alternatives, shown)

@@ -54,7 +54,7 @@ class Model:
 
         images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
         """
-        return self._run(images)[0]
+        return self.predict_both(images)[0]
 
     def digitness(self, images: Images) -> NDArray[np.float32]:
         """The probability that each image shows a digit at all, float32 (N,); same input as `predict_proba`.
@@ -62,14 +62,15 @@ class Model:
         A model that was not trained to tell stands in with its highest probability, and 0 for an image without
         contrast: such a model is sure of many things that are no digits.
         """
-        return self._run(images)[1]
+        return self.predict_both(images)[1]
 
     def predict(self, images: Images) -> NDArray[np.uint8]:
         """The likeliest digit of each image, uint8 (N,); same input as `predict_proba`."""
         digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
         return digits
 
-    def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict_both(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`predict_proba` and `digitness` in one pass."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")

@@ -1,7 +1,7 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
+from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
 
 # A 5x5 convolution with stride 2 and two of 3x3, on maps of 12, 6 and 4 pixels: what costs a processor most, wide maps,
 # is hardly there. The last layer sees every place of the last map; with its mean alone, an epoch teaches half as much.
@@ -146,4 +146,24 @@ ROBUST = Entry(
     "nothing is chosen but how sure the model is.",
 )
 
-OURS = (FLASH, FAST, STRONG, RECORD, DISTILLED, MLP, ROBUST)
+LINE = Entry(
+    Recipe(
+        name="line",
+        net=LineNet(),
+        optimiser=Optimiser(name="adamw", lr=0.004, weight_decay=0.02),
+        schedule=OneCycle(warmup=0.15),
+        augment=Augment(zoom=0.08, shift=0.02),
+        batch=64,
+        epochs=12,
+        hold_out=0.05,
+        ema=0.998,
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="Reads a whole row of digits without cutting it up. It learns from rows that are composed of the labelled "
+    "digits: written with many pens, slants and spacings, on paper with and without print, with signs between the "
+    "digits that it must leave out. Rows held out are composed of digits held out.",
+)
+
+OURS = (FLASH, FAST, STRONG, RECORD, DISTILLED, MLP, ROBUST, LINE)

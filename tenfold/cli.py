@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -339,6 +339,68 @@ def compare(
         console.print_leaderboard(board, contest.note)
         console.say_where("page", out / "compare.html")
     finish(board.to_dict() | {"measured_on": contest.note, "folder": str(out)}, json)
+
+
+@app.command()
+def read(
+    files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
+    expect: Annotated[
+        Literal["auto", "digit", "line", "page"],
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out."),
+    ] = "auto",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            "--model",
+            help="Read with these run folders or .onnx files, side by side. [default: the bundled model]",
+            metavar="MODEL...",
+        ),
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            "--show",
+            help="Write the picture with boxes, values and what the network saw; of several pictures, into a folder.",
+            metavar="OUT",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=replaceable),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
+
+    Prints a line a file: text and confidence. A file that can't be read gets one sentence, and the others go on.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    from tenfold import console
+    from tenfold.vision import batch
+
+    if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
+        models = models + [name for name in files if batch.is_model(Path(name))]
+        files = [name for name in files if not batch.is_model(Path(name))]
+    pictures = batch.picture_files(files)
+    loaded = batch.load_models(batch.model_paths(models or []))
+    answers = []
+    for answer in console.tracked(batch.read_files(pictures, expect, loaded), len(pictures), "reading"):
+        answers.append(answer)
+        if not json:
+            console.print_read(answer, alone=len(pictures) == 1)
+        if show is not None and answer.error is None:
+            from tenfold.vision.show import write_shown
+
+            write_shown(answer, show, alone=len(pictures) == 1)
+    if out is not None:
+        batch.write_table(out, answers)
+    failed = [answer.error for answer in answers if answer.error is not None]
+    error = failed[0] if failed else None
+    if failed and len(answers) > 1:
+        error = TenfoldError(f"{len(failed):,} of {len(answers):,} files couldn't be read")
+    finish({"readings": [answer.to_dict() for answer in answers]}, json, error)
 
 
 @recipes_app.callback()

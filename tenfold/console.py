@@ -7,9 +7,9 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from tenfold.evaluation.robustness import Robustness
     from tenfold.submission import Summary
     from tenfold.training.train import Trained
+    from tenfold.vision.batch import Read
+    from tenfold.vision.reading import Digit, Reading
 
+T = TypeVar("T")
 PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
 
 
@@ -244,3 +247,43 @@ def print_recipes(known: list[dict[str, Any]]) -> None:
         table.add_row(entry["name"], f"{entry['parameters']:,}", "\n".join([entry["source"], *figures]))
     say(table)
     say("tenfold recipes show NAME prints one as TOML; --recipe my.toml trains an edited one.")
+
+
+def tracked(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Hand on `things` with a progress bar on stderr, where that is a terminal and they are many."""
+    if total < 20 or not ERR.is_terminal:
+        yield from things
+        return
+    from rich.progress import track
+
+    yield from track(things, what, total, console=ERR, transient=True)
+
+
+def print_read(answer: Read, alone: bool) -> None:
+    """A line a file: its name, the text and how sure it is; of several models, a line each."""
+    if answer.error is not None:
+        if not alone:
+            ERR.print(f"tenfold: {answer.error}")
+        return
+    if len(answer.readings) == 1:
+        (reading,) = answer.readings.values()
+        say(f"{answer.file}: {_read(reading)}")
+        return
+    table = _table(str(answer.file), "model", "text", "confidence", "probabilities")
+    for name, reading in answer.readings.items():
+        first = "  ".join(
+            " ".join(f"{value}:{100 * share:.1f}" for value, share in _choices(digit)) for digit in reading.digits
+        )
+        text = reading.text.replace("\n", " / ") or "no digit"
+        table.add_row(name, text, f"{100 * reading.confidence:.1f} %", first)
+    say(table)
+
+
+def _read(reading: Reading) -> str:
+    if not reading.digits:
+        return "no digit"
+    return f"{reading.text.replace(chr(10), ' / ')} ({100 * reading.confidence:.1f} %)"
+
+
+def _choices(digit: Digit) -> list[tuple[int, float]]:
+    return [(digit.value, digit.confidence), *digit.alternatives[:2]]

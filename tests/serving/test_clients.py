@@ -46,7 +46,17 @@ def test_what_goes_wrong_is_an_error_of_ours(client, model_file):
 def test_read_on_the_command_line(client, tmp_path):
     (tmp_path / "one.png").write_bytes(ONE)
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "tenfold.cli", "read", "--expect", "digit", "--server", str(client.base_url), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "tenfold.cli",
+        "read",
+        "--expect",
+        "digit",
+        "--server",
+        str(client.base_url),
+        "--json",
+    ]
     ran = subprocess.run([*command, tmp_path / "one.png"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert len(json.loads(ran.stdout)["readings"][0]["text"]) == 1

@@ -63,6 +63,7 @@ class DenseNet(Part):
 
     kind: Literal["dense"] = "dense"
     dense: Sizes
+    norm: bool = False  # batch norm before each ReLU
     dropout: Share = 0.0  # after each hidden layer
 
 

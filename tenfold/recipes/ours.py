@@ -160,7 +160,7 @@ LINE = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="composed rows of held-out digits 0.7925 without a mistake (n = 1)",
     story="Reads a whole row of digits without cutting it up. It learns from rows that are composed of the labelled "
     "digits: written with many pens, slants and spacings, on paper with and without print, with signs between the "
     "digits that it must leave out. Rows held out are composed of digits held out.",

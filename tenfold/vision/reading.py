@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import BUNDLED, Model, load_model
-from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
+from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_frame, without_lines, without_specks
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink
 from tenfold.vision.picture import Picture, Source, open_picture
@@ -74,7 +74,9 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
     found = find_ink(opened.grey)
-    ink = find_blobs(without_rulings(found.ink))
+    ink = without_frame(find_blobs(found.ink))
+    if (plain := without_rulings(ink.ink)) is not ink.ink:
+        ink = find_blobs(plain)
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())

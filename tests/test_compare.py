@@ -164,3 +164,9 @@ def test_two_recipes_of_one_name_are_refused(contest, tmp_path):
     with pytest.raises(RecipeError, match="two recipes are named 'a'"):
         run(contest, [recipe("a"), recipe("b"), recipe("a", "epochs=1")], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_that_reads_rows_is_refused(contest, tmp_path):
+    with pytest.raises(RecipeError, match="'line' reads whole rows"):
+        run(contest, [recipe("a"), find("line").recipe], tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from tenfold.data.dataset import CLASSES
 from tenfold.nets.conv import conv_net
 from tenfold.nets.dense import dense_net
+from tenfold.nets.line import line_net
 from tenfold.nets.normalise import NORMALISERS
 from tenfold.nets.stages import stage_net
-from tenfold.recipes.schema import Recipe
+from tenfold.recipes.schema import LineNet, Recipe
 
 FAMILIES: dict[str, Callable[[Any, int], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
 
@@ -52,6 +53,14 @@ class Network(nn.Module):
         return outputs
 
 
+class LineNetwork(Network):
+    """Raw strips (B, 32, W), uint8 or float 0 to 255, to logits (B, W / 2, 11); W a multiple of 4."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
+        return logits
+
+
 class Ensemble(Network):
     """Several networks that are heard alike: the logits (B, 10) are the logarithm of their mean probabilities."""
 
@@ -87,5 +96,7 @@ def build(recipe: Recipe, images: Tensor | None = None) -> Network:
         return Ensemble([build(recipe.member(k), images) for k in range(recipe.members)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
+        if isinstance(recipe.net, LineNet):
+            return LineNetwork(NORMALISERS[recipe.normalise](images), line_net(recipe.net))
         outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES
         return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net, outputs))

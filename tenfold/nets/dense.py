@@ -12,7 +12,8 @@ def dense_net(net: DenseNet, outputs: int = CLASSES) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Flatten()]
     features = SIDE * SIDE
     for units in net.dense:
-        layers += [nn.Linear(features, units), nn.ReLU(), *dropout(net.dropout)]
+        norm = [nn.BatchNorm1d(units)] if net.norm else []
+        layers += [nn.Linear(features, units, bias=not net.norm), *norm, nn.ReLU(), *dropout(net.dropout)]
         features = units
     layers.append(nn.Linear(features, outputs))
     return nn.Sequential(*layers).apply(glorot)

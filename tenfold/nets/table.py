@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from tenfold.data.dataset import SIDE
 from tenfold.nets.build import Ensemble, Network
 
 
@@ -20,17 +21,17 @@ def parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def layer_table(network: Network) -> list[Layer]:
-    """A row a layer, in the order of the forward pass; found by running one blank image through it."""
+def layer_table(network: Network, size: tuple[int, int] = (SIDE, SIDE)) -> list[Layer]:
+    """A row a layer, in the order of the forward pass; found by running one blank image of this size through it."""
     if isinstance(network, Ensemble):  # its networks are alike
         first, *others = network
         times = 1 + len(others)
         return [
             replace(layer, kind=f"{layer.kind}, {times} times", parameters=layer.parameters * times)
-            for layer in layer_table(first)
+            for layer in layer_table(first, size)
         ]
     rows: list[Layer] = []
-    x: Tensor = network.normalise(torch.zeros(1, 1, 28, 28))
+    x: Tensor = network.normalise(torch.zeros(1, 1, *size))
     rows.append(Layer("normalise", type(network.normalise).__name__, _shape(x), 0))
     training = network.training
     network.eval()

@@ -63,6 +63,7 @@ class DenseNet(Part):
 
     kind: Literal["dense"] = "dense"
     dense: Sizes
+    norm: bool = False  # batch norm before each ReLU
     dropout: Share = 0.0  # after each hidden layer
 
 
@@ -98,7 +99,22 @@ class StageNet(Part):
         return side
 
 
-Net = Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
+class LineNet(Part):
+    """Reads a whole row of digits: convolutions down to one row of features, read out with CTC.
+
+    It learns from rows composed of the labelled digits: an epoch composes `lines` new ones and goes through them
+    `passes` times, each time a little changed.
+    """
+
+    kind: Literal["line"] = "line"
+    filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (16, 32, 64, 96)
+    context: Size = 128  # filters of the layers that look along the row
+    depth: Annotated[int, Field(ge=0, le=8)] = 2  # how many of those
+    lines: Size = 12_288
+    passes: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+Net = Annotated[ConvNet | DenseNet | StageNet | LineNet, Field(discriminator="kind")]
 
 
 class Augment(Part):
@@ -173,7 +189,7 @@ Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator
 
 
 KINDS: dict[str, dict[str, type[Part]]] = {
-    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet},
+    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet, "line": LineNet},
     "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
 }
 
@@ -208,6 +224,29 @@ class Recipe(Part):
     def member(self, k: int) -> "Recipe":
         """The recipe of the ensemble's k-th network, from 0."""
         return self.model_copy(update={"members": 1, "seed": self.seed + k})
+
+    @model_validator(mode="after")
+    def means_something_to_rows(self) -> Self:
+        """What is for single digits alone must not be set, and silently do nothing, for a network that reads rows."""
+        if isinstance(self.net, LineNet):
+            augment = self.augment.model_copy(update={"zoom": 0.0, "shift": 0.0})
+            idle = [
+                text
+                for text, set_ in (
+                    ("normalise", self.normalise != "unit"),
+                    ("label_smoothing", self.label_smoothing > 0),
+                    ("distil", self.distil > 0),
+                    ("members", self.members > 1),
+                    ("calibrate", self.calibrate),
+                    ("synthesis", self.synthesis.active),
+                    ("augment but for zoom and shift", augment.active or augment.clean > 0),
+                    ("a plateau schedule", self.schedule.kind == "plateau"),
+                )
+                if set_
+            ]
+            if idle:
+                raise ValueError(f"net: {' and '.join(idle)} can't be had for a network that reads rows")
+        return self
 
     @model_validator(mode="after")
     def can_be_trained(self) -> Self:

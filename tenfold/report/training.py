@@ -70,17 +70,20 @@ class TrainingReport:
 
 def render(report: TrainingReport) -> str:
     """HTML of `report`. Needs matplotlib for the curves."""
-    sections = [Section("data", "The data", _data(report)), Section("network", "The network", _network(report.layers))]
+    sections = [
+        Section("data", "The data", _data(report)),
+        Section("network", "The network", network(report.layers, "28 × 28 pixels to ten probabilities")),
+    ]
     if report.augmented is not None:
         sections.append(Section("augmentation", "Augmentation", _augmentation(report.augmented)))
     if report.history:
-        sections.append(Section("training", "Training", _curves(report)))
+        sections.append(Section("training", "Training", curves(report.history)))
     if report.held_out is not None and report.probabilities is not None and report.evaluation is not None:
         sections += results.sections(report.held_out, report.probabilities, report.evaluation)
     if report.unlabelled is not None and report.unlabelled_probabilities is not None:
         body = _predictions(report.unlabelled, report.unlabelled_probabilities)
         sections.append(Section("predictions", "Predictions", body))
-    sections.append(Section("recipe", "The recipe", _recipe(report.recipe)))
+    sections.append(Section("recipe", "The recipe", recipe(report.recipe)))
     return page("training report", report.title, report.story, _head(report), sections)
 
 
@@ -116,7 +119,8 @@ def _data(report: TrainingReport) -> str:
     )
 
 
-def _network(layers: Sequence[Layer]) -> str:
+def network(layers: Sequence[Layer], does: str) -> str:
+    """The table of layers; does: from what to what."""
     rows = [
         [escape(layer.name), escape(layer.kind), escape(layer.output_shape.replace(" ", "\N{NO-BREAK SPACE}")),
          count(layer.parameters) if layer.parameters else ""]
@@ -124,7 +128,7 @@ def _network(layers: Sequence[Layer]) -> str:
     ]  # fmt: skip
     total = ["All", "", "", count(sum(layer.parameters for layer in layers))]
     columns = ["Layer", "Kind", "Output", "Parameters"]
-    return table("From 28 × 28 pixels to ten probabilities", columns, rows, left=[1, 2], total=total)
+    return table(f"From {does}", columns, rows, left=[1, 2], total=total)
 
 
 def _augmentation(augmented: Images) -> str:
@@ -138,8 +142,8 @@ def _augmentation(augmented: Images) -> str:
     )
 
 
-def _curves(report: TrainingReport) -> str:
-    history = report.history
+def curves(history: list[dict[str, float]]) -> str:
+    """Loss, accuracy and learning rate over the epochs, as pictures and as a table."""
     keys = [("line train", "training rows")]
     if any(not math.isnan(value) for value in charts.column(history, "val_loss")):
         keys.append(("line held", "held-out rows"))
@@ -213,11 +217,11 @@ def _predictions(unlabelled: Dataset, probabilities: Probabilities) -> str:
     ) + gallery(figures, "close")
 
 
-def _recipe(recipe: Mapping[str, Any]) -> str:
+def recipe(values: Mapping[str, Any]) -> str:
     """The groups of a nested recipe side by side; single values first, in a group of their own."""
-    single = {name: value for name, value in recipe.items() if not isinstance(value, Mapping)}
-    groups = [("run", single), *((name, value) for name, value in recipe.items() if isinstance(value, Mapping))]
-    return '<div class="groups">' + "".join(_group(name, values) for name, values in groups if values) + "</div>"
+    single = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    groups = [("run", single), *((name, value) for name, value in values.items() if isinstance(value, Mapping))]
+    return '<div class="groups">' + "".join(_group(name, group) for name, group in groups if group) + "</div>"
 
 
 def _group(name: str, values: Mapping[str, Any]) -> str:

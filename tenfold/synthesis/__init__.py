@@ -1,4 +1,5 @@
-"""More than MNIST holds, made from its training rows: other hands and pens, damage, and what is no digit.
+"""More than MNIST holds, made from its training rows: other hands and pens, damage, what is no digit, and whole lines.
 
-Everything works on whole batches of tensors and draws from PyTorch's default generator, so a seeded step is repeatable.
+Single images are made in whole batches of tensors, from PyTorch's default generator; lines one by one with OpenCV, from
+a NumPy generator. Either way a seeded step is repeatable.
 """

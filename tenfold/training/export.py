@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -32,16 +33,45 @@ class Probabilities(nn.Module):
 def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
     """Write `network` as one ONNX file without external data, for any batch size, metadata inside."""
     example = torch.zeros(2, 28, 28, dtype=torch.uint8)
-    module = Probabilities(network.cpu().eval().to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+    sizes = {0: torch.export.Dim("batch")}
+    module = Probabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    names = ["images", "probabilities", *(["digitness"] if network.tells_digits else [])]
+    write_onnx(module, example, names, sizes, path, metadata)
+
+
+class LogProbabilities(nn.Module):
+    """uint8 (B, 32, W) to float32 (B, W / 2, 11), W a multiple of 4."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, strips: Tensor) -> Tensor:
+        logits: Tensor = self.network(strips)
+        return logits.log_softmax(dim=2)
+
+
+def export_line(network: Network, path: Path, metadata: dict[str, str]) -> None:
+    """Write a network that reads rows, for any number of strips of any width that is a multiple of 4."""
+    example = torch.zeros(2, 32, 64, dtype=torch.uint8)
+    sizes = {0: torch.export.Dim("batch"), 2: 4 * torch.export.Dim("quarter", min=2)}
+    module = LogProbabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    write_onnx(module, example, ["strips", "log_probabilities"], sizes, path, metadata)
+
+
+def write_onnx(
+    module: nn.Module, example: Tensor, names: list[str], sizes: dict[int, Any], path: Path, metadata: dict[str, str]
+) -> None:
+    """names: of the input and of the outputs; sizes: the dimensions of the input that are free."""
     # The exporter reports its progress on stdout and warns of its own future; neither is for our users.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            module,
+            module.eval(),
             (example,),
-            input_names=["images"],
-            output_names=["probabilities", *(["digitness"] if network.tells_digits else [])],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_shapes=(sizes,),
             dynamo=True,
             verbose=False,
         )
@@ -53,6 +83,13 @@ def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
+
+
+def remember(path: Path, metadata: dict[str, str]) -> None:
+    """Add to the metadata of an ONNX file."""
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {prop.key: prop.value for prop in model.metadata_props} | metadata)
     write_bytes(path, model.SerializeToString())
 
 

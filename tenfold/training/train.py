@@ -25,6 +25,8 @@ from tenfold.training.device import find_device
 from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
 from tenfold.training.fit import Teacher, Watcher, fit
+from tenfold.training.line import fit_lines
+from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.outcome import measured, model_card, report_page, score
 from tenfold.training.temper import calibrate
 
@@ -66,6 +68,10 @@ def train(
     held_out = labelled.subset(held_rows) if len(held_rows) else None
     device = find_device()
 
+    if recipe.net.kind == "line":
+        fitted = fit_lines(recipe, train_part, held_out, run, device, watcher)
+        metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
+        return Trained(run, metrics, fitted.finished)
     if recipe.members > 1:
         fitted = fit_members(recipe, train_part, held_out, run, device, watcher, asked(teacher), at_once)
     else:

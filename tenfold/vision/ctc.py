@@ -1,10 +1,11 @@
 """What a network trained with CTC says: the likeliest text, how likely it is, and where its digits stand.
 
 After Graves et al. 2006 ("Connectionist temporal classification"); the search over prefixes is Hannun's (2014) without
-a language model. All on float arrays (T, 11) of log probabilities; the last symbol is the blank.
+a language model. All on float arrays (T, 11) of log probabilities, (K, T, 11) where a row was looked at K times; the
+last symbol is the blank.
 """
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,21 @@ Text = tuple[int, ...]
 
 DIGITS = 10
 BLANK = 10
-BEAM = 12
-FAINT = 1e-4  # symbols less probable than this at a step are not followed
+BEAM = 8
+FAINT = 1e-3  # symbols less probable than this at a step are not followed
+SMALLEST = 1e-300
+RESCALED = 16  # steps after which probabilities are brought back to about 1
 NEVER = -1e30  # log of zero that can be added to itself
 
 
 def likeliest_texts(steps: LogProbabilities) -> list[Text]:
     """The texts that a prefix beam search ends with, the likeliest first."""
     beam: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # probability of ending in a blank, in a digit
-    for step in np.exp(steps):
-        blank, followed = float(step[BLANK]), [int(s) for s in np.flatnonzero(step[:DIGITS] > FAINT)]
+    for step in np.exp(steps).tolist():
+        blank, followed = step[BLANK], [symbol for symbol in range(DIGITS) if step[symbol] > FAINT]
         grown: dict[Text, tuple[float, float]] = {}
         for text, (in_blank, in_digit) in beam.items():
-            stays = in_digit * float(step[text[-1]]) if text else 0.0
+            stays = in_digit * step[text[-1]] if text else 0.0
             here = grown.get(text, (0.0, 0.0))
             grown[text] = here[0] + (in_blank + in_digit) * blank, here[1] + stays
             for symbol in followed:
@@ -34,25 +37,46 @@ def likeliest_texts(steps: LogProbabilities) -> list[Text]:
                 reached = in_blank if text and text[-1] == symbol else in_blank + in_digit
                 longer = (*text, symbol)
                 there = grown.get(longer, (0.0, 0.0))
-                grown[longer] = there[0], there[1] + reached * float(step[symbol])
-        kept = sorted(grown.items(), key=lambda item: -sum(item[1]))[:BEAM]
+                grown[longer] = there[0], there[1] + reached * step[symbol]
+        kept = sorted(grown.items(), key=lambda item: -(item[1][0] + item[1][1]))[:BEAM]
         scale = 1 / max(sum(kept[0][1]), 1e-300)  # only the order matters, so that long rows don't vanish
         beam = {text: (a * scale, b * scale) for text, (a, b) in kept}
     return list(beam)
 
 
-def log_probabilities(steps: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Log P of each of several texts of one length, int (C, L) -> float (C,): the sum over all their alignments."""
+def log_probabilities(looks: LogProbabilities, texts: Sequence[Text]) -> NDArray[np.float64]:
+    """The log of the probability of each text: looks (K, T, 11), C texts -> float (K, C).
+
+    It sums over all alignments of a text; -inf where the row is too short for it.
+    """
+    found = np.empty((len(looks), len(texts)))
+    for length in {len(text) for text in texts}:
+        alike = [place for place, text in enumerate(texts) if len(text) == length]
+        found[:, alike] = _forward(
+            looks, np.array([texts[place] for place in alike], np.intp).reshape(len(alike), length)
+        )
+    return found
+
+
+def _forward(looks: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
+    """As above for texts of one length, int (C, L)."""
     states, may_skip = _states(texts)
-    reached = np.full(states.shape, NEVER)
-    reached[:, :2] = steps[0][states[:, :2]]
-    for step in steps[1:].astype(np.float64):
-        before = reached
-        reached = before.copy()
-        reached[:, 1:] = np.logaddexp(reached[:, 1:], before[:, :-1])
-        reached[:, 2:] = np.logaddexp(reached[:, 2:], np.where(may_skip[:, 2:], before[:, :-2], NEVER))
-        reached += step[states]
-    last: NDArray[np.float64] = np.logaddexp.reduce(reached[:, -2:], axis=1)
+    chances = np.exp(looks.astype(np.float64))[:, :, states].swapaxes(0, 1)  # (T, K, C, 2 L + 1)
+    reached = np.zeros(chances.shape[1:])
+    reached[..., :2] = chances[0, ..., :2]
+    total = np.zeros(reached.shape[:2])
+    for t, chance in enumerate(chances[1:], 1):
+        grown = reached.copy()
+        grown[..., 1:] += reached[..., :-1]
+        grown[..., 2:] += reached[..., :-2] * may_skip[:, 2:]
+        grown *= chance
+        if t % RESCALED == 0:  # or long rows would vanish
+            scale = np.maximum(grown.max(axis=-1), SMALLEST)
+            total += np.log(scale)
+            grown /= scale[..., None]
+        reached = grown
+    with np.errstate(divide="ignore"):
+        last: NDArray[np.float64] = np.log(reached[..., -2:].sum(axis=-1)) + total
     return last
 
 
@@ -78,21 +102,18 @@ def aligned(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
     return [(places[-1], places[0]) if places else (0, 0) for places in found]
 
 
-def digit_probabilities(steps: LogProbabilities, text: Text) -> NDArray[np.float64]:
-    """How likely each digit is at each place of the text where the other places stay, float (L, 10), rows sum to 1."""
+def digit_probabilities(looks: LogProbabilities, text: Text) -> NDArray[np.float64]:
+    """How likely each digit is at each place of the text where the other places stay: looks (K, T, 11) -> (L, 10).
+
+    The mean over the looks; rows sum to 1.
+    """
     candidates = np.tile(np.array(text, np.intp), (len(text), DIGITS, 1))  # (L, 10, L)
     places = np.arange(len(text))
     candidates[places, :, places] = np.arange(DIGITS)
-    scores = log_probabilities(steps, candidates.reshape(-1, len(text))).reshape(len(text), DIGITS)
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    normed: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+    scores = _forward(looks, candidates.reshape(-1, len(text))).reshape(len(looks), len(text), DIGITS)
+    shares = np.exp(scores - scores.max(axis=2, keepdims=True))
+    normed: NDArray[np.float64] = (shares / shares.sum(axis=2, keepdims=True)).mean(axis=0)
     return normed
-
-
-def log_probability(steps: LogProbabilities, text: Text) -> float:
-    """Log P(text); -inf where the row is too short for it."""
-    found = float(log_probabilities(steps, np.array([text], np.intp).reshape(1, len(text)))[0])
-    return found if found > NEVER / 2 else -math.inf
 
 
 def _states(texts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -7,15 +7,17 @@ import json
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.vision import ctc
-from tenfold.vision.strip import HEIGHT, SIDE_MARGIN, strip
+from tenfold.vision.strip import HEIGHT, SIDE_MARGIN, Strip, strip
 
 STEP = 2  # columns of the strip that one answer of the network stands for
 CALIBRATION = "calibration"  # the ONNX file's metadata that says how sure its texts really are
+SLANTS = (0.0, 0.2, -0.2)  # of the looks at a row
 INK = 80  # of a strip's column, below which a digit has ended
 
 
@@ -61,17 +63,16 @@ class LineReader:
         seen = strip(picture)
         if not seen.any():
             return LineReading((), (), (), 1.0, ())
-        steps = self.steps(seen)
-        text = self.text_of(steps)
-        sure = confidence(ctc.log_probability(steps, text), self._slope, self._offset)
+        text, chance, looks = self.likeliest(seen)
+        sure = confidence(chance, self._slope, self._offset)
         if not text:
             return LineReading((), (), (), sure, ())
-        chances = ctc.digit_probabilities(steps, text)
+        chances = ctc.digit_probabilities(looks, text)  # (L, 10)
         order = np.argsort(-chances, axis=1)
         return LineReading(
             values=text,
             confidences=tuple(float(row[digit]) for row, digit in zip(chances, text, strict=True)),
-            spans=_spans(seen, ctc.aligned(steps, text), picture.shape[1]),
+            spans=_spans(seen, ctc.aligned(looks[0], text), picture.shape[1]),
             text_confidence=sure,
             alternatives=tuple(
                 tuple((int(digit), float(row[digit])) for digit in ranks)
@@ -79,18 +80,33 @@ class LineReader:
             ),
         )
 
-    def steps(self, seen: NDArray[np.uint8]) -> ctc.LogProbabilities:
-        """What the network says of a strip (32, W): log probabilities, float (T, 11), two columns a step."""
-        width = max(-(-seen.shape[1] // 4) * 4, 8)
-        padded = np.zeros((1, HEIGHT, width), np.uint8)
-        padded[0, :, : seen.shape[1]] = seen
-        (answer,) = self._session.run(None, {"strips": padded})
-        steps: ctc.LogProbabilities = answer[0]
-        return steps
+    def likeliest(self, seen: Strip) -> tuple[ctc.Text, float, NDArray[np.float32]]:
+        """The likeliest text of a strip, the log of its mean probability, and what the network says of each look.
 
-    def text_of(self, steps: ctc.LogProbabilities) -> ctc.Text:
-        """The likeliest of the texts that the search finds."""
-        return max(ctc.likeliest_texts(steps)[:3], key=lambda text: ctc.log_probability(steps, text))
+        The network looks at the row as it is and slanted either way, float (3, T, 11): hands slant more than it learnt,
+        and a text that is likely however one looks is more often right.
+        """
+        looks = self.steps(np.stack([slanted(seen, slant) for slant in SLANTS]))
+        found = sorted({text for steps in looks for text in ctc.likeliest_texts(steps)[:3]})
+        chances = np.logaddexp.reduce(ctc.log_probabilities(looks, found), axis=0) - math.log(len(looks))
+        best = int(chances.argmax())
+        return found[best], float(chances[best]), looks
+
+    def steps(self, strips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network says of strips (N, 32, W): log probabilities, float (N, T, 11), two columns a step."""
+        count, height, width = strips.shape
+        padded = np.zeros((count, height, max(-(-width // 4) * 4, 8)), np.uint8)
+        padded[:, :, :width] = strips
+        (answer,) = self._session.run(None, {"strips": padded})
+        return np.asarray(answer, np.float32)
+
+
+def slanted(seen: Strip, slant: float) -> Strip:
+    """The strip with its top moved right by `slant` for each row above the middle."""
+    if not slant:
+        return seen
+    matrix = np.array([[1, -slant, slant * HEIGHT / 2], [0, 1, 0]])
+    return np.asarray(cv2.warpAffine(seen, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def confidence(log_probability: float, slope: float, offset: float) -> float:
@@ -99,7 +115,7 @@ def confidence(log_probability: float, slope: float, offset: float) -> float:
     return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
 
 
-def _spans(seen: NDArray[np.uint8], shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
+def _spans(seen: Strip, shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
     """From the steps that show each digit to columns of the picture.
 
     CTC shows a digit for a step or two somewhere inside it. Two digits are parted where there is the least ink between

@@ -12,7 +12,8 @@ ROTATE_ZOOM_SHIFT = Augment(rotate=10, zoom=0.1, shift=0.1)
 
 
 def test_the_names():
-    assert set(RECIPES) == {"flash", "fast", "robust", "cnn-635k", "six-conv", "cnn-887k", *LADDER, "dense-128"}
+    ours = {"flash", "fast", "strong", "record", "distilled", "mlp", "robust", "line"}
+    assert set(RECIPES) == ours | {"cnn-635k", "six-conv", "cnn-887k", *LADDER, "dense-128"}
     for name, entry in RECIPES.items():
         assert entry.recipe.name == name
         assert find(name) is entry

@@ -10,8 +10,9 @@ from tenfold.recipes import RECIPES, find
 from tenfold.recipes.edit import edited, from_dict, from_file, to_toml
 from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Plateau, Recipe
 
-GROUPS = "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, seed, net, augment, " + (
-    "synthesis, calibrate, optimiser, schedule"
+GROUPS = (
+    "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, distil, members, seed, "
+    "net, augment, synthesis, calibrate, optimiser, schedule"
 )
 
 
@@ -115,9 +116,9 @@ def test_another_kind_comes_with_its_own_settings():
             "--set optimiser.name=lion: optimiser.name = 'lion': input should be 'adam', 'adamw', 'rmsprop' or 'sgd'",
         ),
         (["optimiser.lr=-1"], "--set optimiser.lr=-1: optimiser.lr = -1: input should be greater than 0"),
-        (["net.kind=resnet"], "--set net.kind=resnet: net.kind = 'resnet': possible are conv, dense, stages"),
+        (["net.kind=resnet"], "--set net.kind=resnet: net.kind = 'resnet': possible are conv, dense, stages, line"),
         (["net.kind=[1]", "net.x=1"], "--set net.x=1: there is no 'net.x'; here exist kind"),
-        (["net={}"], "--set net={}: 'net.kind' is missing: possible are conv, dense, stages"),
+        (["net={}"], "--set net={}: 'net.kind' is missing: possible are conv, dense, stages, line"),
         (["net={}", "net.x=1"], "--set net.x=1: there is no 'net.x'; here exist kind"),
         (["net.kind=dense"], "--set net.kind=dense: 'net.dense' is missing"),
         (["net=3"], "--set net=3: net = 3: expected a table of settings"),
@@ -200,7 +201,7 @@ def test_an_unknown_key_in_a_file_says_which_exist(tmp_path):
         from_file(tmp_path / "a.toml")
     assert str(caught.value) == f"{tmp_path / 'a.toml'}: there is no 'epoch'; here exist {GROUPS}"
     (tmp_path / "a.toml").write_text(to_toml(find("dense-s").recipe).replace("[net]", "[net]\nwidth = 3"))
-    with pytest.raises(RecipeError, match=r"there is no 'net\.width'; here exist kind, dense, dropout$"):
+    with pytest.raises(RecipeError, match=r"there is no 'net\.width'; here exist kind, dense, norm, dropout$"):
         from_file(tmp_path / "a.toml")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenfold.evaluation.examine import Examined
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
+    from tenfold.serving.feedback_report import Compared
     from tenfold.submission import Summary
     from tenfold.training.train import Trained
     from tenfold.vision.batch import Read
@@ -284,3 +285,18 @@ def _choices(reading: Reading) -> str:
     """The likeliest values of each digit with their probabilities in percent."""
     each = [[(digit.value, digit.confidence), *digit.alternatives[:2]] for digit in reading.digits]
     return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
+
+
+def print_feedback(compared: Compared) -> None:
+    say(f"{compared.corrections:,} corrections, {compared.no_digit:,} of them no digit")
+    table = _table(None, "model", "corrected digits", "read right", "95 % interval", "p against then")
+    for title, rows in (("then", compared.then), ("now", compared.now)):
+        for row in rows:
+            lower, upper = row.interval
+            share = f"{row.right:,} ({100 * row.right / row.n:.1f} %)"
+            p_value = "" if row.p_value is None else f"{row.p_value:.2g}"
+            table.add_row(
+                f"{row.model}, {title}", f"{row.n:,}", share, f"{100 * lower:.1f} to {100 * upper:.1f} %", p_value
+            )
+    say(table)
+    say("note: mistakes are corrected sooner than right answers are confirmed, so `then` looks worse than it was.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 from tenfold.errors import TenfoldError, Unavailable
 from tenfold.files import write_json, write_text
 from tenfold.model import Model, load_model
-from tenfold.vision.picture import SUFFIXES, open_picture
+from tenfold.vision.picture import SUFFIXES, content_of, open_picture
 from tenfold.vision.reading import Digit, Expect, Reading, read_opened
+
+Reader = Callable[[bytes, Expect], Reading]
 
 COLUMNS = ("file", "model", "text", "confidence", "digits", "error")
 
@@ -108,6 +110,15 @@ def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) 
         try:
             opened = open_picture(file)
             yield Read(file, {name: read_opened(opened, expect, model) for name, model in models.items()})
+        except TenfoldError as error:
+            yield Read(file, {}, error)
+
+
+def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Expect) -> Iterator[Read]:
+    """The same, where `reader` gets each file's bytes and `name` is what it is called."""
+    for file in files:
+        try:
+            yield Read(file, {name: reader(content_of(file), expect)})
         except TenfoldError as error:
             yield Read(file, {}, error)
 

@@ -143,12 +143,8 @@ def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
         line = blob.is_thin and max(w, h) > (1.2 if at_edge else 1.5) * writing
         bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
-        frame = (
-            max(w, h) > 1.8 * writing
-            and min(w, h) > writing
-            and blob.area < 0.1 * w * h
-            and any(_is_inside(one, blob) for one in others)
-        )
+        hollow = blob.area < 0.1 * w * h and any(_is_inside(one, blob) for one in others)
+        frame = hollow and max(w, h) > 1.8 * writing and min(w, h) > writing
         if line or bar or frame:
             kept = others
     return kept

@@ -57,13 +57,14 @@ def open_picture(source: Source) -> Picture:
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the picture"
     elif isinstance(source, str | os.PathLike):
-        content, name = _content(Path(source)), str(source)
+        content, name = content_of(Path(source)), str(source)
     else:
         raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
     return _from_bytes(content, name)
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises Unavailable, DataError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

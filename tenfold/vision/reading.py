@@ -109,9 +109,8 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     images = np.concatenate(seen)
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
-    probabilities = np.add.reduceat(model.predict_proba(images), starts) / counts[:, None]
-    digitness = np.add.reduceat(model.digitness(images), starts) / counts
-    return probabilities.astype(np.float32), digitness.astype(np.float32)
+    probabilities, digitness = model.predict_both(images)
+    return np.add.reduceat(probabilities, starts) / counts[:, None], np.add.reduceat(digitness, starts) / counts
 
 
 def _reading(lines: list[Row], picture: Picture) -> Reading:

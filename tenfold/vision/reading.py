@@ -110,7 +110,8 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
     probabilities, digitness = model.predict_both(images)
-    return np.add.reduceat(probabilities, starts) / counts[:, None], np.add.reduceat(digitness, starts) / counts
+    means = np.add.reduceat(probabilities, starts) / counts[:, None]
+    return means.astype(np.float32), (np.add.reduceat(digitness, starts) / counts).astype(np.float32)
 
 
 def _reading(lines: list[Row], picture: Picture) -> Reading:

@@ -6,8 +6,8 @@ that stay open, by a protocol that does no more than count.
 
 Closed: each connection sends its next request when it has its answer. Open: requests come at RATE a second whatever
 becomes of the earlier ones (Poisson); one that finds all connections busy waits for one, and its wait counts. Time runs
-once each connection has had an answer. Prints one JSON document: how many answers of each status, the seconds, latencies
-of the good ones in milliseconds, and the processor seconds that the server PID and its children took meanwhile.
+once each connection has had an answer. Prints one JSON document: how many answers of each status, the seconds, the
+latencies of the good ones in milliseconds, and the processor seconds of the server PID and its children meanwhile.
 """
 
 import asyncio

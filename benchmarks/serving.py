@@ -195,15 +195,13 @@ def measure(
 
 
 def show(found: dict[tuple[str, str], Figures]) -> None:
-    print(
-        f"{'':28}{'':>7}{'requests/s':>12}{'min to max':>16}{'processor':>12}{'p50 at half':>13}{'p99 at half':>13}{'n':>3}"
-    )
+    columns = f"{'requests/s':>12}{'min to max':>16}{'processor':>12}{'p50 at half':>13}{'p99 at half':>13}{'n':>3}"
+    print(f"{'':28}{'':>7}{columns}")
     for (name, form), figures in found.items():
         rate, cost, p50, p99 = (statistics.median(x) for x in (figures.rates, figures.costs, figures.p50, figures.p99))
         spread = f"{min(figures.rates):,.0f} to {max(figures.rates):,.0f}"
-        print(
-            f"{name:28}{form:>7}{rate:>12,.0f}{spread:>16}{cost:>9.0f} µs{p50:>10.2f} ms{p99:>10.2f} ms{len(figures.rates):>3}"
-        )
+        times = f"{cost:>9.0f} µs{p50:>10.2f} ms{p99:>10.2f} ms"
+        print(f"{name:28}{form:>7}{rate:>12,.0f}{spread:>16}{times}{len(figures.rates):>3}")
 
 
 def claims_beside_peers(found: dict[tuple[str, str], Figures]) -> list[tuple[str, bool]]:

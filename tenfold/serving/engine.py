@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.data.dataset import Images
+from tenfold.data.dataset import SIDE, Images
 from tenfold.errors import DataError
 from tenfold.model import Model
 from tenfold.serving.answers import Refused
@@ -36,6 +36,7 @@ class Engine:
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
             threads=min(4, os.cpu_count() or 1), watch=metrics.batch("pictures"),
         )  # fmt: skip
+        model.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # the first call takes long, and nobody waits for this
         metrics.queue("images", lambda: self.images.load)
         metrics.queue("pictures", lambda: self.pictures.load)
 

@@ -38,13 +38,13 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
-        # mypy doesn't know that anything that makes protocols will do
-        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)  # type: ignore[assignment]
+        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)
         await super().startup(sockets)
 
     def _take_in(self) -> None:
         """Accept whoever waits at the door. uvloop accepts one connection in each turn of its loop, so that under load
-        hundreds would wait there for seconds, and not even be told that the server is busy."""
+        hundreds would wait there for seconds, and not even be told that the server is busy.
+        """
         loop = asyncio.get_running_loop()
         for connection in [connection for listening in self._listening for connection in _waiting(listening)]:
             task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))

@@ -121,8 +121,9 @@ def test_a_correction_over_http(model_file, tmp_path):
             answer = client.post("/v1/feedback", json=correction(ONE, truth=truth))
             assert answer.status_code == 201, answer.text
             assert (answer.json()["read"], answer.json()["truth"]) == (read["value"], truth)
-        for wrong in (correction(ONE, truth=1, digit=1), correction(ONE, truth=10), correction(ONE)):
+        for wrong in (correction(ONE, truth=10), correction(ONE)):
             assert client.post("/v1/feedback", json=wrong).status_code == 422
+        assert client.post("/v1/feedback", json=correction(ONE, truth=1, digit=1)).status_code == 404
         kept = client.get("/v1/feedback").json()["corrections"]
         assert [one["truth"] for one in kept] == [1, None]
         assert kept[0]["frame"] == read["frame"]

@@ -14,10 +14,15 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 class Slow:
-    """A model that answers once `open` is set."""
+    """A model that answers while `open` is set."""
 
     def __init__(self, model):
         self._model, self.open, self.asked = model, threading.Event(), 0
+        self.open.set()
+
+    def wait(self):
+        self.open.clear()
+        self.asked = 0
 
     def __getattr__(self, name):
         return getattr(self._model, name)
@@ -47,6 +52,7 @@ def slowly(model_file, monkeypatch):
         monkeypatch.setattr(app, "load_model", load_slow)
         with serving(Settings(model_file, port=0, limits=Limits(**limits))) as client:
             try:
+                made[0].wait()
                 yield client, made[0]
             finally:
                 made[0].open.set()

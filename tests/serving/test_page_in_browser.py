@@ -138,7 +138,8 @@ def test_undo_clear_and_back_again(page):
     assert page.locator("#summary").inner_text() == "Nothing to read yet"
     assert page.get_by_role("button", name="Clear").is_disabled()
     page.keyboard.press("z")
-    page.wait_for_selector("body[data-state=read]")
+    page.wait_for_selector("#sheet[data-shows=writing]")
+    page.wait_for_selector("body:not([data-state=empty])")
 
 
 def test_what_was_read_stays_in_the_session(page):

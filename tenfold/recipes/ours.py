@@ -138,7 +138,7 @@ ROBUST = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="validation 0.9983, test 0.9964 (n = 1)",
     story="The model that tenfold brings. Every batch draws other hands (pens from hair-thin to brush, slant, crossed "
     "7s, 1s with an upstroke, coarse scans, remnants of neighbours) and 29 kinds of damage anew, and adds pictures of "
     "no digit: letters and signs of the fonts at hand, scribbles, shapes, textures, pieces and pairs of digits. A head "

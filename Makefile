@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAGGLE ?= digit-recognizer.zip
 
-.PHONY: help demo test lint format reproduce bench keras-peer clean
+.PHONY: help demo test lint format reproduce bench serve litserve-peer keras-peer clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,10 +41,18 @@ reproduce: .venv/installed  ## train the write-ups' recipes on KAGGLE=FILE (hour
 bench: .venv/installed  ## the benchmarks, quick
 	$(BIN)/python benchmarks/csv_reading.py --quick
 	$(BIN)/python benchmarks/training_speed.py --quick
+	$(BIN)/python benchmarks/serving.py --quick
+
+serve: .venv/installed  ## the page and the API at http://127.0.0.1:8000
+	$(BIN)/tenfold serve
+
+litserve-peer:  ## a peer of the serving benchmark, in an environment of its own
+	$(PYTHON) -m venv .venv-litserve
+	.venv-litserve/bin/python -m pip install --quiet litserve onnxruntime pillow
 
 keras-peer:  ## the other side of the training benchmark, in an environment of its own
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu
 
 clean:  ## remove the environments; runs stay
-	rm -rf .venv .venv-keras
+	rm -rf .venv .venv-keras .venv-litserve

@@ -1,15 +1,16 @@
-"""tenfold reads handwritten digits: data, training, models, submissions."""
+"""tenfold reads handwritten digits: data, training, models, submissions, pictures."""
 
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "Model", "TenfoldError", "__version__", "load_data", "load_model"]
+__all__ = ["Dataset", "Digit", "Model", "Reading", "TenfoldError", "__version__", "load_data", "load_model", "read"]
 
 if TYPE_CHECKING:
     from tenfold.data import Dataset, load_data
     from tenfold.errors import TenfoldError
     from tenfold.model import Model, load_model
+    from tenfold.vision.reading import Digit, Reading, read
 
 # Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
 _HOMES = {
@@ -18,6 +19,9 @@ _HOMES = {
     "Model": "tenfold.model",
     "load_model": "tenfold.model",
     "TenfoldError": "tenfold.errors",
+    "Digit": "tenfold.vision.reading",
+    "Reading": "tenfold.vision.reading",
+    "read": "tenfold.vision.reading",
 }
 
 

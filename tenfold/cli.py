@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -34,8 +34,10 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="List the recipes, or show one.", invoke_without_command=True, rich_markup_mode=None)
 data_app = typer.Typer(help="Get data.", no_args_is_help=True, rich_markup_mode=None)
+feedback_app = typer.Typer(help="What users of `tenfold serve` corrected.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
+app.add_typer(feedback_app, name="feedback")
 
 
 def existing(path: Path | None) -> Path | None:
@@ -46,8 +48,8 @@ def existing(path: Path | None) -> Path | None:
     return path
 
 
-def all_existing(paths: list[Path]) -> list[Path]:
-    for path in paths:
+def all_existing(paths: list[Path] | None) -> list[Path] | None:
+    for path in paths or []:
         existing(path)
     return paths
 
@@ -91,6 +93,23 @@ MaybeModel = Annotated[Path | None, typer.Argument(help=MODEL_HELP, metavar="MOD
 Json = Annotated[
     bool,
     typer.Option("--json", help="One JSON document on stdout, with `error` in it on failure; all else on stderr."),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--feedback",
+        help="The database of corrections. [default: in the user's data folder]",
+        metavar="FILE",
+        dir_okay=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        help="The token of the API; better in TENFOLD_TOKEN, where others don't see it.",
+        envvar="TENFOLD_TOKEN",
+        show_envvar=False,
+    ),
 ]
 Page = Annotated[
     Path | None,
@@ -158,6 +177,12 @@ def train(
             help="Stop in good order after 90, 90s, 15m or 2h (90 is seconds).", parser=seconds, metavar="TIME"
         ),
     ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="More labelled digits to train on, such as corrections; none is held out. Repeatable.", metavar="DATA"
+        ),
+    ] = None,
     teacher: Annotated[
         Path | None,
         typer.Option(
@@ -180,7 +205,7 @@ def train(
     one ends at once.
     """
     if resume:
-        if recipe or settings or epochs or seed is not None or limit or overwrite or teacher:
+        if recipe or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
             raise typer.BadParameter(
                 "a resumed run goes on as it was begun; give no more than DATA, --time-limit and --at-once"
             )
@@ -194,9 +219,8 @@ def train(
             raise typer.BadParameter("say what to train on, or --resume a run", param_hint="DATA")
         from tenfold import console, jobs
 
-        job = jobs.new(
-            data, jobs.recipe(recipe or "fast", settings or [], epochs, seed), out, limit, overwrite, teacher
-        )
+        chosen = jobs.recipe(recipe or "fast", settings or [], epochs, seed)
+        job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or ())
     trained = jobs.train(job, console.ERR, time_limit, at_once)
     if not json:
         console.print_trained(trained)
@@ -341,6 +365,160 @@ def compare(
     finish(board.to_dict() | {"measured_on": contest.note, "folder": str(out)}, json)
 
 
+@app.command()
+def read(
+    files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
+    expect: Annotated[
+        Literal["auto", "digit", "line", "page"],
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out."),
+    ] = "auto",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            "--model",
+            help="Read with these run folders or .onnx files, side by side. [default: the bundled model]",
+            metavar="MODEL...",
+        ),
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            "--show",
+            help="Write the picture with boxes, values and what the network saw; of several pictures, into a folder.",
+            metavar="OUT",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=replaceable),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Let a running `tenfold serve` read, such as http://127.0.0.1:8000.", metavar="URL"),
+    ] = None,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
+
+    Prints a line a file: text and confidence. A file that can't be read gets one sentence, and the others go on.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    from tenfold import console
+    from tenfold.vision import batch
+
+    if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
+        models = models + [name for name in files if batch.is_model(Path(name))]
+        files = [name for name in files if not batch.is_model(Path(name))]
+    pictures = batch.picture_files(files)
+    if server:
+        from tenfold.serving.client import Client
+
+        read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
+    else:
+        read_by = batch.read_files(pictures, expect, batch.load_models(batch.model_paths(models or [])))
+    answers = []
+    for answer in console.tracked(read_by, len(pictures), "reading"):
+        answers.append(answer)
+        if not json:
+            console.print_read(answer, alone=len(pictures) == 1)
+        if show is not None and answer.error is None:
+            from tenfold.vision.show import write_shown
+
+            write_shown(answer, show, alone=len(pictures) == 1)
+    if out is not None:
+        batch.write_table(out, answers)
+    failed = [answer.error for answer in answers if answer.error is not None]
+    error = failed[0] if failed else None
+    if failed and len(answers) > 1:
+        error = TenfoldError(f"{len(failed):,} of {len(answers):,} files couldn't be read")
+    finish({"readings": [answer.to_dict() for answer in answers]}, json, error)
+
+
+@app.command()
+def serve(
+    model: MaybeModel = None,
+    host: Annotated[
+        str, typer.Option(help="The address to serve at; other than loopback only with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes; as many as cores serve the most.", min=1, metavar="N")] = 1,
+    token: Token = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name", help="A name under which the server is reached, such as digits.example.org; repeatable."
+        ),
+    ] = None,
+    database: Database = None,
+    no_feedback: Annotated[bool, typer.Option("--no-feedback", help="Keep no corrections.")] = False,
+) -> None:
+    """Serve the page and the API: draw or drop a picture and see what is read and why.
+
+    Without MODEL, the bundled model reads. SIGTERM and Ctrl-C end it once all that was accepted is answered.
+    """
+    from tenfold import console
+    from tenfold.serving.feedback import default_database
+    from tenfold.serving.server import serve as run_server
+    from tenfold.serving.settings import Settings, is_loopback
+
+    if not token and not is_loopback(host):
+        raise typer.BadParameter(
+            f"{host} can be reached by others; give a --token (or TENFOLD_TOKEN) that they must know",
+            param_hint="--host",
+        )
+    feedback = None if no_feedback else database or default_database()
+    settings = Settings(model, host, port, workers, token, tuple(names or ()), feedback)
+    run_server(settings, lambda address: console.ERR.print(f"tenfold serves at {address} (Ctrl-C ends it)"))
+
+
+@feedback_app.command()
+def export(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE", callback=replaceable)
+    ] = Path("more.csv"),
+    database: Database = None,
+    json: Json = False,
+) -> None:
+    """Write the corrected digits in Kaggle's format: train with them by `tenfold train DATA --extra more.csv`."""
+    from tenfold import console
+    from tenfold.files import write_bytes
+    from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database
+
+    kept = Feedback(database or default_database()).all()
+    digits = as_dataset(kept, "feedback")
+    write_bytes(out, as_kaggle_csv(digits))
+    if not json:
+        left = len(kept) - len(digits)
+        console.say(f"{out}: {len(digits):,} digits" + (f" ({left:,} that are no digits left out)" if left else ""))
+    finish({"file": str(out), "rows": len(digits), "no_digit": len(kept) - len(digits)}, json)
+
+
+@feedback_app.command()
+def report(
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders or .onnx files.", metavar="[MODEL]...", callback=all_existing),
+    ] = None,
+    database: Database = None,
+    json: Json = False,
+) -> None:
+    """Say how many corrected digits each model reads right.
+
+    Those that read them when they were corrected, and the given ones now.
+    """
+    from tenfold import console
+    from tenfold.serving.feedback import Feedback, default_database
+    from tenfold.serving.feedback_report import compare_models
+
+    compared = compare_models(Feedback(database or default_database()).all(), models or [])
+    if not json:
+        console.print_feedback(compared)
+    finish(compared.to_dict(), json)
+
+
 @recipes_app.callback()
 def recipes(context: typer.Context, json: Json = False) -> None:
     """List the recipes, or show one: source, parameters, published and reproduced figures."""
@@ -408,7 +586,7 @@ def common(
 
 EXTRAS: dict[str, str] = dict.fromkeys(
     ("torch", "pydantic", "tomli_w", "safetensors", "onnx", "onnxscript", "matplotlib", "sklearn"), "train"
-)
+) | dict.fromkeys(("fastapi", "uvicorn", "starlette", "orjson", "prometheus_client", "python_multipart"), "serve")
 # Typer has no name of its own for the family of errors that wrong usage raises.
 UsageError: Any = typer.BadParameter.__base__
 CTRL_C = 130  # what Typer makes of KeyboardInterrupt

@@ -7,9 +7,9 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from tenfold.evaluation.examine import Examined
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
+    from tenfold.serving.feedback_report import Compared
     from tenfold.submission import Summary
     from tenfold.training.train import Trained
+    from tenfold.vision.batch import Read
+    from tenfold.vision.reading import Reading
 
+T = TypeVar("T")
 PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
 
 
@@ -244,3 +248,55 @@ def print_recipes(known: list[dict[str, Any]]) -> None:
         table.add_row(entry["name"], f"{entry['parameters']:,}", "\n".join([entry["source"], *figures]))
     say(table)
     say("tenfold recipes show NAME prints one as TOML; --recipe my.toml trains an edited one.")
+
+
+def tracked(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Hand on `things` with a progress bar on stderr, where that is a terminal and they are many."""
+    if total < 20 or not ERR.is_terminal:
+        yield from things
+        return
+    from rich.progress import track
+
+    yield from track(things, what, total, console=ERR, transient=True)
+
+
+def print_read(answer: Read, alone: bool) -> None:
+    """A line a file: its name, the text and how sure it is; of several models, a line each."""
+    if answer.error is not None:
+        if not alone:
+            ERR.print(f"tenfold: {answer.error}")
+        return
+    if len(answer.readings) == 1:
+        (reading,) = answer.readings.values()
+        say(f"{answer.file}: {_read(reading)}")
+        return
+    say(str(answer.file))
+    for name, reading in answer.readings.items():
+        say(f"  {name}: {_read(reading)}  {_choices(reading)}")
+
+
+def _read(reading: Reading) -> str:
+    if not reading.digits:
+        return "no digit"
+    return f"{reading.text.replace(chr(10), ' / ')} ({100 * reading.confidence:.1f} %)"
+
+
+def _choices(reading: Reading) -> str:
+    """The likeliest values of each digit with their probabilities in percent."""
+    each = [[(digit.value, digit.confidence), *digit.alternatives[:2]] for digit in reading.digits]
+    return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
+
+
+def print_feedback(compared: Compared) -> None:
+    say(f"{compared.corrections:,} corrections, {compared.no_digit:,} of them no digit")
+    table = _table(None, "model", "corrected digits", "read right", "95 % interval", "p against then")
+    for title, rows in (("then", compared.then), ("now", compared.now)):
+        for row in rows:
+            lower, upper = row.interval
+            share = f"{row.right:,} ({100 * row.right / row.n:.1f} %)"
+            p_value = "" if row.p_value is None else f"{row.p_value:.2g}"
+            table.add_row(
+                f"{row.model}, {title}", f"{row.n:,}", share, f"{100 * lower:.1f} to {100 * upper:.1f} %", p_value
+            )
+    say(table)
+    say("note: mistakes are corrected sooner than right answers are confirmed, so `then` looks worse than it was.")

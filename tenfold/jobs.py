@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from tenfold.compare import Contest
 from tenfold.data import Dataset, load_data
+from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
@@ -34,6 +36,7 @@ class Job:
     unlabelled: Dataset | None
     run: Run
     remembered: dict[str, Any]  # how to find the data and the teacher again
+    extra: Dataset | None = None
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -49,7 +52,13 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
 
 
 def new(
-    data: str, recipe: Recipe, out: Path | None, limit: int | None, overwrite: bool, teacher: Path | None = None
+    data: str,
+    recipe: Recipe,
+    out: Path | None,
+    limit: int | None,
+    overwrite: bool,
+    teacher: Path | None = None,
+    extra: Sequence[str] = (),
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(out or Path("runs") / recipe.name)
@@ -58,7 +67,7 @@ def new(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit, teacher)
+    job = _job(recipe, run, data, limit, teacher, extra)
     split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
@@ -74,26 +83,28 @@ def begun(out: Path, data: str | None) -> Job:
     remembered = run.read_json(run.data)
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
-    teacher = remembered.get("teacher")
-    return _job(recipe, run, data or remembered["data"], remembered["limit"], Path(teacher) if teacher else None)
+    teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
+    return _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, remembered.get("extra", ()))
 
 
-def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path | None) -> Job:
+def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path | None, extra: Sequence[str]) -> Job:
     source = load_data(data)
     labelled = limited(labelled_rows(source), limit)
-    return Job(
-        recipe,
-        labelled,
-        without_labels(source.test),
-        run,
-        {"data": data, "limit": limit} | ({"teacher": str(teacher)} if teacher else {}),
-    )
+    remembered: dict[str, Any] = {"data": data, "limit": limit}
+    if teacher:
+        remembered["teacher"] = str(teacher)
+    if extra:
+        remembered["extra"] = list(extra)
+    more = reduce(joined, [labelled_rows(load_data(name)) for name in extra]) if extra else None
+    return Job(recipe, labelled, without_labels(source.test), run, remembered, more)
 
 
 def train(job: Job, console: Console, time_limit: float | None, at_once: int = 1) -> Trained:
     teacher = load_model(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
-        trained = train_run(job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once)
+        trained = train_run(
+            job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once, job.extra
+        )
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +26,13 @@ class Model:
     """Reads 28x28 images of digits.
 
     content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
-    (N, 10), and perhaps `digitness`, float32 (N,). Weights outside the file are refused. Raises RunError for anything
-    else.
+    (N, 10), and perhaps `digitness`, float32 (N,). Weights outside the file are refused. threads: that compute a batch;
+    None for one a core. Raises RunError for anything else.
     """
 
-    def __init__(self, content: bytes, name: str = "model.onnx") -> None:
+    def __init__(self, content: bytes, name: str = "model.onnx", threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
         options.log_severity_level = 4  # its own log would say what the exception says
         options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through below
         try:
@@ -47,6 +49,7 @@ class Model:
         if not _is(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.tells_digits:
             raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
         self.name = name
+        self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
@@ -54,7 +57,7 @@ class Model:
 
         images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
         """
-        return self._run(images)[0]
+        return self.predict_both(images)[0]
 
     def digitness(self, images: Images) -> NDArray[np.float32]:
         """The probability that each image shows a digit at all, float32 (N,); same input as `predict_proba`.
@@ -62,14 +65,15 @@ class Model:
         A model that was not trained to tell stands in with its highest probability, and 0 for an image without
         contrast: such a model is sure of many things that are no digits.
         """
-        return self._run(images)[1]
+        return self.predict_both(images)[1]
 
     def predict(self, images: Images) -> NDArray[np.uint8]:
         """The likeliest digit of each image, uint8 (N,); same input as `predict_proba`."""
         digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
         return digits
 
-    def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict_both(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`predict_proba` and `digitness` in one pass."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
@@ -109,13 +113,13 @@ def is_bundled(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path) == BUNDLED and not Path(path).exists()
 
 
-def load_model(path: str | os.PathLike[str] | None = None) -> Model:
+def load_model(path: str | os.PathLike[str] | None = None, threads: int | None = None) -> Model:
     """The model of a run folder, or an .onnx file; without a path, or for "bundled", the one that tenfold brings.
 
-    Raises RunError.
+    threads: that compute a batch; None for one a core. Raises RunError.
     """
     if path is None or is_bundled(path):
-        return Model(read_weights("digits"), BUNDLED)
+        return Model(read_weights("digits"), BUNDLED, threads)
     path = Path(path)
     file = path / "model.onnx" if path.is_dir() else path
     if path.is_dir() and not file.exists():
@@ -128,4 +132,4 @@ def load_model(path: str | os.PathLike[str] | None = None) -> Model:
         raise RunError(f"{file}: {error.strerror or error}; expected a run folder or an .onnx file") from None
     if path.is_dir():
         Run(path).verify(file, content)
-    return Model(content, str(path))
+    return Model(content, str(path), threads)

@@ -1,10 +1,14 @@
-"""What all tests share: a cache of their own, and the real files where they are at hand."""
+"""What all tests share: a cache of their own, the real files where they are at hand, and a real browser."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))
 
 
@@ -21,6 +25,20 @@ def shared() -> Path:
     if not (SHARED / "mnist").is_dir() or not (SHARED / "kaggle").is_dir():
         pytest.skip("needs the real MNIST and Kaggle files; TENFOLD_SHARED names no folder with mnist/ and kaggle/")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

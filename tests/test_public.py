@@ -12,7 +12,20 @@ from onnx import TensorProto, helper
 
 import tenfold
 
-HEAVY = ("numpy", "torch", "onnxruntime", "onnx", "polars", "rich", "pydantic", "sklearn", "matplotlib", "PIL", "pooch")
+HEAVY = (
+    "numpy",
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "polars",
+    "rich",
+    "pydantic",
+    "sklearn",
+    "matplotlib",
+    "PIL",
+    "pooch",
+    "cv2",
+)
 TRAINING = ("torch", "tomli_w", "safetensors", "onnx", "onnxscript", "sklearn", "matplotlib")
 
 
@@ -21,9 +34,20 @@ def python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_public_names():
-    assert tenfold.__all__ == ["Dataset", "Model", "TenfoldError", "__version__", "load_data", "load_model"]
+    assert tenfold.__all__ == [
+        "Dataset",
+        "Digit",
+        "Model",
+        "Reading",
+        "TenfoldError",
+        "__version__",
+        "load_data",
+        "load_model",
+        "read",
+    ]
     assert dir(tenfold) == tenfold.__all__
     homes = {"Dataset": "data", "load_data": "data", "Model": "model", "load_model": "model", "TenfoldError": "errors"}
+    homes |= dict.fromkeys(("Digit", "Reading", "read"), "vision.reading")
     for name, home in homes.items():
         assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{home}"), name)
     with pytest.raises(AttributeError, match="module 'tenfold' has no attribute 'train_everything'"):

@@ -74,6 +74,14 @@ class Dataset:
         return row if self.places is None else int(self.places[row])
 
 
+def joined(first: Dataset, second: Dataset) -> Dataset:
+    """The rows of both, in order; with labels, where both have them."""
+    both = None
+    if first.labels is not None and second.labels is not None:
+        both = np.concatenate([first.labels, second.labels])
+    return Dataset(np.concatenate([first.images, second.images]), both, f"{first.source} and {second.source}")
+
+
 def row_hashes(images: Images) -> NDArray[np.uint64]:
     """A 64-bit hash of each image's pixels, uint64 (N,): equal images have equal hashes.
 

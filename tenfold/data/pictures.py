@@ -1,18 +1,24 @@
 """A folder of pictures, sorted into subfolders `0` to `9` by what they show."""
 
-import warnings
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from tenfold.data.dataset import CLASSES, SIDE, Dataset
 from tenfold.data.polarity import is_black_on_white
 from tenfold.errors import DataError
-from tenfold.vision.frame import frame
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+if TYPE_CHECKING:
+    from tenfold.vision.picture import Picture
+
+
+def suffixes() -> frozenset[str]:
+    from tenfold.vision.picture import SUFFIXES
+
+    return frozenset(SUFFIXES)
 
 
 def has_digit_folders(folder: Path) -> bool:
@@ -25,6 +31,10 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
     Grey pictures of 28x28 are taken as they are. Anything else is made grey and framed as MNIST frames its digits.
     Black on white, found for each picture by its border, is turned.
     """
+    from tenfold.vision.frame import frame  # which itself needs this package
+    from tenfold.vision.ink import find_ink
+    from tenfold.vision.picture import SUFFIXES
+
     images, labels = [], []
     turned = skipped = 0
     for digit in range(CLASSES):
@@ -32,14 +42,18 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
             if path.suffix.lower() not in SUFFIXES:
                 skipped += 1
                 continue
-            grey, is_mnist_like = _grey(path, f"{digit}/{path.name}")
-            if is_black_on_white(grey[None]):
-                grey, turned = 255 - grey, turned + 1
-            if not is_mnist_like:
-                grey = frame(_ink(grey))
-                if not grey.any():
-                    raise DataError("is blank: it shows no ink", file=f"{digit}/{path.name}")
-            images.append(grey)
+            name = f"{digit}/{path.name}"
+            picture = _opened(path, name)
+            if picture.plain and picture.grey.shape == (SIDE, SIDE):
+                is_dark = is_black_on_white(picture.grey[None])
+                image = 255 - picture.grey if is_dark else picture.grey
+            else:
+                ink = find_ink(picture.grey)
+                is_dark, image = not ink.light, frame(ink.ink)
+                if not image.any():
+                    raise DataError("is blank: it shows no ink", file=name)
+            turned += is_dark
+            images.append(image)
             labels.append(digit)
     if not images:
         raise DataError(f"holds no pictures in its subfolders 0 to 9; expected {', '.join(sorted(SUFFIXES))}",
@@ -59,33 +73,10 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _grey(path: Path, file: str) -> tuple[NDArray[np.uint8], bool]:
-    """The picture as uint8 (H, W), and whether it already has MNIST's form: grey, 28x28."""
+def _opened(path: Path, name: str) -> Picture:
+    from tenfold.vision.picture import open_picture
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                picture.load()
-                is_mnist_like = picture.mode in ("L", "1") and picture.size == (SIDE, SIDE)
-                upright = ImageOps.exif_transpose(picture)
-                if upright.mode.startswith("I;16"):
-                    return (np.asarray(upright) >> 8).astype(np.uint8), False
-                if upright.has_transparency_data:  # drawn on nothing: shown on paper
-                    upright = upright.convert("RGBA")
-                    upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-                return np.asarray(upright.convert("L")), is_mnist_like
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels", file=file) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"is no readable picture ({error})", file=file) from None
-
-
-def _ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """White ink on pure black: less the background's grey, and nothing fainter than a quarter of the strongest ink.
-
-    The quarter keeps the noise of paper and JPEG out of the tight box.
-    """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    above = grey.astype(np.int16) - int(np.median(border))
-    ink: NDArray[np.uint8] = np.where(above > max(above.max() // 4, 0), above, 0).astype(np.uint8)
-    return ink
+        return open_picture(path)
+    except DataError as error:
+        raise DataError(error.problem, file=name) from None

@@ -93,7 +93,7 @@ def _read_file(path: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
         head = stream.read(4)
     if idx.is_idx(path, head):
         return idx.read_file(path)
-    if suffix in pictures.SUFFIXES:
+    if suffix in pictures.suffixes():
         raise DataError("is a single picture; expected a folder with pictures in subfolders 0 to 9", file=path.name)
     return kaggle.read_file(path)
 

@@ -79,8 +79,9 @@ def _damaged(model: Model, name: str, data: Dataset) -> Damaged:
     samples = data.images[:SAMPLES]
     for place, severity in enumerate(SEVERITIES):
         images = damage(name, data.images, severity)
-        accuracy.append(float((model.predict(images) == data.labels).mean()))
-        digitness.append(float(model.digitness(images).mean()))
+        probabilities, told = model.predict_both(images)
+        accuracy.append(float((probabilities.argmax(axis=1) == data.labels).mean()))
+        digitness.append(float(told.mean()))
         if place == len(SEVERITIES) // 2:
             samples = images[:SAMPLES]
     return Damaged(name, tuple(accuracy), tuple(digitness), samples)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tenfold import __version__
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, joined
 from tenfold.data.split import hold_out
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json, write_text
@@ -48,11 +48,14 @@ def train(
     remembered: dict[str, Any] | None = None,
     teacher: Model | None = None,
     at_once: int = 1,
+    extra: Dataset | None = None,
 ) -> Trained:
     """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
     unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
-    teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time.
+    teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time. extra:
+    labelled rows to train on too; none of them is held out, so that held-out figures can be set against those of a run
+    without them.
     Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
     needs a teacher and has none, or the other way round.
     """
@@ -63,6 +66,9 @@ def train(
             else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
         )
     rows, held_rows = split(recipe, labelled)  # before anything is written
+    if extra is not None:
+        rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
+        labelled = joined(labelled, extra)
     begin(run, recipe, labelled, remembered or {})
     train_part = labelled.subset(rows)
     held_out = labelled.subset(held_rows) if len(held_rows) else None

@@ -24,8 +24,8 @@ class TellsBars:
         wide = images[:, 14].astype(int).sum(1), images[:, :, 14].astype(int).sum(1)
         return (wide[1] > wide[0]).astype(np.uint8)
 
-    def digitness(self, images):
-        return images.max(axis=(1, 2)) / 255
+    def predict_both(self, images):
+        return np.eye(10)[self.predict(images)], images.max(axis=(1, 2)) / 255
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def test_rows_are_spread_over_the_data(monkeypatch):
     labels = np.r_[np.ones(2 * ROWS), np.zeros(ROWS)].astype(np.uint8)
     many = Dataset(DIGITS[np.where(labels == 1, 0, 20)], labels, "many")
     seen = []
-    monkeypatch.setattr(TellsBars, "digitness", lambda self, images: seen.append(len(images)) or np.ones(len(images)))
+    both = TellsBars.predict_both
+    monkeypatch.setattr(TellsBars, "predict_both", lambda self, images: seen.append(len(images)) or both(self, images))
     measured = measure("model", many, QUIET)
     assert measured.rows == ROWS
     assert seen == [ROWS] * len(SEVERITIES)

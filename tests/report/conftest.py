@@ -1,10 +1,8 @@
-"""Small but complete inputs for the pages, and a real browser to look at them."""
+"""Small but complete inputs for the pages."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,6 @@ from tenfold.report import compare as compare_page
 from tenfold.report import evaluation as evaluation_page
 from tenfold.report import training as training_page
 
-CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"'&.csv"
 
@@ -162,17 +159,3 @@ def pages(digits, probabilities, training_report) -> dict[str, str]:
         ),
         "compare": compare_page.render(leaderboard(entries, digits.labels), HOSTILE, [HOSTILE]),
     }
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()

@@ -22,6 +22,13 @@ def test_glyphs_are_framed_inked_and_differ():
     assert font_files()
 
 
+def test_fonts_that_cannot_be_used_are_left_out(tmp_path, monkeypatch):
+    (good,) = [path for path in font_files() if path.name == "DejaVuSans.ttf"]
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    monkeypatch.setattr("tenfold.synthesis.glyphs.font_files", lambda: [tmp_path / "broken.ttf", good])
+    assert glyphs(3, np.random.default_rng(0)).any(axis=(1, 2)).all()
+
+
 def test_scribbles_have_ink_and_are_never_full():
     made = scribbles(200, np.random.default_rng(0))
     assert (made.max(axis=(1, 2)) > 50).all()

@@ -1,0 +1,44 @@
+"""What the server says: JSON answers, and errors with a code that stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+
+class Json(Response):
+    """A value as JSON, NumPy arrays among it."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class Refused(Exception):
+    """A request that gets no answer, and why: `code` is for programs and stays, `message` is for people."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+
+class Busy(Refused):
+    """The queue is full: come again."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "busy", "too many requests are waiting; come again in a second", {"Retry-After": "1"})
+
+
+class Late(Refused):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(504, "timeout", f"there was no answer within {seconds:g} s")
+
+
+def refusal(path: str, refused: Refused) -> Response:
+    """The error as the API says it; in Open Inference Protocol's form under /v2."""
+    said: dict[str, Any] = {"code": refused.code, "message": refused.message}
+    body = {"error": refused.message, "code": refused.code} if path.startswith("/v2") else {"error": said}
+    return Json(body, refused.status, refused.headers)

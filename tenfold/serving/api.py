@@ -1,0 +1,172 @@
+"""The API: what each path does with a request."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast, get_args
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tenfold.data.dataset import Images
+from tenfold.serving import body
+from tenfold.serving.answers import Busy, Json, Refused
+from tenfold.serving.engine import Engine
+from tenfold.serving.feedback import Feedback
+from tenfold.serving.metrics import Metrics
+from tenfold.serving.settings import Limits
+from tenfold.vision.batch import reading_to_dict
+from tenfold.vision.reading import Expect
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+EXPECT = get_args(Expect)
+
+
+class Api:
+    """The endpoints of one server process."""
+
+    def __init__(self, engine: Engine, feedback: Feedback | None, limits: Limits, metrics: Metrics) -> None:
+        self._engine, self._feedback, self._limits, self._metrics = engine, feedback, limits, metrics
+
+    async def predict(self, request: Request) -> Response:
+        """Which digit each 28x28 image is: white ink (255) on black (0), framed as MNIST's digits are."""
+        if self._engine.images.is_full:  # before anything is spent on it
+            raise Busy
+        images = await self._images(request)
+        probabilities = await self._engine.predict(images)
+        digits = probabilities.argmax(axis=1)
+        self._metrics.read(zip(digits.tolist(), probabilities.max(axis=1).tolist(), strict=True))
+        return Json({"digits": digits, "probabilities": probabilities})
+
+    async def _images(self, request: Request) -> Images:
+        kind = body.media_type(request)
+        most = self._limits.images
+        if kind == "application/octet-stream":
+            images = body.raw_images(await body.whole(request, most * body.PIXELS))
+        elif kind == "application/json":
+            images = body.json_images(body.json(await body.whole(request, most * body.PIXELS * 8)).get("images"))
+        elif kind == "image/png":
+            images = body.png_image(await body.whole(request, 1 << 16))
+        else:
+            raise wrong_type(kind, "application/json, application/octet-stream or image/png")
+        if len(images) > most:
+            raise body.invalid(f"expected at most {most:,} images in a request, got {len(images):,}")
+        return images
+
+    async def read(self, request: Request) -> Response:
+        """The digits in a picture, whatever kind of picture it is."""
+        if self._engine.pictures.is_full:
+            raise Busy
+        picture, expect, details = await self._picture(request)
+        begun = time.perf_counter()
+        reading = await self._engine.read(picture, expect)
+        self._metrics.read((digit.value, digit.confidence) for digit in reading.digits)
+        answer = reading_to_dict(reading)
+        if details and reading.digits:
+            probabilities = await self._engine.predict(np.stack([digit.frame for digit in reading.digits]))
+            for said, digit, shares in zip(answer["digits"], reading.digits, probabilities, strict=True):
+                said |= {"frame": base64.b64encode(digit.frame.tobytes()).decode(), "probabilities": shares}
+        answer["milliseconds"] = round(1000 * (time.perf_counter() - begun), 2)
+        return Json(answer)
+
+    async def _picture(self, request: Request) -> tuple[bytes, Expect, bool]:
+        """The picture's bytes, what to expect in it, and whether details are wanted."""
+        kind, most = body.media_type(request), self._limits.picture_bytes
+        expect: object = request.query_params.get("expect", "auto")
+        if kind == "multipart/form-data":
+            fields = await body.form(request, await body.whole(request, most))
+            picture, expect = fields.get("picture"), fields.get("expect", expect)
+            if not isinstance(picture, bytes):
+                raise body.invalid("expected a file in the field `picture`")
+        elif kind.startswith("image/") or kind in ("application/octet-stream", ""):
+            picture = await body.whole(request, most)
+        else:
+            raise wrong_type(kind, "image/*, application/octet-stream or multipart/form-data")
+        details = request.query_params.get("details", "false")
+        if details not in ("true", "false"):
+            raise body.invalid("`details` is true or false")
+        return picture, _expected(expect), details == "true"
+
+    async def looked(self, request: Request) -> Response:
+        """Where the network looked in one 28x28 image: what its answer loses where the image is covered."""
+        if self._engine.images.is_full:
+            raise Busy
+        images = await self._images(request)
+        if len(images) != 1:
+            raise body.invalid(f"expected one image, got {len(images)}")
+        digit, losses = await self._engine.looked(images[0])
+        return Json({"digit": digit, "losses": losses})
+
+    async def correct(self, request: Request) -> Response:
+        """Say what a digit of a picture is. Picture, image, reading and truth are kept."""
+        feedback = self._kept()
+        if self._engine.pictures.is_full:
+            raise Busy
+        given = body.json(await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024))
+        picture, number, truth = _correction(given)
+        # Read again: what is kept is what this server read, whatever the client says.
+        reading = await self._engine.read(picture, _expected(given.get("expect", "auto")))
+        if number >= len(reading.digits):
+            raise Refused(404, "no_such_digit", f"{len(reading.digits)} digits were read in this picture")
+        digit = reading.digits[number]
+        kept = await asyncio.to_thread(
+            feedback.keep, picture, digit.frame, digit.value, digit.confidence, truth, self._engine.model.digest
+        )
+        return Json({"id": kept, "read": digit.value, "truth": truth}, 201)
+
+    def _kept(self) -> Feedback:
+        if self._feedback is None:
+            raise Refused(404, "no_feedback", "this server keeps no corrections")
+        return self._feedback
+
+    async def corrections(self, after: int, most: int) -> Response:
+        """Corrections numbered above `after`, oldest first."""
+        found = await asyncio.to_thread(self._kept().all, after, most)
+        return Json(
+            {
+                "corrections": [
+                    {
+                        "id": one.id,
+                        "time": one.time,
+                        "frame": base64.b64encode(one.frame.tobytes()).decode(),
+                        "read": one.read,
+                        "confidence": one.confidence,
+                        "truth": one.truth,
+                        "model": one.model,
+                    }
+                    for one in found
+                ]
+            }
+        )
+
+
+def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
+    """The picture, which of its digits, and what that is. Raises Refused (422)."""
+    content, number, truth = given.get("picture", ""), given.get("digit", 0), given.get("truth", "missing")
+    try:
+        picture = base64.b64decode(content, validate=True)
+    except (TypeError, ValueError):
+        raise body.invalid("expected `picture`: the picture's bytes in base64") from None
+    if not _is_whole(number) or number < 0:
+        raise body.invalid("expected `digit`: which digit of the reading it is, counted from 0")
+    if truth is not None and not (_is_whole(truth) and 0 <= truth <= 9):
+        raise body.invalid("expected `truth`: what it is, 0 to 9, or null for no digit")
+    return picture, number, truth
+
+
+def _expected(value: object) -> Expect:
+    if value not in EXPECT:
+        raise body.invalid(f"`expect` is one of {', '.join(EXPECT)}")
+    return cast(Expect, value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def wrong_type(kind: str, expected: str) -> Refused:
+    return Refused(415, "wrong_type", f"the body is {kind or 'of no said type'}; expected {expected}")

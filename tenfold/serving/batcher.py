@@ -1,0 +1,142 @@
+"""Micro-batching: what waits is taken together, and nothing ever waits for company."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from tenfold.serving.answers import Busy, Late
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True, eq=False)
+class Job(Generic[Given, Made]):
+    given: Given
+    size: int
+    deadline: float  # of the loop's clock
+    answer: asyncio.Future[Made]
+
+
+class Batcher(Generic[Given, Made]):
+    """Hands what waits to `work`, in threads, `largest` at a time; belongs to the event loop that made it.
+
+    work: gets what was given, oldest first, and returns as many results; a result may be an exception.
+    capacity: how much may be accepted and unanswered; beyond it Busy is raised, at once and cheaply.
+    largest: how much is taken together; a single job may be larger.
+    seconds: how long a caller waits before Late is raised; what is late before its turn is never worked on.
+    watch: told the size of each batch.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[list[Given]], Sequence[Made | Exception]],
+        *,
+        capacity: int,
+        largest: int,
+        seconds: float,
+        threads: int = 1,
+        watch: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self._work, self._capacity, self._largest, self._seconds, self._watch = work, capacity, largest, seconds, watch
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
+        self._open: deque[Job[Given, Made]] = deque()  # oldest first, so also by deadline
+        self._sweep: asyncio.TimerHandle | None = None
+        self.load = 0  # accepted and unanswered; changed by the loop's thread alone
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_full(self) -> bool:
+        return self.load >= self._capacity
+
+    async def __call__(self, given: Given, size: int = 1) -> Made:
+        """What `work` makes of `given`. Raises Busy, Late, or what `work` did."""
+        if self.is_full:
+            raise Busy
+        job: Job[Given, Made] = Job(given, size, self._loop.time() + self._seconds, self._loop.create_future())
+        self._open.append(job)
+        self._queue.put(job)
+        if self._sweep is None:
+            self._sweep = self._loop.call_at(job.deadline, self._end_late)
+        self.load += size
+        try:
+            return await job.answer
+        finally:
+            self.load -= size
+
+    def close(self) -> None:
+        """End the threads once all that was accepted is worked on."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    # In the threads
+
+    def _run(self) -> None:
+        left: Job[Given, Made] | None = None
+        while job := left or self._queue.get():
+            batch, left = self._with_what_waits(job)
+            batch = [job for job in batch if not job.answer.done()]  # some may have become late
+            if not batch:
+                continue
+            self._watch(sum(job.size for job in batch))
+            results: Sequence[Made | Exception]
+            try:
+                results = self._work([job.given for job in batch])
+            except Exception as error:
+                results = [error] * len(batch)
+            self._loop.call_soon_threadsafe(self._answer, batch, results)
+
+    def _with_what_waits(self, first: Job[Given, Made]) -> tuple[list[Job[Given, Made]], Job[Given, Made] | None]:
+        """A batch that begins with `first`, and the job that was next but did not fit."""
+        batch, size = [first], first.size
+        while size < self._largest:
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                break
+            if job is None:  # the sign to end, which comes after all jobs
+                self._queue.put(None)
+                break
+            if size + job.size > self._largest:
+                return batch, job
+            batch.append(job)
+            size += job.size
+        return batch, None
+
+    # In the loop
+
+    def _answer(self, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
+        for job, result in zip(batch, results, strict=True):
+            self._end(job, result)
+        while self._open and self._open[0].answer.done():
+            self._open.popleft()
+
+    def _end_late(self) -> None:
+        self._sweep = None
+        now = self._loop.time()
+        while self._open and (self._open[0].answer.done() or self._open[0].deadline <= now):
+            self._end(self._open.popleft(), Late(self._seconds))
+        if self._open:
+            self._sweep = self._loop.call_at(self._open[0].deadline, self._end_late)
+
+    @staticmethod
+    def _end(job: Job[Given, Made], result: Made | Exception) -> None:
+        if job.answer.done():  # it was late, or its caller has gone
+            return
+        if isinstance(result, Exception):
+            job.answer.set_exception(result)
+        else:
+            job.answer.set_result(result)

@@ -1,0 +1,126 @@
+"""What a request carries: counted as it streams in, and told apart by its media type."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import cv2
+import numpy as np
+import orjson
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from tenfold.data.dataset import SIDE, Images
+from tenfold.serving.answers import Refused
+
+PIXELS = SIDE * SIDE
+SLOWEST = 30.0  # seconds that a body may take to come in
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def whole(request: Request, most: int) -> bytes:
+    """The body of at most `most` bytes, counted as it comes in. Raises Refused (413, 408)."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(most)
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        try:
+            async with asyncio.timeout(SLOWEST):
+                body = await _rest(request, body, most)
+        except TimeoutError:
+            raise Refused(408, "slow", f"the body did not come in within {SLOWEST:g} s", _CLOSE) from None
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+async def _rest(request: Request, begun: bytes, most: int) -> bytes:
+    body = bytearray(begun)
+    more = True
+    while more and len(body) <= most:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "cut_short", "the connection ended before the body did")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+_CLOSE = {"Connection": "close"}  # what is left of the body is not read
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, "too_large", f"the body has more than {most:,} bytes", _CLOSE)
+
+
+def json(body: bytes) -> dict[str, Any]:
+    """A JSON object. Raises Refused (400)."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "no_json", f"the body is no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise invalid("expected a JSON object")
+    return content
+
+
+def invalid(message: str) -> Refused:
+    return Refused(422, "invalid", message)
+
+
+async def form(request: Request, body: bytes) -> dict[str, str | bytes]:
+    """The fields of a multipart body. Raises Refused (400)."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    try:
+        async with Request(request.scope, receive).form(max_files=1, max_fields=8) as fields:
+            return {
+                name: await value.read() if isinstance(value, UploadFile) else value for name, value in fields.items()
+            }
+    except (MultiPartException, HTTPException) as error:  # which of them depends on who called
+        reason = error.message if isinstance(error, MultiPartException) else error.detail
+        raise Refused(400, "no_form", f"the body is no multipart form: {reason}") from None
+
+
+def raw_images(body: bytes) -> Images:
+    """Pixels one after the other, uint8, 784 an image -> (N, 28, 28). Raises Refused (422)."""
+    if not body or len(body) % PIXELS:
+        raise invalid(f"expected {PIXELS} bytes an image, white ink (255) on black (0), got {len(body):,} bytes")
+    return np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
+
+
+def png_image(body: bytes) -> Images:
+    """A picture that is 28x28 grey levels already -> (1, 28, 28). Raises Refused (422)."""
+    # Its head tells the size before anything is unpacked: 13 bytes of IHDR, after 16.
+    size = (int.from_bytes(body[16:20]), int.from_bytes(body[20:24]), body[24:26])
+    if body[:8] != b"\x89PNG\r\n\x1a\n" or size != (SIDE, SIDE, b"\x08\x00"):
+        raise Refused(422, "unreadable", "expected a PNG of 28x28 grey levels of 8 bits; /v1/read takes any picture")
+    image: Any = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None or image.shape != (SIDE, SIDE):
+        raise Refused(422, "unreadable", "the PNG is damaged")
+    images: Images = image[None]
+    return images
+
+
+def json_images(given: object) -> Images:
+    """Nested lists of whole numbers: N images of 28 rows of 28, or of 784 -> (N, 28, 28). Raises Refused (422)."""
+    expected = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
+    try:
+        images = np.array(given)
+    except ValueError:
+        raise invalid(expected) from None
+    if images.dtype.kind != "i" or images.shape[1:] not in ((SIDE, SIDE), (PIXELS,)) or not len(images):
+        raise invalid(f"{expected}, got {images.dtype} {images.shape}" if images.dtype.kind in "if" else expected)
+    if images.min() < 0 or images.max() > 255:
+        raise invalid("a pixel is out of range; expected whole numbers from 0 to 255")
+    return images.astype(np.uint8).reshape(-1, SIDE, SIDE)

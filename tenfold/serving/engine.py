@@ -1,0 +1,85 @@
+"""The model at work: two queues, one of 28x28 images that go to the network together, one of pictures to read."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tenfold.data.dataset import SIDE, Images
+from tenfold.errors import DataError
+from tenfold.model import Model
+from tenfold.serving.answers import Refused
+from tenfold.serving.batcher import Batcher
+from tenfold.serving.looked import occlusion_map
+from tenfold.serving.metrics import Metrics
+from tenfold.serving.settings import Limits
+from tenfold.vision.reading import Expect, Reading, read
+
+LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
+
+
+class Engine:
+    """Made inside the event loop that it serves."""
+
+    def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
+        self.model, self._most_pixels = model, limits.pixels
+        self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
+            self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
+            watch=metrics.batch("images"),
+        )  # fmt: skip
+        self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
+            self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
+            threads=min(4, os.cpu_count() or 1), watch=metrics.batch("pictures"),
+        )  # fmt: skip
+        model.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # the first call takes long, and nobody waits for this
+        metrics.queue("images", lambda: self.images.load)
+        metrics.queue("pictures", lambda: self.pictures.load)
+
+    async def predict(self, images: Images) -> NDArray[np.float32]:
+        """uint8 (N, 28, 28) -> float32 (N, 10). Raises Busy, Late."""
+        return await self.images(images, len(images))
+
+    async def read(self, picture: bytes, expect: Expect) -> Reading:
+        """Raises Busy, Late, and Refused for what is no picture that can be read."""
+        return await self.pictures((picture, expect))
+
+    async def looked(self, image: NDArray[np.uint8]) -> tuple[int, NDArray[np.float32]]:
+        """What uint8 (28, 28) is read as, and how much each pixel's neighbourhood speaks for that: (28, 28)."""
+        return await occlusion_map(self.predict, image)
+
+    def close(self) -> None:
+        self.images.close()
+        self.pictures.close()
+
+    def _predict(self, batch: list[Images]) -> list[NDArray[np.float32]]:
+        if len(batch) == 1:
+            return [self.model.predict_proba(batch[0])]
+        together = self.model.predict_proba(np.concatenate(batch))
+        return np.split(together, np.cumsum([len(images) for images in batch[:-1]]))
+
+    def _read(self, batch: list[tuple[bytes, Expect]]) -> list[Reading | Exception]:
+        ((picture, expect),) = batch
+        try:
+            if _pixels(picture) > self._most_pixels:
+                raise Refused(422, "too_many_pixels", f"the picture has more than {self._most_pixels:,} pixels")
+            return [read(picture, expect, self.model)]
+        except Refused as refused:
+            return [refused]
+        except DataError as error:
+            return [Refused(422, "unreadable", str(error))]
+
+
+def _pixels(picture: bytes) -> int:
+    """As many as the picture's head says, before any of them is unpacked; 0 where it says nothing."""
+    try:
+        with Image.open(io.BytesIO(picture)) as opened:
+            return opened.width * opened.height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return sys.maxsize
+    except Exception:  # whatever is wrong with it, reading it says so
+        return 0

@@ -1,0 +1,72 @@
+"""Who may ask: the right name of the server, the server's own page, and the token where there is one."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.types import Scope
+
+from tenfold.serving.answers import Refused
+
+OPEN = ("/docs", "/openapi.json", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+
+
+class Guard:
+    """Checks a request's head. A browser that some foreign page drives, also through a name that it made point here
+    (DNS rebinding), is turned away: names must be known ones, and an Origin must be the server's own.
+
+    names: names of the server; addresses are no names and always right. token: asked of the API, not of the page.
+    """
+
+    def __init__(self, names: Iterable[str], token: str | None) -> None:
+        self._names = {"localhost", *(name.lower() for name in names)}
+        self._token = token.encode() if token else None
+
+    def check(self, scope: Scope) -> None:
+        """Raises Refused (401, 403)."""
+        host = origin = sent = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"authorization":
+                sent = value
+        if not self._is_own(_hostname(host)):
+            raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME makes it known")
+        if origin and origin.partition(b"//")[2] != host:
+            raise Refused(403, "wrong_origin", "pages of other servers may not ask this one")
+        if self._token is not None and not _is_open(scope["path"]):
+            self.check_token(sent)
+
+    def check_token(self, sent: bytes) -> None:
+        """sent: the Authorization header. Raises Refused (401, or 403 where the server has no token)."""
+        if self._token is None:
+            raise Refused(403, "no_token", "this is only told to who has a token, and the server was started without")
+        if not hmac.compare_digest(sent, b"Bearer " + self._token):
+            raise Refused(401, "unauthorized", "expected the header Authorization: Bearer TOKEN",
+                          {"WWW-Authenticate": "Bearer"})  # fmt: skip
+
+    def _is_own(self, name: str) -> bool:
+        if name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        self._names.add(name)
+        return len(self._names) < 1000  # addresses are remembered, for looking at one takes a while
+
+
+def _hostname(host: bytes) -> str:
+    """The Host header without its port and an IPv6 address's brackets."""
+    name = host.decode("latin-1").lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0]
+
+
+def _is_open(path: str) -> bool:
+    return path == "/" or path.startswith("/page/") or path in OPEN

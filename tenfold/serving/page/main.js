@@ -1,0 +1,266 @@
+// The page: what is written or shown is read at once; here the parts meet.
+
+import * as api from "./api.js";
+import { listen, prepared, shot } from "./picture.js";
+import { Pad } from "./pad.js";
+import { element, View } from "./view.js";
+
+const $ = (id) => document.getElementById(id);
+const REST = 350; // milliseconds without a stroke after which a drawing counts as done
+
+let subject = null; // what was read last: {blob, area, strokes or none, reading, chosen}
+let photo = null; // {blob, area} while a picture is shown
+let keeps = false; // whether the server keeps corrections
+const past = [];
+
+const pad = new Pad($("pad"), written);
+const view = new View(choose, correct);
+
+// Reading: one request at a time, always of the newest.
+
+let asking = false;
+let stale = false;
+let rest = 0;
+
+function written() {
+  photo = null;
+  buttons();
+  readSoon();
+}
+
+function buttons() {
+  const shown = photo !== null || !pad.isEmpty;
+  $("undo").disabled = photo !== null || !pad.canUndo;
+  $("clear").disabled = !shown;
+  $("sheet").dataset.shows = photo ? "photo" : pad.isEmpty ? "nothing" : "writing";
+  $("photo").hidden = !photo;
+}
+
+function readSoon() {
+  clearTimeout(rest);
+  if (!photo && pad.isEmpty) {
+    subject = null;
+    stale = false;
+    view.empty();
+    return;
+  }
+  stale = true;
+  if (!asking) requestAnimationFrame(readNow);
+}
+
+async function readNow() {
+  if (asking || !stale) return;
+  asking = true;
+  stale = false;
+  const strokes = photo ? null : pad.strokes.map((stroke) => stroke.slice());
+  const begun = performance.now();
+  try {
+    const { blob, area } = photo ?? (await pad.picture());
+    const reading = await api.read(blob);
+    for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
+    notice("");
+    if (photo || !pad.isEmpty) show({ blob, area, strokes, reading }, performance.now() - begun);
+  } catch (error) {
+    refused(error);
+  } finally {
+    asking = false;
+  }
+  if (stale) requestAnimationFrame(readNow);
+}
+
+function show(read, milliseconds) {
+  const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, read.reading.digits.length - 1));
+  subject = { ...read, chosen, milliseconds };
+  view.reading(read.reading, chosen, read.area, milliseconds);
+  view.said(undefined);
+  const digit = read.reading.digits[chosen];
+  if (digit) view.looked(digit.frame, null);
+  clearTimeout(rest);
+  rest = setTimeout(done, REST);
+}
+
+/** Nothing was written for a moment: say it to who listens, and look closer. */
+async function done() {
+  if (pad.pointer !== null || !subject) return;
+  const { text, digits } = subject.reading;
+  $("spoken").textContent = digits.length ? `Read: ${text.split("\n").join(", ")}` : "There is no digit here";
+  await look();
+}
+
+async function look() {
+  const digit = subject?.reading.digits[subject.chosen];
+  if (!digit) return;
+  try {
+    digit.losses ??= (await api.looked(digit.frame)).losses;
+  } catch (error) {
+    return refused(error);
+  }
+  if (subject?.reading.digits[subject.chosen] === digit) view.looked(digit.frame, digit.losses);
+}
+
+function choose(i) {
+  subject.chosen = i;
+  view.reading(subject.reading, i, subject.area, subject.milliseconds);
+  view.said(subject.reading.digits[i].truth);
+  view.looked(subject.reading.digits[i].frame, null);
+  look();
+}
+
+// Corrections
+
+async function correct(truth) {
+  const digit = subject?.reading.digits[subject.chosen];
+  if (!digit) return;
+  if (!keeps) return notice("This server keeps no corrections.");
+  const { blob, chosen } = subject;
+  try {
+    await api.correct(blob, chosen, truth);
+    digit.truth = truth;
+    view.said(truth);
+    notice(truth === null ? "Thank you: kept as no digit." : `Thank you: kept as a ${truth}.`, 2500);
+  } catch (error) {
+    refused(error);
+  }
+}
+
+// What was read before
+
+function remember() {
+  if (!subject || !subject.reading.digits.length) return;
+  const kept = { ...subject, photo };
+  past.unshift(kept);
+  const picture = element("img", { alt: "", src: URL.createObjectURL(kept.blob) });
+  const text = kept.reading.text.split("\n").join(" ");
+  const button = element("button", { type: "button" }, [picture, element("span", { textContent: text })]);
+  button.setAttribute("aria-label", `Show ${text} again`);
+  button.onclick = () => again(kept);
+  $("history").prepend(element("li", {}, [button]));
+  $("session").hidden = false;
+}
+
+function again(kept) {
+  if (kept.photo) {
+    showPhoto(kept.photo);
+  } else {
+    photo = null;
+    pad.show(kept.strokes);
+  }
+  subject = { ...kept };
+  buttons();
+  choose(kept.chosen);
+}
+
+// Pictures
+
+async function take(file) {
+  try {
+    const taken = await prepared(file);
+    remember();
+    pad.show([]);
+    showPhoto(taken);
+    subject = null;
+    readSoon();
+  } catch (error) {
+    refused(error);
+  }
+}
+
+function showPhoto(taken) {
+  photo = taken;
+  URL.revokeObjectURL($("photo").src);
+  $("photo").src = URL.createObjectURL(taken.blob);
+  $("sheet").style.setProperty("--shape", taken.area.width / taken.area.height);
+  buttons();
+}
+
+function clear() {
+  remember();
+  if (photo) {
+    photo = null;
+    pad.show([]);
+  } else {
+    pad.clear();
+  }
+  buttons();
+  readSoon();
+}
+
+// What went wrong, and short words
+
+let fading = 0;
+
+function notice(text, milliseconds = 0) {
+  clearTimeout(fading);
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+  if (milliseconds) fading = setTimeout(() => notice(""), milliseconds);
+}
+
+function refused(error) {
+  if (error.status === 401) {
+    askForToken();
+  } else if (error.code === "away") {
+    notice("The server does not answer. What you write stays, and is read when it is back.");
+    setTimeout(() => ((stale = true), readNow()), 1500);
+  } else if (error.code === "busy") {
+    setTimeout(() => ((stale = true), readNow()), 1000);
+  } else {
+    view.empty();
+    notice(error.message, 6000);
+  }
+}
+
+function askForToken() {
+  const dialog = $("asking");
+  if (dialog.open) return;
+  dialog.showModal();
+  dialog.onclose = () => {
+    if (!$("token").value) return;
+    api.hold($("token").value);
+    $("token").value = "";
+    introduce();
+    readSoon();
+  };
+}
+
+// The beginning
+
+async function introduce() {
+  try {
+    const model = await api.model();
+    keeps = model.keeps_corrections;
+    $("about").textContent = `Model ${model.name} · tenfold ${model.tenfold}`;
+    $("kept").textContent = keeps
+      ? "Corrections that you tap are kept on the server: the picture, what was read, and what it is. Nothing else is kept."
+      : "This server keeps nothing of what you write or show.";
+  } catch (error) {
+    refused(error);
+  }
+}
+
+$("undo").onclick = () => pad.undo();
+$("clear").onclick = clear;
+$("width").oninput = () => (pad.width = Number($("width").value));
+$("camera").onclick = async () => {
+  try {
+    const file = await shot($("shooting"), $("video"));
+    if (file) await take(file);
+  } catch (error) {
+    refused(error);
+  }
+};
+listen(take, $("sheet"), $("file"), $("choose"));
+
+addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]") || event.altKey) return;
+  if (event.key.toLowerCase() === "z" && !$("undo").disabled) pad.undo();
+  else if (event.ctrlKey || event.metaKey) return;
+  else if (event.key === "Escape" && !$("clear").disabled) clear();
+  else if (/^[0-9]$/.test(event.key) && subject) correct(Number(event.key));
+  else return;
+  event.preventDefault();
+});
+
+view.empty();
+buttons();
+introduce();

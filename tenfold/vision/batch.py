@@ -1,0 +1,139 @@
+"""Many pictures, several models: the files that are meant, what was read in each, and tables of it."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tenfold.errors import TenfoldError, Unavailable
+from tenfold.files import write_json, write_text
+from tenfold.model import Model, load_model
+from tenfold.vision.picture import SUFFIXES, content_of, open_picture
+from tenfold.vision.reading import Digit, Expect, Reading, read_opened
+
+Reader = Callable[[bytes, Expect], Reading]
+
+COLUMNS = ("file", "model", "text", "confidence", "digits", "error")
+
+
+@dataclass(frozen=True)
+class Read:
+    """What became of one file: a reading by each model, or an error."""
+
+    file: Path
+    readings: dict[str, Reading]
+    error: TenfoldError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.error is not None:
+            return {"file": str(self.file), "error": str(self.error)}
+        first = next(iter(self.readings.values()))
+        told = {"file": str(self.file)} | reading_to_dict(first)
+        if len(self.readings) > 1:
+            told["models"] = {name: reading_to_dict(reading) for name, reading in self.readings.items()}
+        return told
+
+
+def reading_to_dict(reading: Reading) -> dict[str, Any]:
+    return {
+        "text": reading.text,
+        "confidence": reading.confidence,
+        "digits": [_digit_to_dict(digit) for digit in reading.digits],
+    }
+
+
+def _digit_to_dict(digit: Digit) -> dict[str, Any]:
+    return {
+        "value": digit.value,
+        "confidence": digit.confidence,
+        "box": list(digit.box),
+        "alternatives": [[value, probability] for value, probability in digit.alternatives],
+    }
+
+
+def picture_files(names: Sequence[str]) -> list[Path]:
+    """The files that paths, folders (all pictures in them, at any depth) and glob patterns mean. Raises Unavailable."""
+    files: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if _is_picture(file, path))
+            if not inside:
+                raise Unavailable(
+                    f"{path}: there are no pictures in this folder; expected {', '.join(sorted(SUFFIXES))}"
+                )
+            files += inside
+        elif path.exists() or not glob.has_magic(name):
+            files.append(path)  # a missing one is told of when its turn comes
+        else:
+            matching = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
+            if not matching:
+                raise Unavailable(f"{name}: no file has such a name")
+            files += matching
+    return list(dict.fromkeys(files))
+
+
+def _is_picture(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
+
+
+def model_paths(patterns: Sequence[str]) -> list[Path]:
+    """Run folders and .onnx files that paths and glob patterns mean, in order. Raises Unavailable."""
+    found: list[Path] = []
+    for pattern in patterns:
+        matching = [Path(match) for match in sorted(glob.glob(pattern))]  # noqa: PTH207
+        models = [path for path in matching if is_model(path)]
+        if not models:
+            raise Unavailable(f"{pattern}: there is no such model; expected run folders or .onnx files")
+        found += models
+    return list(dict.fromkeys(found))
+
+
+def is_model(path: Path) -> bool:
+    return (path / "model.onnx").is_file() if path.is_dir() else path.suffix == ".onnx" and path.exists()
+
+
+def load_models(paths: Sequence[Path]) -> dict[str, Model]:
+    """The models by the names they are shown with; the bundled one where no path is given."""
+    return {str(path): load_model(path) for path in paths} if paths else {"bundled": load_model()}
+
+
+def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) -> Iterator[Read]:
+    """Read one file after the other; a file that can't be read is an answer too."""
+    for file in files:
+        try:
+            opened = open_picture(file)
+            yield Read(file, {name: read_opened(opened, expect, model) for name, model in models.items()})
+        except TenfoldError as error:
+            yield Read(file, {}, error)
+
+
+def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Expect) -> Iterator[Read]:
+    """The same, where `reader` gets each file's bytes and `name` is what it is called."""
+    for file in files:
+        try:
+            yield Read(file, {name: reader(content_of(file), expect)})
+        except TenfoldError as error:
+            yield Read(file, {}, error)
+
+
+def write_table(path: Path, answers: Sequence[Read]) -> None:
+    """Write all answers as CSV, a row a file and model, or as JSON where `path` ends so."""
+    if path.suffix.lower() == ".json":
+        write_json(path, [answer.to_dict() for answer in answers])
+        return
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for answer in answers:
+        if answer.error is not None:
+            table.writerow([answer.file, "", "", "", "", str(answer.error)])
+        for name, reading in answer.readings.items():
+            table.writerow([answer.file, name, reading.text, f"{reading.confidence:.6f}", len(reading.digits), ""])
+    write_text(path, out.getvalue())

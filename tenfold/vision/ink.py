@@ -1,0 +1,195 @@
+"""Tell ink from paper: a grey picture becomes white ink on pure black, whatever the light, the paper and the pen.
+
+The ground (paper, board, screen) is estimated as what an opening leaves of the picture and smoothed with the ink left
+out; what stands out from it by far more than the ground's own unrest, and by a good part of the strongest ink, is ink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+GROUND_SIDE = 240  # the ground is smooth: it is estimated on a picture of this side
+FAINTEST = 10.0  # grey levels; what stands out by less is no ink
+UNREST = 4.0  # ink stands out by this many standard deviations of its ground
+
+Grey = NDArray[np.uint8]  # (H, W)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The ink of a picture.
+
+    ink: uint8 (H, W), white on pure black. light: whether it is lighter than its ground in the picture.
+    contrast: how many standard deviations of the ground it stands out by; 0 where there is none.
+    """
+
+    ink: NDArray[np.uint8]
+    light: bool
+    contrast: float
+
+
+def find_ink(grey: Grey, light: bool | None = None) -> Ink:
+    """The ink of `grey`, uint8 (H, W). `light` says that it is lighter (or darker) than its ground; else it is found.
+
+    A picture without ink, uniform or nothing but noise, gives an empty map.
+    """
+    nothing = Ink(np.zeros_like(grey), bool(light), 0.0)
+    if int(grey.max()) - int(grey.min()) < FAINTEST:
+        return nothing
+    ground = _even_ground(grey)
+    if ground is not None:
+        even = np.full_like(grey, ground)
+        above, below = cv2.subtract(grey, even), cv2.subtract(even, grey)
+        light = _cubes(above) > _cubes(below) if light is None else light
+        risen = (above if light else below).astype(np.float32)
+    else:
+        light = is_light_on_dark(grey) if light is None else light
+        risen = _above_ground(grey if light else 255 - grey, light)
+    unrest, level, between = _levels(risen)
+    lowest = max(FAINTEST, UNREST * unrest)
+    if level < lowest:
+        return nothing
+    high = max(0.5 * level, 0.9 * between, lowest)
+    low = max(0.3 * level, 0.7 * lowest, min(_pattern(risen, high), 0.8 * high))
+    seen = _connected_to((risen > low).astype(np.uint8), risen > high)
+    # Between the thresholds the edge of a stroke is grey, as far as it covers its pixels.
+    foot = 0.5 * low
+    soft = ((risen - foot) * (255 / (0.9 * level - foot))).clip(0, 255)
+    ink = np.where(cv2.dilate(seen, np.ones((3, 3), np.uint8)) > 0, soft, 0).astype(np.uint8)
+    return Ink(ink, light, level / max(unrest, 1.0))
+
+
+def _even_ground(grey: Grey) -> int | None:
+    """The one level of a canvas that is drawn on, or of a clean scan; None for paper in some light."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    level = int(np.bincount(border).argmax())
+    is_even = (border == level).mean() > 0.7 and (grey == level).mean() > 0.5
+    return level if is_even else None
+
+
+def is_light_on_dark(grey: Grey) -> bool:
+    """Whether the ink is the lighter part: the smaller, that stands out, is drawn fine, and keeps off the border."""
+    small = _shrunk(grey, GROUND_SIDE)
+    window = max(3, min(255, max(small.shape) // 2 * 2 + 1))
+    around = cv2.medianBlur(np.ascontiguousarray(small), window)
+    deviation = small.astype(np.float32) - around
+    cubes = deviation**3
+    skew = float(cubes.sum() / max(float(np.abs(cubes).sum()), 1e-6))
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    middle, _ = cv2.threshold(np.ascontiguousarray(small), 0, 255, cv2.THRESH_OTSU)
+    edge = 1 - 2 * float((border > middle).mean())
+    return skew + 0.7 * edge + 1.2 * _fine_strokes(small) > 0
+
+
+def _fine_strokes(small: Grey) -> float:
+    """From 1 to -1: whether what is narrow in a picture is light or dark."""
+    calm = cv2.medianBlur(small, 3) if min(small.shape) > 60 else small
+    kernel = _disc(max(5, int(0.12 * min(small.shape))) | 1)
+    light = _cubes(cv2.morphologyEx(calm, cv2.MORPH_TOPHAT, kernel, borderType=cv2.BORDER_REPLICATE))
+    dark = _cubes(cv2.morphologyEx(calm, cv2.MORPH_BLACKHAT, kernel, borderType=cv2.BORDER_REPLICATE))
+    return (light - dark) / max(light + dark, 1e-6)
+
+
+def _cubes(values: NDArray[Any]) -> float:
+    """The sum of the third powers of uint8 values: few that are large outweigh many that are small."""
+    return float(np.bincount(values.ravel(), minlength=256) @ np.arange(256.0) ** 3)
+
+
+def _disc(width: int) -> NDArray[Any]:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+
+
+def _shrunk(grey: Grey, side: int) -> Grey:
+    factor = side / max(grey.shape)
+    if factor >= 1:
+        return grey
+    height, width = (max(1, round(length * factor)) for length in grey.shape)
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
+    """How far each pixel of `bright`, whose ink is the lighter part, stands above its ground: float32 (H, W)."""
+    small = _shrunk(bright, GROUND_SIDE).astype(np.float32)
+    trend = _trend(small)
+    small = small - trend
+    reach = max(7, int(0.4 * min(small.shape))) | 1
+    calm = cv2.medianBlur(small, 3) if min(small.shape) > 60 else small
+    ground = _opened(calm, reach).astype(np.float32)
+    # The opening is the lower envelope; the mean of what is not ink is the ground.
+    over = small - ground
+    middle, _ = cv2.threshold(over.clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    bare = (over <= max(middle, 2)).astype(np.float32)
+    bare = cv2.erode(bare, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
+    spread = reach / 4
+    weight = cv2.GaussianBlur(bare, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
+    smooth = cv2.GaussianBlur(bare * small, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
+    ground = np.where(weight > 0.02, smooth / np.maximum(weight, 0.02), ground) + trend
+    ground = cv2.resize(ground, bright.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    risen: NDArray[np.float32] = bright.astype(np.float32) - ground
+    if not light:  # paper in shadow: its ink is darker in proportion to the light
+        risen *= np.minimum(255 / np.maximum(255 - ground, 1), 4)
+    return risen
+
+
+def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The light that falls on the whole: a surface of second order through what is no ink, float32 (H, W)."""
+    height, width = small.shape
+    rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
+    ones = np.ones_like(small, np.float64)
+    terms = np.stack([ones, rows * ones, columns * ones, rows**2 * ones, rows * columns, columns**2 * ones])
+    step = max(1, max(small.shape) // 48)
+    few, values = terms[:, ::step, ::step].reshape(6, -1).T, small[::step, ::step].ravel().astype(np.float64)
+    weights = np.ones_like(values)
+    for _ in range(6):  # what lies far off the surface counts less and less (Cauchy's weights)
+        surface, *_ = np.linalg.lstsq(few * weights[:, None], values * weights, rcond=None)
+        away = values - few @ surface
+        spread = 1.4826 * np.median(np.abs(away)) + 1
+        weights = np.sqrt(1 / (1 + (away / (2 * spread)) ** 2))
+    trend: NDArray[np.float32] = np.tensordot(surface, terms, 1).astype(np.float32)
+    return trend
+
+
+def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
+    """The opening by a square; by squares it takes no longer however large they are."""
+    square = np.ones((reach, reach), np.uint8)
+    return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
+
+
+def _levels(risen: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Standard deviation of the ground, how far ink stands above it (0 where nothing does), and a level between."""
+    step = max(1, int(np.ceil(np.sqrt(risen.size / 50_000))))
+    sample = risen[::step, ::step].ravel()
+    below = sample[sample <= 0]
+    unrest = float(np.sqrt(np.mean(below**2))) if len(below) else 0.0
+    unrest = min(unrest, 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) + 1)
+    out = sample[sample > max(FAINTEST, UNREST * unrest)]
+    if not len(out):
+        return unrest, 0.0, 0.0
+    # The edges of strokes are as many as their cores: the mean of the upper half is the core's level.
+    # Between print and ink, where there are both; else between a stroke's edge and its core.
+    between, _ = cv2.threshold(out.clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    return unrest, float(np.sort(out)[len(out) // 2 :].mean()), float(between)
+
+
+def _pattern(risen: NDArray[np.float32], high: float) -> float:
+    """What the ground itself, away from sure ink, rises above at one pixel in a hundred: rulings, security patterns."""
+    away = cv2.dilate((risen > high).astype(np.uint8), _disc(7)) == 0
+    ground = risen[away]
+    return (
+        float(np.percentile(ground[:: max(1, len(ground) // 50_000)], 99)) if len(ground) > 0.05 * risen.size else 0.0
+    )
+
+
+def _connected_to(mask: NDArray[np.uint8], core: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The parts of `mask` that hold some pixel of `core`: uint8 (H, W) of 0 and 1."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    kept = np.zeros(count, np.uint8)
+    kept[labels[core]] = 1
+    kept[0] = 0
+    result: NDArray[np.uint8] = kept[labels]
+    return result

@@ -1,0 +1,181 @@
+"""Open what people call a picture: a path, bytes, a PIL image or an array becomes grey, upright and not too large."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tenfold.errors import DataError, Unavailable
+
+MAX_PIXELS = 50_000_000
+WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+EXPECTED = "expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
+
+Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture ready to be read.
+
+    grey: uint8 (H, W), at most WORKING_SIDE a side. size: width and height of the upright picture that was given.
+    plain: whether its pixels came as they are here: grey, neither reduced nor laid on a ground.
+    """
+
+    grey: NDArray[np.uint8]
+    size: tuple[int, int]
+    name: str
+    plain: bool = True
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixels of the given picture to one of `grey`, across and down."""
+        height, width = self.grey.shape
+        return self.size[0] / width, self.size[1] / height
+
+
+def open_picture(source: Source) -> Picture:
+    """Open `source`: a path, a file's bytes, a PIL image, or an array uint8 (H, W), (H, W, 3) or (H, W, 4).
+
+    The camera's turn (EXIF) is undone, transparency laid on a ground that its ink stands out from, 16 bits become 8.
+    Raises DataError for what is no single picture of 1 to MAX_PIXELS pixels, Unavailable for a file that isn't there.
+    """
+    if isinstance(source, Image.Image):
+        return _from_image(source, "the picture")
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        content, name = bytes(source), "the picture"
+    elif isinstance(source, str | os.PathLike):
+        content, name = content_of(Path(source)), str(source)
+    else:
+        raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
+    return _from_bytes(content, name)
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises Unavailable, DataError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Unavailable(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"can't be read: {error.strerror or error}", file=path) from None
+
+
+def _from_bytes(content: bytes, name: str) -> Picture:
+    if not content:
+        raise DataError(f"is empty; {EXPECTED}", file=name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damage that spares the pixels; bombs, for the limit is lower
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
+    except UnidentifiedImageError:
+        kind = " (HEIC and AVIF photos can be exported as JPEG)" if content[4:8] == b"ftyp" else ""
+        raise DataError(f"is no picture that can be read, whatever its name; {EXPECTED}{kind}", file=name) from None
+    except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError) as error:
+        raise DataError(f"is damaged ({_reason(error)}); {EXPECTED}", file=name) from None
+    with image:
+        return _from_image(image, name)
+
+
+def _from_image(image: Image.Image, name: str) -> Picture:
+    width, height = image.size
+    if width * height == 0:
+        raise DataError("has no pixels", file=name)
+    if width * height > MAX_PIXELS:
+        raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
+    try:
+        # MPO is how phones keep a preview or a depth map beside a photo: its first picture is the photo.
+        frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+        if frames > 1:
+            raise DataError(f"holds {frames} pictures (an animation or pages); expected a single one", file=name)
+        enough = WORKING_SIDE / max(width, height)
+        if enough < 1:  # a JPEG can be decoded at a half or a quarter
+            image.draft("RGB", (int(width * enough), int(height * enough)))
+        reduced = image.size != (width, height)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            grey, plain = _grey(ImageOps.exif_transpose(image))
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError, IndexError, KeyError) as error:
+        raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
+    return Picture(_reduced(grey), (height, width) if turned else (width, height), name, plain and not reduced)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:150]
+
+
+def _from_array(array: NDArray[np.uint8]) -> Picture:
+    name = "the array"
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise DataError(f"expected uint8 (H, W), (H, W, 3) or (H, W, 4), got {array.dtype} {array.shape}", file=name)
+    if array.size == 0:
+        raise DataError("has no pixels", file=name)
+    height, width = array.shape[:2]
+    if width * height > MAX_PIXELS:
+        raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
+    if array.ndim == 2:
+        return Picture(_reduced(array), (width, height), name)
+    grey = _one_channel(_on_ground(array) if array.shape[2] == 4 else array)
+    return Picture(_reduced(grey), (width, height), name, False)
+
+
+def _grey(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
+    """Any PIL image as uint8 (H, W), and whether it was just that before."""
+    if image.mode in ("L", "1") and not image.has_transparency_data:
+        return np.asarray(image.convert("L")), True
+    if image.mode.startswith("I") or image.mode == "F":
+        deep = np.nan_to_num(np.asarray(image, np.float64))
+        # 16 bits as they are meant to be; floating point from 0 to 1 or 0 to 255.
+        most = 65535 if deep.max() > 255 else 255 if deep.max() > 1 or image.mode != "F" else 1
+        return np.round(deep.clip(0, most) * (255 / most)).astype(np.uint8), False
+    if image.has_transparency_data:
+        return _one_channel(_on_ground(np.asarray(image.convert("RGBA")))), False
+    return _one_channel(np.asarray(image.convert("RGB"))), False
+
+
+def _on_ground(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay uint8 (H, W, 4) on white, or on black where what is drawn is light itself -> uint8 (H, W, 3)."""
+    alpha = rgba[..., 3:].astype(np.float32) / 255
+    if alpha.min() == 1:
+        return rgba[..., :3]
+    drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
+    # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.
+    ground = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
+    return np.round(rgba[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
+
+
+def _one_channel(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3) -> (H, W): its luminance, or the colour channel that shows much more (yellow on white)."""
+    step = max(1, max(rgb.shape[:2]) // 256)
+    small = np.ascontiguousarray(rgb[::step, ::step])
+    choices = [cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), *cv2.split(small)]
+    contrasts = [float(np.std(choice)) for choice in choices]
+    best = int(np.argmax(contrasts))
+    if best == 0 or contrasts[best] < 2 * contrasts[0] + 2:
+        return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    return np.ascontiguousarray(rgb[..., best - 1])
+
+
+def _reduced(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    factor = WORKING_SIDE / max(grey.shape)
+    if factor >= 1:
+        return grey
+    height, width = (max(1, round(side * factor)) for side in grey.shape)
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

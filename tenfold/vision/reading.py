@@ -1,0 +1,136 @@
+"""`read`: the digits in a picture, whatever kind of picture it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import SIDE
+from tenfold.model import BUNDLED, Model, load_model
+from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_frame, without_lines, without_specks
+from tenfold.vision.frame import frame
+from tenfold.vision.ink import find_ink
+from tenfold.vision.picture import Picture, Source, open_picture
+from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
+from tenfold.vision.rulings import without_rulings
+from tenfold.vision.segment import Found
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit
+from tenfold.vision.views import views
+
+Expect = Literal["auto", "digit", "line", "page"]
+PROMISED = 0.2  # the same, where a digit is said to be there
+WIDEST = 1.4  # of one digit, in heights
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a reading.
+
+    box: x, y, width, height in pixels of the given picture, turned upright. alternatives: other values with their
+    probabilities, the likeliest first. frame: what the network saw, uint8 (28, 28).
+    """
+
+    value: int
+    confidence: float
+    box: tuple[int, int, int, int]
+    alternatives: tuple[tuple[int, float], ...]
+    frame: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read: text with rows joined by newlines, "" where nothing is a digit; the probability that it is right.
+
+    digits: in reading order, all rows together.
+    """
+
+    text: str
+    confidence: float
+    digits: tuple[Digit, ...]
+
+
+def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -> Reading:
+    """Read the digits in `picture`: a path, bytes, PIL image, or uint8 array (H, W), (H, W, 3), (H, W, 4).
+
+    expect: "digit" (one), "line" (one row), "page" (rows), or "auto" (found out). model: the bundled one if None.
+    Raises ValueError for another `expect`, DataError or Unavailable for a picture that can't be opened.
+    """
+    if expect not in get_args(Expect):
+        raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
+    return read_opened(open_picture(picture), expect, model or bundled_model())
+
+
+@cache
+def bundled_model() -> Model:
+    return load_model()
+
+
+def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
+    """`read` of a picture that is open already."""
+    if expect in ("auto", "digit") and is_mnist_like(opened):
+        return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
+    found = find_ink(opened.grey)
+    ink = without_frame(find_blobs(found.ink))
+    if (plain := without_rulings(ink.ink)) is not ink.ink:
+        ink = find_blobs(plain)
+    blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
+    if not blobs:
+        return Reading("", 0.0, ())
+
+    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return judge(model, crops)
+
+    if expect == "digit":
+        return _reading([_single(one_digit(ink, blobs, found.contrast, judging), expect)], opened)
+    if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
+        row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
+        if row.digits:
+            return _reading([row], opened)
+    lines = rows(characters(blobs))
+    if expect == "line":
+        lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
+    if model.name != BUNDLED:  # the reader of whole rows would hide what another model reads
+        return _reading([read_pieces(ink, line, judging) for line in lines], opened)
+    return _reading([read_row(ink, line, judging, bundled_reader()) for line in lines], opened)
+
+
+def _single(one: Found, expect: Expect) -> Row:
+    least = PROMISED if expect == "digit" else IS_DIGIT
+    return Row([one], one.sure) if one.digitness >= least else Row([], 0.0)
+
+
+def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities (N, 10) and digitness (N,) of characters whose ink is uint8 (H, W) each: means over their views."""
+    seen = [views(crop) for crop in crops]
+    images = np.concatenate(seen)
+    starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
+    counts = np.array([len(one) for one in seen], np.float32)
+    probabilities, digitness = model.predict_both(images)
+    means = np.add.reduceat(probabilities, starts) / counts[:, None]
+    return means.astype(np.float32), (np.add.reduceat(digitness, starts) / counts).astype(np.float32)
+
+
+def _reading(lines: list[Row], picture: Picture) -> Reading:
+    """Put what was found into words and the picture's own pixels."""
+    lines = [line for line in lines if line.digits]
+    if not lines:
+        return Reading("", 0.0, ())
+    text = "\n".join("".join(str(found.value) for found in line.digits) for line in lines)
+    digits = tuple(_digit(found, picture) for line in lines for found in line.digits)
+    return Reading(text, float(np.prod([line.confidence for line in lines])), digits)
+
+
+def _digit(found: Found, picture: Picture) -> Digit:
+    order = np.argsort(-found.probabilities, kind="stable")
+    across, down = picture.scale
+    x, y, width, height = found.blob.box
+    left, top = int(x * across), int(y * down)
+    right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
+    box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
+    alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
+    shown = found.ink if found.ink.shape == (SIDE, SIDE) and not found.blob.labels else frame(found.ink)
+    return Digit(found.value, found.sure, box, alternatives, shown)

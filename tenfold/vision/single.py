@@ -1,0 +1,74 @@
+"""A picture of one digit: which of its ink is the digit, and how far that ink can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import SIDE
+from tenfold.model import Model
+from tenfold.vision.blobs import Blob, Map, joined, pieced
+from tenfold.vision.frame import frame
+from tenfold.vision.picture import Picture
+from tenfold.vision.segment import Found, Judge
+
+MOST = 5  # characters among which the digit is looked for
+RIVAL = 0.5  # of the largest one's size, that the others must have
+STROKE = 0.08  # of the largest part's ink, that a part must have to be a stroke of the digit
+FAINT = 5.0  # standard deviations of the ground: ink that stands out by no more is as likely none
+FRAMED = 4.0  # grey levels that an image of MNIST changes by, at most, when it is framed again
+WHOLE = 0.6  # of all ink, that a digit without neighbours has
+
+
+def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
+    """The digit of a picture that shows one: of its largest characters the one that is most surely a digit.
+
+    Its digitness is lower where the ink hardly stands out (`contrast`, in standard deviations of the ground), and where
+    much other ink lies around: such pictures show something else.
+    """
+
+    def is_cut(blob: Blob) -> bool:
+        bottom, right = ink.ink.shape
+        return blob.left <= 0 or blob.top <= 0 or blob.right >= right or blob.bottom >= bottom
+
+    def size(blob: Blob) -> float:
+        return (0.3 if is_cut(blob) else 1.0) * float(np.sqrt(blob.area * max(blob.width, blob.height)))
+
+    largest = sorted(pieced(blobs), key=size, reverse=True)[:MOST]
+    likely = [blob for blob in largest if size(blob) >= RIVAL * size(largest[0])]
+    strokes = [blob for blob in blobs if blob.area >= STROKE * max(other.area for other in blobs)]
+    if len(strokes) > 1:  # they may lie far apart
+        likely.append(joined(strokes))
+    crops = [ink.crop(blob) for blob in likely]
+    found = [Found(blob, crop, p, float(d)) for blob, crop, p, d in zip(likely, crops, *judge(crops), strict=True)]
+    best = max(found, key=lambda one: size(one.blob) * one.sure**2)
+    around = sum(blob.area for blob in strokes if not is_cut(blob))
+    share = min(1.0, best.blob.area / max(around, 1))
+    trust = min(1.0, share / WHOLE) / (1 + (FAINT / max(contrast, 1e-6)) ** 4)
+    return replace(best, digitness=best.digitness * trust)
+
+
+def is_mnist_like(picture: Picture) -> bool:
+    """Whether this is a digit framed as MNIST frames them, which nothing could frame better: 28x28, white on black."""
+    grey = picture.grey
+    if not picture.plain or grey.shape != (SIDE, SIDE):
+        return False
+    if grey.max() < 128 or (grey == 0).mean() < 0.4:
+        return False
+    return bool(abs(frame(grey).astype(float) - grey).mean() < FRAMED)
+
+
+def as_it_is(grey: NDArray[np.uint8], model: Model) -> Found:
+    """A picture that needs no framing."""
+    rows, columns = _inked(grey)
+    box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    probabilities, digitness = model.predict_both(grey[None])
+    return Found(Blob((), box, 0), grey, probabilities[0], float(digitness[0]))
+
+
+def _inked(grey: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows and the columns with ink."""
+    return np.flatnonzero((grey > 16).any(axis=1)), np.flatnonzero((grey > 16).any(axis=0))

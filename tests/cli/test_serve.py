@@ -1,0 +1,56 @@
+"""`serve` and `feedback` where they end at once."""
+
+import json
+import socket
+
+import numpy as np
+import pytest
+
+from tenfold.serving.feedback import Feedback
+
+
+@pytest.fixture
+def feedback(tmp_path):
+    made = Feedback(tmp_path / "feedback.db")
+    made.create()
+    return made
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(run_cli, trained):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ran = run_cli("serve", trained, "--port", taken.getsockname()[1], "--no-feedback")
+    assert ran.code == 3
+    assert ran.err.startswith("tenfold: can't serve at 127.0.0.1, port ")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_others_are_not_let_in_without_a_token(run_cli, trained):
+    for host in ("0.0.0.0", "::", "192.0.2.1"):
+        ran = run_cli("serve", trained, "--host", host)
+        assert ran.code == 2
+        assert "can be reached by others; give a --token" in " ".join(ran.err.split())
+
+
+def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trained, tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    ran = run_cli("serve", tmp_path / "bad.onnx", "--no-feedback")
+    assert (ran.code, "this is no ONNX model" in ran.err) == (3, True)
+    (tmp_path / "bad.db").write_text("no database" * 100)
+    ran = run_cli("serve", trained, "--feedback", tmp_path / "bad.db")
+    assert (ran.code, "can't be used" in ran.err) == (3, True)
+
+
+def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_path):
+    feedback.keep(b"", np.zeros((28, 28), np.uint8), 1, 0.9, 5, "abcdef")
+    out = tmp_path / "more.csv"
+    ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", out, "--json")
+    assert (ran.code, ran.document["rows"]) == (0, 1)
+    assert out.read_text().startswith("label,pixel0,")
+    ran = run_cli("feedback", "report", trained, "--feedback", feedback.path)
+    assert ran.code == 0, ran.err
+    assert "1 corrections" in ran.out
+    assert "abcdef, then" in ran.out
+    assert json.loads(run_cli("feedback", "report", "--feedback", feedback.path, "--json").out)["then"][0]["n"] == 1
+    assert run_cli("feedback", "report", "--feedback", tmp_path / "none.db").code == 5

@@ -1,0 +1,183 @@
+import base64
+import json
+import zlib
+
+import numpy as np
+import pytest
+from serving_help import ONE, drawn, png
+
+import tenfold
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def model(model_file):
+    return tenfold.load_model(model_file)
+
+
+@pytest.mark.parametrize("form", ["raw", "nested", "flat"])
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_predict_says_what_the_model_says(client, model, digits, form, n):
+    images = digits[0][:n]
+    if form == "raw":
+        answer = client.post("/v1/predict", content=images.tobytes(), headers=OCTETS)
+    else:
+        given = images if form == "nested" else images.reshape(n, 784)
+        answer = client.post("/v1/predict", json={"images": given.tolist()})
+    assert answer.status_code == 200, answer.text
+    probabilities = np.array(answer.json()["probabilities"])
+    np.testing.assert_allclose(probabilities, model.predict_proba(images), atol=1e-6)
+    assert answer.json()["digits"] == model.predict(images).tolist()
+
+
+def test_predict_takes_a_png_that_is_28x28_grey(client, model, digits):
+    for image in digits[0][:5]:
+        answer = client.post("/v1/predict", content=png(image), headers=PNG).json()
+        np.testing.assert_allclose(answer["probabilities"], model.predict_proba(image[None]), atol=1e-6)
+
+
+def test_read_says_what_the_library_reads(client, model):
+    picture = drawn([(40, 40), (40, 160)], [(140, 30), (90, 120), (170, 120)], [(150, 60), (150, 170)])
+    reading = tenfold.read(picture, "line", model)
+    answer = client.post("/v1/read?expect=line", content=picture, headers=PNG).json()
+    assert answer["text"] == reading.text
+    assert answer["confidence"] == pytest.approx(reading.confidence)
+    for said, digit in zip(answer["digits"], reading.digits, strict=True):
+        assert (said["value"], tuple(said["box"])) == (digit.value, digit.box)
+        assert said["confidence"] == pytest.approx(digit.confidence)
+        assert [tuple(pair) for pair in said["alternatives"]] == list(digit.alternatives)
+        assert "frame" not in said
+
+
+def test_details_are_what_the_network_saw_and_said_of_it(client, model):
+    answer = client.post("/v1/read?details=true&expect=digit", content=ONE, headers=PNG).json()
+    (said,) = answer["digits"]
+    frame = np.frombuffer(base64.b64decode(said["frame"]), np.uint8).reshape(1, 28, 28)
+    np.testing.assert_array_equal(frame[0], tenfold.read(ONE, "digit", model).digits[0].frame)
+    np.testing.assert_allclose(said["probabilities"], model.predict_proba(frame)[0], atol=1e-6)
+
+
+def test_a_form_is_as_good_as_a_body(client):
+    plain = client.post("/v1/read?expect=digit", content=ONE, headers=PNG).json()
+    form = client.post("/v1/read", files={"picture": ("one.png", ONE)}, data={"expect": "digit"}).json()
+    octets = client.post("/v1/read?expect=digit", content=ONE, headers=OCTETS).json()
+    for answer in (plain, form, octets):
+        del answer["milliseconds"]
+    assert plain == form == octets
+
+
+def test_an_empty_sheet_holds_no_digit(client):
+    answer = client.post("/v1/read", content=png(np.full((100, 100), 255, np.uint8)), headers=PNG).json()
+    assert (answer["text"], answer["confidence"], answer["digits"]) == ("", 0, [])
+
+
+def nested(value, n=1):
+    return json.dumps({"images": np.full((n, 28, 28), value).tolist()}).encode()
+
+
+TEXT, JSON = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+# The head of a picture of 64 megapixels, and the pixels of a small one.
+HUGE_PNG = png(np.zeros((9, 9), np.uint8))[:12] + b"IHDR" + (8_000).to_bytes(4) * 2 + b"\x08\0\0\0\0"
+HUGE_PNG += zlib.crc32(HUGE_PNG[12:]).to_bytes(4) + png(np.zeros((9, 9), np.uint8))[33:]
+WRONG = [
+    ("/v1/predict", b"x", TEXT, 415, "wrong_type"),
+    ("/v1/predict", b"x", {}, 415, "wrong_type"),
+    ("/v1/predict", b"", OCTETS, 422, "invalid"),
+    ("/v1/predict", bytes(783), OCTETS, 422, "invalid"),
+    ("/v1/predict", bytes(784 * 1025), OCTETS, 413, "too_large"),
+    ("/v1/predict", b"{", JSON, 400, "no_json"),
+    ("/v1/predict", b"[]", JSON, 422, "invalid"),
+    ("/v1/predict", b"{}", JSON, 422, "invalid"),
+    ("/v1/predict", b'{"images": []}', JSON, 422, "invalid"),
+    ("/v1/predict", b'{"images": [[1, 2], [3]]}', JSON, 422, "invalid"),
+    ("/v1/predict", nested(0.5), JSON, 422, "invalid"),
+    ("/v1/predict", nested(256), JSON, 422, "invalid"),
+    ("/v1/predict", nested(-1), JSON, 422, "invalid"),
+    ("/v1/predict", nested(True), JSON, 422, "invalid"),
+    ("/v1/predict", nested(2**70), JSON, 422, "invalid"),
+    ("/v1/predict", nested("1"), JSON, 422, "invalid"),
+    ("/v1/predict", nested(0, 1025), JSON, 422, "invalid"),
+    ("/v1/predict", b"GIF89a", PNG, 422, "unreadable"),
+    ("/v1/predict", png(np.zeros((29, 28), np.uint8)), PNG, 422, "unreadable"),
+    ("/v1/predict", png(np.zeros((28, 28), np.uint8))[:60], PNG, 422, "unreadable"),
+    ("/v1/looked", bytes(784 * 2), OCTETS, 422, "invalid"),
+    ("/v1/read", b"x", TEXT, 415, "wrong_type"),
+    ("/v1/read", b"", PNG, 422, "unreadable"),
+    ("/v1/read", b"no picture", PNG, 422, "unreadable"),
+    ("/v1/read", ONE[:80], PNG, 422, "unreadable"),
+    ("/v1/read", HUGE_PNG, PNG, 422, "too_many_pixels"),
+    ("/v1/read?expect=poem", ONE, PNG, 422, "invalid"),
+    ("/v1/read", b"x", {"Content-Type": "multipart/form-data"}, 400, "no_form"),
+    ("/v1/read", b"--x--\r\n", FORM, 422, "invalid"),
+    ("/v1/feedback", b"{}", JSON, 422, "invalid"),
+    ("/v1/feedback", b'{"picture": 5, "truth": 1}', JSON, 422, "invalid"),
+    ("/v1/feedback", b'{"picture": "?", "truth": 1}', JSON, 422, "invalid"),
+    ("/v1/nothing", b"", OCTETS, 404, "not_found"),
+    ("/v1/model", b"", OCTETS, 405, "method_not_allowed"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "headers", "status", "code"), WRONG)
+def test_what_is_wrong_is_said_with_a_code(client, path, body, headers, status, code):
+    answer = client.post(path, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+    assert len(answer.json()["error"]["message"]) > 5
+
+
+def test_a_body_that_does_not_say_its_length_is_counted_as_it_comes(client):
+    sent = []
+
+    def endless():
+        for _ in range(1000):
+            sent.append(1 << 16)
+            yield bytes(1 << 16)
+
+    answer = client.post("/v1/predict", content=endless(), headers=OCTETS)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    assert answer.headers["connection"] == "close"
+    assert sum(sent) < 16 << 20  # what the system's buffers take, not all of the 64 MiB
+
+
+def test_where_it_looked_is_where_the_ink_is_that_counts(client, model, digits):
+    image = digits[0][0]
+    answer = client.post("/v1/looked", content=image.tobytes(), headers=OCTETS).json()
+    losses = np.array(answer["losses"])
+    assert answer["digit"] == model.predict(image[None])[0]
+    assert losses.shape == (28, 28)
+    touched = np.lib.stride_tricks.sliding_window_view(np.pad(image, 4), (9, 9)).any(axis=(2, 3))
+    assert not losses[~touched].any()  # a patch that covers this place and any ink would lie within four pixels
+
+    def log_odds(one):
+        p = model.predict_proba(one[None])[0].astype(np.float64)
+        others = np.delete(p, answer["digit"]).sum()
+        return np.log(p[answer["digit"]]) - np.log(others)
+
+    # (0, 0) is covered by one patch alone, and so are no others: compare the whole with patches laid by hand.
+    total, times = np.zeros((28, 28)), np.zeros((28, 28))
+    for top in range(0, 24, 2):
+        for left in range(0, 24, 2):
+            covered = image.copy()
+            covered[top : top + 5, left : left + 5] = 0
+            total[top : top + 5, left : left + 5] += log_odds(image) - log_odds(covered)
+            times[top : top + 5, left : left + 5] += bool(image[top : top + 5, left : left + 5].any())
+    np.testing.assert_allclose(losses, total / np.maximum(times, 1), atol=2e-2)
+
+
+def test_the_model_says_what_it_is(client, model):
+    answer = client.get("/v1/model").json()
+    assert answer["digest"] == model.digest
+    assert answer["name"] == "linear"
+    assert answer["keeps_corrections"] is True
+
+
+def test_a_run_folder_tells_its_recipe_figures_and_card(tmp_path, model_file):
+    from tenfold.serving.about import about
+
+    (tmp_path / "metrics.json").write_text('{"held_out": {"accuracy": 0.9}}')
+    (tmp_path / "README.md").write_text("# a card")
+    told = about(tenfold.load_model(model_file), tmp_path)
+    assert told["figures"] == {"accuracy": 0.9}
+    assert told["card"] == "# a card"

@@ -1,0 +1,180 @@
+import asyncio
+import concurrent.futures
+import threading
+import time
+
+import pytest
+
+from tenfold.serving.answers import Busy, Late
+from tenfold.serving.batcher import Batcher
+
+WAIT = {"capacity": 100, "largest": 8, "seconds": 30}
+
+
+class Gate:
+    """Work that notes its batches and waits, while `open` is not set, once it has begun."""
+
+    def __init__(self):
+        self.open, self.begun, self.batches = threading.Event(), threading.Event(), []
+
+    def __call__(self, batch):
+        self.batches.append(batch)
+        self.begun.set()
+        assert self.open.wait(30)
+        return [10 * given for given in batch]
+
+
+def run(scenario):
+    """In a thread of its own: Playwright, which other tests use, occupies this one's event loop."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asyncio.wait_for(scenario(), 30)).result()
+
+
+async def begun(gate):
+    await asyncio.to_thread(gate.begun.wait, 30)
+
+
+def test_what_waits_is_taken_together_and_each_gets_its_own():
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT)
+        first = asyncio.create_task(batcher(0))
+        await begun(gate)
+        rest = [asyncio.create_task(batcher(number)) for number in range(1, 12)]
+        await asyncio.sleep(0)
+        assert batcher.load == 12
+        gate.open.set()
+        answers = await asyncio.gather(first, *rest)
+        assert batcher.load == 0
+        batcher.close()
+        return answers
+
+    assert run(scenario) == [10 * number for number in range(12)]
+    assert gate.batches == [[0], list(range(1, 9)), [9, 10, 11]]
+
+
+def test_sizes_count_and_a_large_one_goes_alone():
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT)
+        first = asyncio.create_task(batcher(0))
+        await begun(gate)
+        rest = [asyncio.create_task(batcher(number, size)) for number, size in enumerate((5, 4, 20, 3, 5), 1)]
+        await asyncio.sleep(0)
+        gate.open.set()
+        await asyncio.gather(first, *rest)
+        batcher.close()
+
+    run(scenario)
+    assert gate.batches == [[0], [1], [2], [3], [4, 5]]
+
+
+def test_a_full_queue_refuses_and_takes_again_once_there_is_room():
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, capacity=3, largest=8, seconds=30)
+        accepted = [asyncio.create_task(batcher(number)) for number in range(3)]
+        await begun(gate)
+        await asyncio.sleep(0)
+        assert batcher.is_full
+        with pytest.raises(Busy) as refused:
+            await batcher(3)
+        assert refused.value.headers == {"Retry-After": "1"}
+        gate.open.set()
+        await asyncio.gather(*accepted)
+        assert not batcher.is_full
+        assert await batcher(4) == 40
+        batcher.close()
+
+    run(scenario)
+
+
+def test_the_late_are_told_in_time_and_never_worked_on():
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, capacity=100, largest=1, seconds=0.2)
+        begun_at = time.monotonic()
+        late = [asyncio.create_task(batcher(number)) for number in range(3)]
+        for task in late:  # the one in work, too, though it can't be stopped
+            with pytest.raises(Late):
+                await task
+        assert time.monotonic() - begun_at >= 0.2
+        assert batcher.load == 0
+        gate.open.set()
+        assert await batcher(7) == 70
+        batcher.close()
+
+    run(scenario)
+    assert gate.batches == [[0], [7]]
+
+
+def test_an_error_of_one_is_not_an_error_of_others():
+    def work(batch):
+        return [ValueError("three") if given == 3 else given for given in batch]
+
+    async def scenario():
+        batcher = Batcher(work, **WAIT)
+        answers = await asyncio.gather(*(batcher(number) for number in range(5)), return_exceptions=True)
+        batcher.close()
+        return answers
+
+    zero, one, two, three, four = run(scenario)
+    assert (zero, one, two, four) == (0, 1, 2, 4)
+    assert isinstance(three, ValueError)
+
+
+def test_work_that_fails_is_told_to_all_of_its_batch_and_the_next_goes_on():
+    calls = []
+
+    def work(batch):
+        calls.append(batch)
+        if len(calls) == 1:
+            raise RuntimeError("out of order")
+        return batch
+
+    async def scenario():
+        batcher = Batcher(work, **WAIT)
+        with pytest.raises(RuntimeError, match="out of order"):
+            await batcher(1)
+        assert await batcher(2) == 2
+        batcher.close()
+
+    run(scenario)
+
+
+def test_who_goes_away_leaves_room():
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT)
+        first = asyncio.create_task(batcher(0))
+        await begun(gate)
+        gone = asyncio.create_task(batcher(1))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        assert batcher.load == 1
+        gate.open.set()
+        await first
+        batcher.close()
+
+    run(scenario)
+    assert gate.batches == [[0]]
+
+
+def test_closing_ends_what_was_accepted_first():
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT, threads=3)
+        accepted = [asyncio.create_task(batcher(number)) for number in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(batcher.close)
+        return await asyncio.gather(*accepted)
+
+    assert run(scenario) == [10 * number for number in range(20)]

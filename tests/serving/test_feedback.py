@@ -1,0 +1,142 @@
+import base64
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from serving_help import ONE, serving
+
+import tenfold
+from tenfold.errors import DataError, Unavailable
+from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv
+from tenfold.serving.feedback_report import compare_models
+from tenfold.serving.settings import Settings
+
+
+def frame(seed):
+    """White on black."""
+    return np.pad(np.random.default_rng(seed).integers(0, 256, (8, 8)).astype(np.uint8), 10)
+
+
+@pytest.fixture
+def feedback(tmp_path):
+    made = Feedback(tmp_path / "data" / "feedback.db")
+    made.create()
+    return made
+
+
+def test_what_is_kept_comes_back(feedback):
+    feedback.keep(b"a picture", frame(1), 3, 0.5, 7, "abc")
+    feedback.keep(b"another", frame(2), 4, 0.25, None, "def")
+    feedback.create()  # a server that starts again
+    one, two = feedback.all()
+    np.testing.assert_array_equal(one.frame, frame(1))
+    assert (one.id, one.read, one.confidence, one.truth, one.model) == (1, 3, 0.5, 7, "abc")
+    assert (two.id, two.truth) == (2, None)
+    assert one.time < two.time or one.time == two.time
+    assert [kept.id for kept in feedback.all(after=1)] == [2]
+    assert [kept.id for kept in feedback.all(most=1)] == [1]
+
+
+def test_no_database_and_another_file_are_told_apart(tmp_path):
+    with pytest.raises(Unavailable, match="there are no corrections yet"):
+        Feedback(tmp_path / "feedback.db").all()
+    (tmp_path / "letter.db").write_text("Dear Sir or Madam, " * 100)
+    with pytest.raises(DataError, match="can't be used"):
+        Feedback(tmp_path / "letter.db").create()
+
+
+def test_corrections_become_training_rows(feedback, tmp_path):
+    for seed, truth in enumerate([5, None, 0, 9]):
+        feedback.keep(b"", frame(seed), 1, 0.9, truth, "abc")
+    (tmp_path / "more.csv").write_bytes(as_kaggle_csv(as_dataset(feedback.all(), "feedback")))
+    read = tenfold.load_data(tmp_path / "more.csv").train
+    np.testing.assert_array_equal(read.images, np.stack([frame(0), frame(2), frame(3)]))
+    assert read.labels.tolist() == [5, 0, 9]
+
+
+KEEPS = """
+import sys
+import numpy as np
+from pathlib import Path
+from tenfold.serving.feedback import Feedback
+feedback = Feedback(Path(sys.argv[1]))
+while True:
+    print(feedback.keep(b"x" * 5000, np.zeros((28, 28), np.uint8), 1, 0.5, 2, "abc"), flush=True)
+"""
+
+
+def test_what_was_confirmed_outlives_a_kill(feedback):
+    process = subprocess.Popen([sys.executable, "-c", KEEPS, feedback.path], stdout=subprocess.PIPE, text=True)
+    for _ in range(20):
+        process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    confirmed = 20 + len([line for line in process.stdout if line.endswith("\n")])
+    process.wait()
+    process.stdout.close()
+    assert len(feedback.all()) >= confirmed
+    with sqlite3.connect(feedback.path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def test_the_report_says_who_read_what(feedback, model_file, digits):
+    images, labels = digits
+    model = tenfold.load_model(model_file)
+    now = model.predict(images)
+    for image, label in zip(images, labels, strict=True):
+        feedback.keep(b"", image, int(label + 1) % 10, 0.9, int(label), "old" if label < 5 else "older")
+    feedback.keep(b"", images[0], 1, 0.9, None, "old")
+    told = compare_models(feedback.all(), [model_file]).to_dict()
+    assert (told["corrections"], told["no_digit"]) == (41, 1)
+    assert {row["model"]: row["right"] for row in told["then"]} == {"old": 0, "older": 0}
+    assert sum(row["n"] for row in told["then"]) == 40
+    (row,) = told["now"]
+    right = int((now == labels).sum())
+    assert (row["n"], row["right"]) == (40, right)
+    assert row["accuracy_interval"][0] < right / 40 <= row["accuracy_interval"][1]
+    assert row["p_value"] == pytest.approx(2 * 0.5**right)  # all that differ speak for the new one
+
+
+def test_a_report_of_nothing(feedback):
+    feedback.keep(b"", frame(0), 1, 0.9, None, "abc")
+    with pytest.raises(DataError, match="no corrections that say a digit"):
+        compare_models(feedback.all(), [])
+
+
+def correction(picture, **more):
+    return {"picture": base64.b64encode(picture).decode(), "expect": "digit"} | more
+
+
+def test_a_correction_over_http(model_file, tmp_path):
+    settings = Settings(model_file, port=0, token="t", feedback=tmp_path / "feedback.db")
+    with serving(settings) as client:
+        client.headers["Authorization"] = "Bearer t"
+        png = {"Content-Type": "image/png"}
+        read = client.post("/v1/read?expect=digit&details=true", content=ONE, headers=png).json()["digits"][0]
+        for truth in (1, None):
+            answer = client.post("/v1/feedback", json=correction(ONE, truth=truth))
+            assert answer.status_code == 201, answer.text
+            assert (answer.json()["read"], answer.json()["truth"]) == (read["value"], truth)
+        for wrong in (correction(ONE, truth=10), correction(ONE)):
+            assert client.post("/v1/feedback", json=wrong).status_code == 422
+        assert client.post("/v1/feedback", json=correction(ONE, truth=1, digit=1)).status_code == 404
+        kept = client.get("/v1/feedback").json()["corrections"]
+        assert [one["truth"] for one in kept] == [1, None]
+        assert kept[0]["frame"] == read["frame"]
+        assert kept[0]["model"] == client.get("/v1/model").json()["digest"]
+        assert [one["id"] for one in client.get("/v1/feedback?after=1&most=5").json()["corrections"]] == [2]
+        assert client.get("/v1/feedback?most=0").status_code == 422
+    with sqlite3.connect(tmp_path / "feedback.db") as database:
+        assert database.execute("SELECT picture FROM corrections").fetchall() == [(ONE,), (ONE,)]
+    database.close()
+
+
+def test_a_server_that_keeps_nothing(model_file):
+    with serving(Settings(model_file, port=0)) as client:
+        answer = client.post("/v1/feedback", json=correction(ONE, truth=1))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_feedback")
+        assert client.get("/v1/model").json()["keeps_corrections"] is False

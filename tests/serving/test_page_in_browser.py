@@ -1,0 +1,345 @@
+"""The page in a real browser, driven by the mouse, the keyboard, a pen, fingers and files, as people do."""
+
+import io
+import math
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+from serving_help import png, serving, wait_for
+
+from tenfold.serving.feedback import Feedback
+from tenfold.serving.settings import Settings
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+pytestmark = pytest.mark.browser
+
+
+def arc(x, y, rx, ry, begin, end):
+    """Points of an ellipse's arc, degrees clockwise from three o'clock."""
+    steps = max(4, int(abs(end - begin) / 20))
+    angles = [math.radians(begin + (end - begin) * i / steps) for i in range(steps + 1)]
+    return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]
+
+
+# As children learn to write them, in a box of 1 x 1.6.
+DIGITS = {
+    0: [arc(0.5, 0.8, 0.45, 0.75, -90, 270)],
+    1: [[(0.3, 0.35), (0.55, 0.05), (0.55, 1.55)]],
+    2: [[*arc(0.5, 0.45, 0.42, 0.4, -170, 30), (0.08, 1.5), (0.95, 1.5)]],
+    3: [[*arc(0.45, 0.42, 0.4, 0.37, -150, 90), *arc(0.45, 1.15, 0.45, 0.38, -90, 150)]],
+    4: [[(0.6, 0.05), (0.05, 1.0), (0.95, 1.0)], [(0.7, 0.6), (0.68, 1.55)]],
+    5: [[(0.25, 0.05), (0.2, 0.65), *arc(0.42, 1.08, 0.45, 0.45, -110, 140)], [(0.25, 0.05), (0.9, 0.05)]],
+    6: [[(0.7, 0.05), *arc(0.5, 1.1, 0.42, 0.42, -150, -510)]],
+    7: [[(0.08, 0.08), (0.92, 0.08), (0.4, 1.55)]],
+    8: [[*arc(0.5, 0.42, 0.36, 0.36, 90, -270), *arc(0.5, 1.15, 0.42, 0.38, -90, 270)]],
+    9: [[*arc(0.5, 0.45, 0.38, 0.4, 0, -360), (0.86, 0.5), (0.75, 1.55)]],
+}
+
+
+def write(page, digit, left=230, top=110, size=165):
+    """Draw a digit with the mouse, at a place of the sheet's 640 x 480 units."""
+    box = page.locator("#pad").bounding_box()
+    scale = box["width"] / 640
+    for stroke in DIGITS[digit]:
+        points = [(box["x"] + (left + size * x) * scale, box["y"] + (top + size * y) * scale) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=2)
+        page.mouse.up()
+
+
+def expect_text(page, text):
+    expect(page.locator("#text")).to_have_text(text, timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return tmp_path_factory.mktemp("feedback") / "feedback.db"
+
+
+@pytest.fixture(scope="module")
+def url(database):
+    with serving(Settings(port=0, feedback=database)) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture
+def page(browser, url):
+    """A page that asks nobody but its server and has nothing to complain of."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    expect(page.locator("#about")).not_to_be_empty()
+    yield page
+    assert said == []
+    assert [one for one in asked if not one.startswith((url, "blob:", "data:"))] == []
+    context.close()
+
+
+def test_each_digit_that_the_mouse_draws_is_read(page):
+    for digit in range(10):
+        write(page, digit)
+        expect_text(page, str(digit))
+        assert page.locator(".bar.best b").inner_text() == str(digit)
+        page.keyboard.press("Escape")
+        page.wait_for_selector("body[data-state=empty]")
+
+
+def test_why_is_shown_and_said(page):
+    write(page, 5)
+    expect_text(page, "5")
+    assert re.search(r"% sure · read in \d+ ms", page.locator("#summary").inner_text())
+    expect(page.locator("#spoken")).to_have_text("Read: 5")
+    page.wait_for_selector("#looked:not(.waiting)")
+    for canvas in ("saw", "looked"):
+        drawn = page.evaluate(
+            f"Math.max(...document.getElementById('{canvas}').getContext('2d').getImageData(0, 0, 28, 28).data)"
+        )
+        assert drawn > 100
+
+
+def test_it_is_read_while_the_mouse_is_still_down(page):
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 300, steps=10)
+    page.wait_for_selector("body[data-state=read]")
+    page.mouse.up()
+
+
+def test_several_digits_in_a_row_each_with_its_own_why(page):
+    for place, digit in enumerate((3, 0, 7)):
+        write(page, digit, left=60 + 190 * place, size=130)
+    expect_text(page, "307")
+    page.locator("#text button").nth(2).click()
+    assert page.locator(".bar.best b").inner_text() == "7"
+    assert page.locator("#question").inner_text().startswith("Digit 3 is wrong?")
+    assert page.locator(".box").count() == 3
+    inner, sheet = page.locator(".box").nth(1).bounding_box(), page.locator("#sheet").bounding_box()
+    middle = (inner["x"] + inner["width"] / 2 - sheet["x"]) / sheet["width"] * 640
+    assert 250 < middle < 380
+
+
+def test_undo_clear_and_back_again(page):
+    write(page, 4)
+    expect_text(page, "4")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#text")).not_to_have_text("4")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body[data-state=empty]")
+    assert page.locator("#summary").inner_text() == "Nothing to read yet"
+    assert page.get_by_role("button", name="Clear").is_disabled()
+    page.keyboard.press("z")
+    page.wait_for_selector("#sheet[data-shows=writing]")
+    page.wait_for_selector("body:not([data-state=empty])")
+
+
+def test_what_was_read_stays_in_the_session(page):
+    write(page, 2)
+    expect_text(page, "2")
+    page.get_by_role("button", name="Clear").click()
+    write(page, 8)
+    expect_text(page, "8")
+    page.get_by_role("button", name="Show 2 again").click()
+    expect_text(page, "2")
+    assert page.locator(".bar.best b").inner_text() == "2"
+
+
+def test_a_wrong_answer_is_corrected_with_one_tap(page, database):
+    before = len(Feedback(database).all())
+    write(page, 1)
+    expect_text(page, "1")
+    page.get_by_role("button", name=re.compile("^It is a 7")).click()
+    page.wait_for_selector("text=Thank you: kept as a 7.")
+    page.get_by_role("button", name="It is no digit").click()
+    page.wait_for_selector("text=Thank you: kept as no digit.")
+    page.keyboard.press("1")
+    page.wait_for_selector("text=Thank you: kept as a 1.")
+    kept = Feedback(database).all()[before:]
+    assert [(one.read, one.truth) for one in kept] == [(1, 7), (1, None), (1, 1)]
+    assert all(one.frame.any() for one in kept)
+
+
+def photo():
+    """A 3 and a 5 written on lit paper with a camera's noise."""
+    sheet = Image.new("L", (900, 600), 0)
+    draw = ImageDraw.Draw(sheet)
+    for digit, left in ((3, 220), (5, 520)):
+        for stroke in DIGITS[digit]:
+            draw.line([(left + 150 * x, 170 + 150 * y) for x, y in stroke], 255, 14, joint="curve")
+    ink = np.asarray(sheet.filter(ImageFilter.GaussianBlur(1.5))).astype(float) / 255
+    light = np.linspace(215, 150, 900)[None, :] + np.linspace(0, -20, 600)[:, None]
+    grey = light * (1 - 0.7 * ink) + np.random.default_rng(0).normal(0, 3, ink.shape)
+    out = io.BytesIO()
+    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+GIVE = """async ([kind, bytes, type]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], "photo", { type }));
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
+    : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+  document.getElementById("sheet").dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("way", ["drop", "paste", "choose"])
+def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
+    if way == "choose":
+        (tmp_path / "photo.jpg").write_bytes(photo())
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Picture").click()
+        chooser.value.set_files(tmp_path / "photo.jpg")
+    else:
+        page.evaluate(GIVE, [way, list(photo()), "image/jpeg"])
+    expect_text(page, "35")
+    assert page.locator("#photo").is_visible()
+    sheet = page.locator("#photo").bounding_box()
+    for box, middle in zip(page.locator(".box").all(), (295, 595), strict=True):
+        found = box.bounding_box()
+        assert abs((found["x"] + found["width"] / 2 - sheet["x"]) / sheet["width"] * 900 - middle) < 25
+    page.locator(".box").nth(1).click()
+    assert page.locator(".bar.best b").inner_text() == "5"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body[data-state=empty]")
+    assert page.locator("#pad").is_visible()
+
+
+def test_a_picture_without_a_digit_says_so(page):
+    page.evaluate(GIVE, ["drop", list(png(np.full((200, 300), 230, np.uint8))), "image/png"])
+    page.wait_for_selector("body[data-state=none]")
+    assert page.locator("#summary").inner_text().startswith("There is no digit here")
+
+
+def test_what_is_no_picture_is_refused_in_words(page):
+    page.evaluate(GIVE, ["drop", list(b"hello"), "image/png"])
+    page.wait_for_selector("text=This is no picture that can be read.")
+
+
+def test_without_the_server_the_page_waits_and_goes_on(browser, database):
+    """The server goes while someone draws; what was drawn is read when it is back."""
+    page = browser.new_page()
+    with serving(Settings(port=0, feedback=database)) as client:
+        url = str(client.base_url)
+        page.goto(url)
+        expect(page.locator("#about")).not_to_be_empty()
+    write(page, 7)
+    page.wait_for_selector("text=The server does not answer.")
+    with serving(Settings(port=int(url.rsplit(":", 1)[1]), feedback=database)):
+        expect_text(page, "7")
+        page.wait_for_selector("#notice", state="hidden")
+        page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (768, "light"), (1280, "dark")])
+def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(url)
+    for place, digit in enumerate((1, 2)):
+        write(page, digit, left=120 + 200 * place)
+    expect_text(page, "12")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    clipped = page.evaluate(
+        """() => [...document.querySelectorAll('button, #summary, .share')].filter(
+             one => one.offsetParent && one.scrollWidth > one.clientWidth + 1).map(one => one.outerHTML)"""
+    )
+    assert clipped == []
+    ground, ink = page.evaluate(
+        "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
+    dark_ground, dark_ink = (sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128 for colour in (ground, ink))
+    assert (dark_ground, dark_ink) == ((True, False) if scheme == "dark" else (False, True))
+    page.close()
+
+
+def test_a_finger_and_a_pen_write_too(browser, url):
+    context = browser.new_context(has_touch=True, viewport={"width": 700, "height": 900})
+    page = context.new_page()
+    page.goto(url)
+    box = page.locator("#pad").bounding_box()
+    down = [(box["x"] + box["width"] / 2, box["y"] + box["height"] * part / 20) for part in range(4, 17)]
+    devtools = context.new_cdp_session(page)
+    for kind, points in [("touchStart", down[:1]), *(("touchMove", [one]) for one in down[1:]), ("touchEnd", [])]:
+        touches = [{"x": x, "y": y} for x, y in points]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+    expect_text(page, "1")
+    assert page.evaluate("scrollY") == 0
+    page.keyboard.press("Escape")
+
+    widths = {}
+    for force in (0.1, 0.9):
+        pen = {"button": "left", "pointerType": "pen", "force": force}
+        for kind, (x, y) in [
+            ("mousePressed", down[0]),
+            *(("mouseMoved", one) for one in down[1:]),
+            ("mouseReleased", down[-1]),
+        ]:
+            more = {"clickCount": 1} if kind != "mouseMoved" else {"buttons": 1}
+            devtools.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **pen, **more})
+        expect_text(page, "1")
+        widths[force] = page.evaluate(
+            """() => { const pad = document.getElementById('pad');
+                const row = pad.getContext('2d').getImageData(0, pad.height / 2, pad.width, 1).data;
+                return row.filter((value, i) => i % 4 === 3 && value > 127).length; }"""
+        )
+        page.keyboard.press("Escape")
+    assert widths[0.9] > 1.5 * widths[0.1] > 0
+    context.close()
+
+
+def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
+    write(page, 3)
+    expect_text(page, "3")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, canvas, img, a')].filter(one => one.checkVisibility()
+             && !one.closest('[aria-hidden]') && !(one.getAttribute('aria-label') || one.textContent.trim()
+             || one.labels?.length || one.alt)).map(one => one.outerHTML)"""
+    )
+    assert nameless == []
+    page.locator("#undo").focus()
+    reached = []
+    for _ in range(30):
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+        page.keyboard.press("Tab")
+    assert {"undo", "clear", "width", "choose", "camera", "digit", "bar", "none"} <= {
+        one.split(" ")[0] for one in reached
+    }
+    page.locator("#width").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#width").input_value() == "24"
+
+
+def test_the_page_asks_for_the_token_or_takes_it_from_its_address(browser, model_file):
+    with serving(Settings(model_file, port=0, token="s3cret")) as client:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{client.base_url}/#token=s3cret")
+        expect(page.locator("#about")).not_to_be_empty()
+        assert "token" not in page.url
+        context.close()
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.wait_for_selector("dialog[open]")
+        page.locator("#token").fill("s3cret")
+        page.keyboard.press("Enter")
+        expect(page.locator("#about")).not_to_be_empty()
+        assert page.locator("#kept").inner_text() == "This server keeps nothing of what you write or show."
+        page.close()
+
+
+def test_the_description_of_the_api_is_shown(page, url):
+    page.goto(f"{url}/docs")
+    page.wait_for_selector("main[aria-busy=false]")
+    wait_for(lambda: page.locator(".operation").count() > 10)
+    page.locator(".operation", has_text="/v1/read").locator("summary").click()
+    assert "curl" in page.locator(".operation[open]").inner_text()

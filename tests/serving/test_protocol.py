@@ -1,0 +1,113 @@
+"""Open Inference Protocol, driven by Triton's own client, and by hand where that can't go wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tenfold
+
+http = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed")
+INFER = "/v2/models/digits/infer"
+
+
+@pytest.fixture
+def triton(client):
+    with http.InferenceServerClient(client.base_url.netloc.decode()) as triton:
+        yield triton
+
+
+def test_health_and_metadata(triton):
+    assert triton.is_server_live()
+    assert triton.is_server_ready()
+    assert triton.is_model_ready("digits")
+    assert triton.get_server_metadata()["name"] == "tenfold"
+    model = triton.get_model_metadata("digits")
+    assert model["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 28, 28]}]
+    assert model["outputs"] == [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}]
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_infer(triton, model_file, digits, binary_in, binary_out):
+    images = digits[0][:6]
+    given = http.InferInput("images", images.shape, "UINT8")
+    given.set_data_from_numpy(images, binary_data=binary_in)
+    wanted = http.InferRequestedOutput("probabilities", binary_data=binary_out)
+    result = triton.infer("digits", [given], outputs=[wanted], request_id="17")
+    assert result.get_response()["id"] == "17"
+    said = result.as_numpy("probabilities").reshape(6, 10)
+    np.testing.assert_allclose(said, tenfold.load_model(model_file).predict_proba(images), atol=1e-6)
+
+
+def test_outputs_need_not_be_named(triton, digits):
+    given = http.InferInput("images", (1, 28, 28), "UINT8")
+    given.set_data_from_numpy(digits[0][:1])
+    assert triton.infer("digits", [given]).as_numpy("probabilities").shape == (1, 10)
+
+
+def test_an_error_reaches_the_client_as_its_own_exception(triton):
+    given = http.InferInput("pictures", (1, 28, 28), "UINT8")
+    given.set_data_from_numpy(np.zeros((1, 28, 28), np.uint8))
+    with pytest.raises(http.InferenceServerException, match="expected the input 'images' of datatype UINT8"):
+        triton.infer("digits", [given])
+    with pytest.raises(http.InferenceServerException):
+        triton.get_model_metadata("letters")
+
+
+def one(**changes):
+    tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 28, 28], "data": [0] * 784}
+    return {"inputs": [tensor | changes]}
+
+
+def test_data_may_be_nested(client):
+    flat = client.post(INFER, json=one()).json()
+    nested = client.post(INFER, json=one(data=np.zeros((1, 28, 28), int).tolist())).json()
+    assert flat["outputs"] == nested["outputs"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"inputs": []},
+        {"inputs": [1]},
+        {"inputs": [one()["inputs"][0]] * 2},
+        one(datatype="FP32"),
+        one(shape=[1, 784]),
+        one(shape=[0, 28, 28]),
+        one(shape=[True, 28, 28]),
+        one(shape="1"),
+        one(data=[0] * 783),
+        one(data=[256] * 784),
+        one(data=[0.5] * 784),
+        one(data=["0"] * 784),
+        one(data=[[0], [1, 2]]),
+        one(data=None),
+        one(parameters=5),
+        one() | {"outputs": [{"name": "letters"}]},
+        one() | {"outputs": 5},
+        one() | {"parameters": []},
+        one() | {"outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]},
+    ],
+)
+def test_what_is_wrong_is_said_as_the_protocol_says_it(client, asked):
+    answer = client.post(INFER, json=asked)
+    assert answer.status_code == 422
+    assert isinstance(answer.json()["error"], str)
+    assert answer.json()["code"] == "invalid"
+
+
+@pytest.mark.parametrize("length", ["5", "x", "-1", "999999"])
+def test_a_wrong_length_of_the_json_part(client, length):
+    headers = {"Inference-Header-Content-Length": length}
+    answer = client.post(INFER, content=json.dumps(one()), headers=headers)
+    assert answer.status_code in (400, 422)
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_bytes_that_do_not_fill_the_tensor(client):
+    head = json.dumps({"inputs": [one()["inputs"][0] | {"parameters": {"binary_data_size": 784}}]}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    assert client.post(INFER, content=head + bytes(783), headers=headers).status_code == 422
+    assert client.post(INFER, content=head + bytes(784), headers=headers).status_code == 200

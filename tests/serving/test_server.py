@@ -1,0 +1,134 @@
+"""The command as a process: signals, kills, restarts, several workers."""
+
+import concurrent.futures
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+from serving_help import command, serving, wait_for
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+class Users:
+    """Clients that ask all the time, each with a connection that it keeps until it is told to let go."""
+
+    def __init__(self, url, number=6):
+        self._url, self._stop = url, threading.Event()
+        self.statuses, self.lost, self.refused = [], [], []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(number)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self):
+        with httpx.Client(base_url=self._url, timeout=30) as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post("/v1/predict", content=bytes(784 * 40), headers=OCTETS)
+                    self.statuses.append(answer.status_code)
+                except httpx.ConnectError:
+                    self.refused.append(1)  # the server is gone, and said so before it accepted anything
+                    return
+                except httpx.HTTPError as error:
+                    self.lost.append(error)
+                    return
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ending_loses_no_accepted_request(model_file, number):
+    with command(model_file, "--no-feedback") as server, Users(server.url) as users:
+        wait_for(lambda: len(users.statuses) > 30)
+        assert server.end(number) == 0
+    assert users.lost == []
+    assert set(users.statuses) == {200}
+
+
+def test_while_it_ends_it_is_not_ready_but_answers_and_closes(model_file):
+    with command(model_file, "--no-feedback") as server, httpx.Client(base_url=server.url) as client:
+        assert "connection" not in client.get("/readyz").headers
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: client.get("/readyz").status_code == 503)
+        answer = client.get("/healthz")
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert server.process.wait(30) == 0
+
+
+def test_corrections_outlive_kill_9_and_a_restart(model_file, tmp_path):
+    import base64
+
+    from serving_help import ONE
+
+    database = tmp_path / "feedback.db"
+    correction = {"picture": base64.b64encode(ONE).decode(), "expect": "digit", "truth": 1}
+    args = (model_file, "--feedback", database, "--token", "t")
+    headers = {"Authorization": "Bearer t"}
+    with command(*args) as server:
+        for _ in range(3):
+            assert httpx.post(f"{server.url}/v1/feedback", json=correction, headers=headers).status_code == 201
+        server.end(signal.SIGKILL)
+    with command(*args) as server:
+        assert len(httpx.get(f"{server.url}/v1/feedback", headers=headers).json()["corrections"]) == 3
+
+
+def test_several_workers_share_port_counters_and_a_killed_one_is_replaced(model_file):
+    import os
+
+    with command(model_file, "--no-feedback", "--workers", 2) as server:
+        workers = wait_workers(server.process.pid)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            sent = list(pool.map(lambda _: post(server.url), range(40)))
+        assert sent == [200] * 40
+        assert (
+            'tenfold_requests_total{route="/v1/predict",status="200"} 40.0' in httpx.get(f"{server.url}/metrics").text
+        )
+        os.kill(workers[0], signal.SIGKILL)
+        wait_for(lambda: set(wait_workers(server.process.pid)) - set(workers))
+        assert post(server.url) == 200
+        assert server.end() == 0
+
+
+def post(url):
+    return httpx.post(f"{url}/v1/predict", content=bytes(784), headers=OCTETS, timeout=30).status_code
+
+
+def wait_workers(parent):
+    """The worker processes of `parent`, once there are two that run (Linux)."""
+    from pathlib import Path
+
+    found = []
+
+    def both():
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        names = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        found[:] = [child for child, name in names.items() if b"spawn_main" in name]
+        return len(found) == 2
+
+    wait_for(both)
+    return found
+
+
+def test_a_body_that_trickles_in_is_given_up(model_file, monkeypatch):
+    from tenfold.serving import body
+    from tenfold.serving.settings import Settings
+
+    monkeypatch.setattr(body, "SLOWEST", 0.3)
+    with serving(Settings(model_file, port=0)) as client:
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\n"
+            connection.sendall(f"{head}Content-Type: application/octet-stream\r\n\r\nabc".encode())
+            begun = time.monotonic()
+            answer = connection.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"slow"' in answer
+        assert time.monotonic() - begun >= 0.3

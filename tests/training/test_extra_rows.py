@@ -1,0 +1,79 @@
+"""`train --extra`: more rows to learn from, none of them held out."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tenfold import jobs
+from tenfold.data import Dataset
+from tenfold.data.dataset import joined, row_hashes
+from tenfold.errors import DataError
+
+
+def digits(n, seed, source):
+    draw = np.random.default_rng(seed)
+    images = np.zeros((n, 28, 28), np.uint8)
+    images[:, 8:20, 8:20] = draw.integers(0, 256, (n, 12, 12))
+    return Dataset(images, np.arange(n).astype(np.uint8) % 10, source)
+
+
+def write(path, data):
+    rows = np.column_stack([data.labels, data.images.reshape(len(data), -1)])
+    header = ",".join(["label", *(f"pixel{i}" for i in range(784))])
+    np.savetxt(path, rows, "%d", delimiter=",", header=header, comments="")
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return {
+        name: write(tmp_path / f"{name}.csv", digits(n, n, name))
+        for name, n in (("data", 80), ("more", 13), ("other", 7))
+    }
+
+
+def train(folder, files, extra, **changes):
+    from rich.console import Console
+
+    recipe = jobs.recipe("dense-s", ["hold_out=20", "batch=16"], 1, 0)
+    job = jobs.new(files["data"], recipe, folder, None, False, extra=extra, **changes)
+    jobs.train(job, Console(quiet=True), None)
+    return job.run
+
+
+def test_extra_rows_are_trained_on_and_never_held_out(tmp_path, files):
+    plain = train(tmp_path / "plain", files, ())
+    more = train(tmp_path / "more", files, (files["more"], files["other"]))
+    before, after = (json.loads(run.metrics.read_text()) for run in (plain, more))
+    assert (before["data"]["train_rows"], after["data"]["train_rows"]) == (60, 80)
+    assert before["data"]["held_out_rows"] == after["data"]["held_out_rows"] == 20
+    assert after["held_out"]["support"] == before["held_out"]["support"]
+    seen = set(np.load(more.rows).tolist())
+    assert set(row_hashes(digits(13, 13, "").images).tolist()) <= seen
+    assert json.loads(more.data.read_text())["extra"] == [files["more"], files["other"]]
+
+
+def test_a_run_remembers_its_extra_rows(tmp_path, files):
+    run = train(tmp_path / "run", files, (files["more"],))
+    job = jobs.begun(run.folder, None)
+    assert job.extra is not None
+    np.testing.assert_array_equal(job.extra.images, digits(13, 13, "").images)
+
+
+def test_extra_rows_need_labels(tmp_path, files):
+    unlabelled = tmp_path / "test.csv"
+    rows = digits(5, 1, "").images.reshape(5, -1)
+    np.savetxt(unlabelled, rows, "%d", delimiter=",", header=",".join(f"pixel{i}" for i in range(784)), comments="")
+    with pytest.raises(DataError, match="no labelled digits"):
+        train(tmp_path / "run", files, (str(unlabelled),))
+    assert not (tmp_path / "run").exists()
+
+
+def test_joined_keeps_order_and_labels():
+    one, two = digits(3, 1, "one"), digits(2, 2, "two")
+    both = joined(one, two)
+    np.testing.assert_array_equal(both.images, np.concatenate([one.images, two.images]))
+    assert both.labels.tolist() == [0, 1, 2, 0, 1]
+    assert both.source == "one and two"
+    assert joined(one, Dataset(two.images, None, "two")).labels is None

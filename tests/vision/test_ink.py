@@ -1,0 +1,97 @@
+"""Ink is told from paper: against drawings whose ink is known."""
+
+import cv2
+import numpy as np
+import pytest
+from conftest import drawn, on_paper
+
+from tenfold.vision.ink import find_ink, is_light_on_dark
+
+INK = drawn("2750", 60, 6)
+HEIGHT, WIDTH = INK.shape
+DOWN, RIGHT = np.mgrid[0:HEIGHT, 0:WIDTH] / [[[HEIGHT]], [[WIDTH]]]
+
+
+def overlap(found, ink=INK):
+    """Intersection over union of the strokes."""
+    one, other = found > 127, ink > 127
+    return (one & other).sum() / (one | other).sum()
+
+
+def scene(name):
+    noise = np.random.default_rng(1).normal(0, 3, INK.shape)
+    share = INK / 255
+    shadow = np.where(RIGHT + 0.3 * DOWN > 0.6, 0.55, 1.0)
+    pictures = {
+        "canvas": 255.0 - INK,
+        "drawn light on black": 255.0 * share,
+        "paper": 220 - 150 * share + noise,
+        "board": 50 + 140 * share + noise,
+        "dim on black": 60.0 * share,
+        "light from one side": (1 - 0.6 * RIGHT) * (225 - 150 * share) + noise,
+        "shadow": cv2.GaussianBlur(shadow, (0, 0), 4) * (225 - 150 * share) + noise,
+        "pencil": 215 - 40 * share + noise,
+        "noise": 200 - 120 * share + 6 * noise,
+        "clouds": 200 - 120 * share + 8 * np.sin(9 * RIGHT) + noise,
+        "faint squares": np.minimum(
+            225 - 35.0 * ((np.mgrid[0:HEIGHT, 0:WIDTH] % 20 == 0).any(axis=0)), 225 - 150 * share
+        ),
+    }
+    return pictures[name].clip(0, 255).astype(np.uint8)
+
+
+SCENES = ["canvas", "drawn light on black", "paper", "board", "dim on black", "light from one side", "shadow", "pencil",
+          "noise", "clouds", "faint squares"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_strokes_are_found_on_any_ground(name):
+    found = find_ink(scene(name))
+    assert overlap(found.ink) > 0.75
+    assert found.light == (name in ("drawn light on black", "board", "dim on black"))
+    # The ground is pure black, but for specks.
+    away = cv2.dilate(INK, np.ones((9, 9), np.uint8)) == 0
+    assert (found.ink[away] > 0).mean() < 0.003
+
+
+@pytest.mark.parametrize("name", ["paper", "board", "pencil"])
+def test_the_negative_has_the_same_ink(name):
+    picture = scene(name)
+    assert is_light_on_dark(255 - picture) != is_light_on_dark(picture)
+    assert overlap(find_ink(255 - picture).ink) > 0.75
+
+
+@pytest.mark.parametrize("pen", [2, 4, 8, 16, 24])
+def test_thin_pens_and_thick_brushes(pen):
+    ink = drawn("5", 90, pen, margin=30)
+    assert overlap(find_ink(on_paper(ink)).ink, ink) > (0.6 if pen == 2 else 0.8)
+
+
+def test_a_clean_drawing_stays_as_it_is():
+    for picture in (INK, 255 - INK):
+        found = find_ink(picture).ink
+        assert ((found > 0) <= (INK > 0)).all()
+        np.testing.assert_array_equal(found[INK == 255], 255)
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (300, 200)])
+def test_a_uniform_picture_has_no_ink(level, shape):
+    found = find_ink(np.full(shape, level, np.uint8))
+    assert not found.ink.any()
+    assert found.contrast == 0
+
+
+def test_soft_light_alone_is_no_ink():
+    noise = np.random.default_rng(2).normal(0, 2, (240, 320))
+    x = np.linspace(0, 1, 320)
+    for depth in (20, 80, 140):
+        found = find_ink((230 - depth * x + noise).clip(0, 255).astype(np.uint8))
+        assert (found.ink > 0).mean() < 0.05
+        assert found.contrast < 7
+
+
+def test_polarity_can_be_said():
+    picture = scene("paper")
+    assert find_ink(picture, light=False).light is False
+    assert overlap(find_ink(picture, light=True).ink) < 0.3

@@ -1,0 +1,191 @@
+"""Whatever people call a picture comes out grey, upright and small enough, or is refused with one sentence."""
+
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tenfold.errors import DataError, Unavailable
+from tenfold.vision import picture
+from tenfold.vision.picture import open_picture
+
+RNG = np.random.default_rng(7)
+GREY = RNG.integers(0, 256, (30, 40)).astype(np.uint8)
+
+
+def encoded(image, kind="png", **options):
+    out = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(out, kind, **options)
+    return out.getvalue()
+
+
+def refused(source):
+    with pytest.raises(DataError) as caught:
+        open_picture(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_path_bytes_image_and_array_are_the_same(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(GREY))
+    for source in (path, str(path), path.read_bytes(), Image.fromarray(GREY), GREY):
+        opened = open_picture(source)
+        np.testing.assert_array_equal(opened.grey, GREY)
+        assert opened.size == (40, 30)
+        assert opened.scale == (1, 1)
+        assert opened.plain
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(GREY).convert("RGB"),
+        Image.fromarray(GREY.astype(np.uint16) * 257),
+        Image.fromarray(GREY.astype(np.int32) * 257),
+        Image.fromarray((GREY / 255).astype(np.float32)),
+        Image.fromarray(GREY.astype(np.float32)),
+        Image.merge("RGBA", [*[Image.fromarray(GREY)] * 3, Image.new("L", (40, 30), 255)]),
+    ],
+    ids=["RGB", "16 bits", "32 bits", "0 to 1", "0 to 255", "opaque"],
+)
+def test_other_modes_hold_the_same_grey(image):
+    opened = open_picture(image)
+    assert abs(opened.grey.astype(int) - GREY).max() <= 1
+    assert not opened.plain
+
+
+def test_palette_and_one_bit():
+    two = np.where(GREY > 127, 255, 0).astype(np.uint8)
+    for image in (Image.fromarray(two).convert("P"), Image.fromarray(two).convert("1")):
+        np.testing.assert_array_equal(open_picture(encoded(image)).grey, two)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_cameras_turn_is_undone(turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    shown = {
+        1: GREY, 2: GREY[:, ::-1], 3: GREY[::-1, ::-1], 4: GREY[::-1], 5: GREY.T, 6: np.rot90(GREY, -1),
+        7: GREY[::-1, ::-1].T, 8: np.rot90(GREY),
+    }[turn]  # fmt: skip
+    opened = open_picture(encoded(GREY, exif=exif))
+    np.testing.assert_array_equal(opened.grey, shown)
+    assert opened.size == shown.shape[::-1]
+
+
+@pytest.mark.parametrize(("pen", "ground"), [(0, 255), (255, 0), (90, 255), (200, 0)])
+def test_what_is_drawn_on_nothing_stands_out(pen, ground):
+    rgba = np.zeros((20, 30, 4), np.uint8)
+    rgba[5:15, 10:14] = (pen, pen, pen, 255)
+    grey = open_picture(rgba).grey
+    assert grey[0, 0] == ground
+    assert grey[10, 12] == pen
+    np.testing.assert_array_equal(open_picture(encoded(rgba)).grey, grey)
+
+
+def test_a_colour_that_luminance_hides_is_seen():
+    """Yellow on white: 29 levels of luminance, 255 of blue."""
+    rgb = np.full((40, 40, 3), 255, np.uint8)
+    rgb[10:30, 18:22, 2] = 0
+    assert np.ptp(open_picture(rgb).grey) == 255
+
+
+def test_large_pictures_are_reduced_and_know_their_size():
+    large = np.zeros((300, 5000), np.uint8)
+    large[:, 2500:] = 255
+    for source in (large, encoded(large), encoded(large, "jpeg")):
+        opened = open_picture(source)
+        assert opened.grey.shape == (120, 2000)
+        assert opened.size == (5000, 300)
+        assert opened.scale == (2.5, 2.5)
+        assert opened.grey[:, :990].max() < 20
+        assert opened.grey[:, 1010:].min() > 235
+        assert not opened.plain or isinstance(source, np.ndarray | bytes)
+
+
+def test_one_pixel():
+    assert open_picture(np.full((1, 1), 9, np.uint8)).grey.tolist() == [[9]]
+    assert open_picture(encoded(np.full((1, 1), 9, np.uint8))).grey.tolist() == [[9]]
+
+
+def test_the_limit(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_PIXELS", 1200)
+    assert open_picture(encoded(GREY)).size == (40, 30)
+    larger = np.zeros((30, 41), np.uint8)
+    for source in (larger, encoded(larger), Image.fromarray(larger)):
+        assert "has 1,230 pixels (41x30); at most 1,200 are read" in refused(source)
+
+
+def bomb(width, height):
+    """A PNG that promises many pixels and holds none."""
+
+    def chunk(kind, content):
+        return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)
+
+    head = width.to_bytes(4) + height.to_bytes(4) + bytes([8, 0, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [7_072, 10_000, 60_000])
+def test_a_bomb_is_refused_before_it_is_unpacked(side):
+    assert "50,000,000" in refused(bomb(side, side))
+
+
+def test_animations_and_pages():
+    frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    for kind in ("gif", "png", "webp", "tiff"):
+        content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert "holds 2 pictures (an animation or pages); expected a single one" in refused(content)
+
+
+def test_a_still_gif_is_a_picture():
+    np.testing.assert_array_equal(open_picture(encoded(GREY, "gif")).grey, GREY)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
+def test_cut_short_anywhere(kind):
+    content = encoded(GREY, kind)
+    for share in (0.02, 0.3, 0.6, 0.9):
+        said = refused(content[: max(3, int(share * len(content)))])
+        assert "is cut short or damaged" in said or "is no picture that can be read" in said or "is damaged" in said
+
+
+def test_other_files_with_a_pictures_name(tmp_path):
+    for content in (b"not a picture", b"%PDF-1.7 ...", b"\x00" * 500, b"PK\x03\x04zip"):
+        (tmp_path / "a.png").write_bytes(content)
+        said = refused(tmp_path / "a.png")
+        assert said.startswith(
+            f"{tmp_path / 'a.png'}: is no picture that can be read, whatever its name; expected a PNG"
+        )
+    assert "HEIC" in refused(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
+    assert refused(b"") == "the picture: is empty; expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
+
+
+def test_a_picture_with_another_pictures_name(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encoded(GREY))
+    np.testing.assert_array_equal(open_picture(tmp_path / "a.jpg").grey, GREY)
+
+
+def test_places_without_a_picture(tmp_path):
+    with pytest.raises(Unavailable, match="there is no such file"):
+        open_picture(tmp_path / "nothing.png")
+    assert "can't be read" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((3, 4), np.float32), np.zeros(5, np.uint8), np.zeros((3, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)],
+)
+def test_other_arrays(array):
+    assert "the array: " in refused(array)
+    assert "list is no picture" in refused([1, 2])
+
+
+def test_every_suffix_can_be_read():
+    Image.init()
+    assert set(Image.EXTENSION) >= picture.SUFFIXES
+    assert {Image.EXTENSION[suffix] for suffix in picture.SUFFIXES} <= set(picture.FORMATS)

@@ -11,7 +11,7 @@ Strip = NDArray[np.uint8]  # (32, W), white ink on black
 HEIGHT = 32
 SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
 FAINTEST = 24.0  # share of the paper's light, of 255, that ink takes away at least
-WIDEST = 4096  # columns; a picture even wider for its height is squeezed
+WIDEST = 2048  # columns; a picture even wider for its height is squeezed
 COARSE = 24  # rows are enough to tell ink from paper
 LARGEST = 96  # rows of a picture above which a smaller one says the same
 

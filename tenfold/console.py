@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenfold.submission import Summary
     from tenfold.training.train import Trained
     from tenfold.vision.batch import Read
-    from tenfold.vision.reading import Digit, Reading
+    from tenfold.vision.reading import Reading
 
 T = TypeVar("T")
 PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
@@ -270,14 +270,9 @@ def print_read(answer: Read, alone: bool) -> None:
         (reading,) = answer.readings.values()
         say(f"{answer.file}: {_read(reading)}")
         return
-    table = _table(str(answer.file), "model", "text", "confidence", "probabilities")
+    say(str(answer.file))
     for name, reading in answer.readings.items():
-        first = "  ".join(
-            " ".join(f"{value}:{100 * share:.1f}" for value, share in _choices(digit)) for digit in reading.digits
-        )
-        text = reading.text.replace("\n", " / ") or "no digit"
-        table.add_row(name, text, f"{100 * reading.confidence:.1f} %", first)
-    say(table)
+        say(f"  {name}: {_read(reading)}  {_choices(reading)}")
 
 
 def _read(reading: Reading) -> str:
@@ -286,8 +281,10 @@ def _read(reading: Reading) -> str:
     return f"{reading.text.replace(chr(10), ' / ')} ({100 * reading.confidence:.1f} %)"
 
 
-def _choices(digit: Digit) -> list[tuple[int, float]]:
-    return [(digit.value, digit.confidence), *digit.alternatives[:2]]
+def _choices(reading: Reading) -> str:
+    """The likeliest values of each digit with their probabilities in percent."""
+    each = [[(digit.value, digit.confidence), *digit.alternatives[:2]] for digit in reading.digits]
+    return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
 
 
 def print_feedback(compared: Compared) -> None:

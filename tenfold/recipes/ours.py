@@ -138,7 +138,7 @@ ROBUST = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="validation 0.9983, test 0.9964 (n = 1)",
     story="The model that tenfold brings. Every batch draws other hands (pens from hair-thin to brush, slant, crossed "
     "7s, 1s with an upstroke, coarse scans, remnants of neighbours) and 29 kinds of damage anew, and adds pictures of "
     "no digit: letters and signs of the fonts at hand, scribbles, shapes, textures, pieces and pairs of digits. A head "
@@ -160,7 +160,7 @@ LINE = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="composed rows of held-out digits 0.7925 without a mistake (n = 1)",
     story="Reads a whole row of digits without cutting it up. It learns from rows that are composed of the labelled "
     "digits: written with many pens, slants and spacings, on paper with and without print, with signs between the "
     "digits that it must leave out. Rows held out are composed of digits held out.",

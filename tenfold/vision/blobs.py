@@ -46,6 +46,10 @@ class Blob:
     def height(self) -> int:
         return self.box[3]
 
+    @property
+    def is_thin(self) -> bool:
+        return max(self.box[2:]) > 7 * min(self.box[2:])
+
 
 def joined(blobs: Sequence[Blob]) -> Blob:
     left, top = min(blob.left for blob in blobs), min(blob.top for blob in blobs)
@@ -98,9 +102,32 @@ def typical_height(blobs: Sequence[Blob]) -> float:
 
 
 def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
-    """Drop what is far smaller than the writing."""
+    """Drop what is far smaller than the writing; larger specks too where they are many, for then they are a pattern."""
     height = typical_height(blobs)
-    return [blob for blob in blobs if max(blob.width, blob.height) >= 0.12 * height and blob.area > 2]
+    kept = [blob for blob in blobs if max(blob.width, blob.height) >= 0.12 * height and blob.area > 2]
+    larger = [blob for blob in kept if max(blob.width, blob.height) >= 0.3 * height]
+    return larger if len(kept) > 8 + 3 * len(larger) else kept
+
+
+def without_frame(map_: Map) -> Map:
+    """Without the frame around the writing, if there is one: ink along the edges of its box, with writing inside."""
+    height, width = map_.ink.shape
+    for blob in map_.blobs:
+        x, y, w, h = blob.box
+        if w < 0.6 * width or h < 0.6 * height or blob.area > 0.2 * w * h:
+            continue
+        if not any(other.height > 0.15 * h for other in map_.blobs if _is_inside(other, blob)):
+            continue
+        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
+        inner = own[h // 8 : h - h // 8, w // 8 : w - w // 8]
+        if inner.sum() < 0.1 * own.sum():
+            frame = cv2.dilate((map_.labels == blob.labels[0]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            return find_blobs(np.where(frame, 0, map_.ink).astype(np.uint8))
+    return map_
+
+
+def _is_inside(one: Blob, other: Blob) -> bool:
+    return other.left < one.left and one.right < other.right and other.top < one.top and one.bottom < other.bottom
 
 
 def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
@@ -112,21 +139,15 @@ def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
         if not others:
             break
         x, y, w, h = blob.box
-        writing = typical_height(others)
+        writing = typical_height([one for one in others if not one.is_thin] or others)
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
-        line = max(w, h) > 7 * min(w, h) and max(w, h) > (1.2 if at_edge else 1.5) * writing
+        line = blob.is_thin and max(w, h) > (1.2 if at_edge else 1.5) * writing
         bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
-        frame = max(w, h) > 1.8 * writing and min(w, h) > writing and blob.area < 0.1 * w * h and _inside(blob, others)
+        hollow = blob.area < 0.1 * w * h and any(_is_inside(one, blob) for one in others)
+        frame = hollow and max(w, h) > 1.8 * writing and min(w, h) > writing
         if line or bar or frame:
             kept = others
     return kept
-
-
-def _inside(blob: Blob, others: Sequence[Blob]) -> bool:
-    return any(
-        blob.left < one.left and one.right < blob.right and blob.top < one.top and one.bottom < blob.bottom
-        for one in others
-    )
 
 
 def characters(blobs: Sequence[Blob]) -> list[Blob]:

@@ -6,6 +6,7 @@ last symbol is the blank.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,15 @@ def log_probabilities(looks: LogProbabilities, texts: Sequence[Text]) -> NDArray
 def _forward(looks: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
     """As above for texts of one length, int (C, L)."""
     states, may_skip = _states(texts)
-    chances = np.exp(looks.astype(np.float64))[:, :, states].swapaxes(0, 1)  # (T, K, C, 2 L + 1)
-    reached = np.zeros(chances.shape[1:])
-    reached[..., :2] = chances[0, ..., :2]
+    chances = np.exp(looks.astype(np.float64))
+    reached = np.zeros((len(looks), *states.shape))  # (K, C, 2 L + 1)
+    reached[..., :2] = chances[:, 0, states[:, :2]]
     total = np.zeros(reached.shape[:2])
-    for t, chance in enumerate(chances[1:], 1):
+    for t in range(1, chances.shape[1]):
         grown = reached.copy()
         grown[..., 1:] += reached[..., :-1]
         grown[..., 2:] += reached[..., :-2] * may_skip[:, 2:]
-        grown *= chance
+        grown *= chances[:, t, states]
         if t % RESCALED == 0:  # or long rows would vanish
             scale = np.maximum(grown.max(axis=-1), SMALLEST)
             total += np.log(scale)
@@ -105,15 +106,53 @@ def aligned(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
 def digit_probabilities(looks: LogProbabilities, text: Text) -> NDArray[np.float64]:
     """How likely each digit is at each place of the text where the other places stay: looks (K, T, 11) -> (L, 10).
 
-    The mean over the looks; rows sum to 1.
+    The mean over the looks; rows sum to 1. What comes before a place and what comes after it is summed up once for all
+    digits (forward and backward, as CTC is trained).
     """
-    candidates = np.tile(np.array(text, np.intp), (len(text), DIGITS, 1))  # (L, 10, L)
-    places = np.arange(len(text))
-    candidates[places, :, places] = np.arange(DIGITS)
-    scores = _forward(looks, candidates.reshape(-1, len(text))).reshape(len(looks), len(text), DIGITS)
-    shares = np.exp(scores - scores.max(axis=2, keepdims=True))
+    looks = looks.astype(np.float64)
+    count, length, _ = looks.shape
+    before, after = _forward_backward(looks, text)
+    here = 2 * np.arange(len(text)) + 1  # the places' states among the blanks
+    differs = np.array(text)[:, None] != np.arange(DIGITS)  # (L, 10): only these can be neighbours without a blank
+    shape = (count, length, len(text), DIGITS)
+    entered, left = np.full(shape, NEVER), np.full(shape, NEVER)  # at each step: to come from before, to go on after
+    entered[:, 1:] = before[:, :-1, here - 1, None]
+    entered[:, 0, 0] = 0.0
+    beside = np.where(differs[:-1], before[:, :-1, here[:-1], None], NEVER)
+    entered[:, 1:, 1:] = np.logaddexp(entered[:, 1:, 1:], beside)
+    left[:, :-1] = after[:, 1:, here + 1, None]
+    left[:, -1, -1] = 0.0
+    beside = np.where(differs[1:], after[:, 1:, here[1:], None], NEVER)
+    left[:, :-1, :-1] = np.logaddexp(left[:, :-1, :-1], beside)
+    reached = np.empty(shape)  # to show the digit at this step
+    stayed = np.full((count, len(text), DIGITS), NEVER)
+    for t in range(length):
+        stayed = reached[:, t] = np.logaddexp(stayed, entered[:, t]) + looks[:, t, None, :DIGITS]
+    total = np.logaddexp.reduce(reached + left, axis=1)  # (K, L, 10)
+    shares = np.exp(total - total.max(axis=2, keepdims=True))
     normed: NDArray[np.float64] = (shares / shares.sum(axis=2, keepdims=True)).mean(axis=0)
     return normed
+
+
+def _forward_backward(looks: NDArray[Any], text: Text) -> NDArray[np.float64]:
+    """The log of the sum over all ways to each state up to each step, and from it on to the end: (2, K, T, 2 L + 1).
+
+    Both include what the step itself shows. Backwards is forwards through the reversed row and text.
+    """
+    texts = np.array([text, text[::-1]], np.intp)
+    states, may_skip = _states(texts)
+    shown = np.stack([looks[:, :, states[0]], looks[:, ::-1, states[1]]])  # (2, K, T, S)
+    sums = np.full(shown.shape, NEVER)
+    sums[:, :, 0, :2] = shown[:, :, 0, :2]
+    for t in range(1, shown.shape[2]):
+        earlier = sums[:, :, t - 1]
+        ways = earlier.copy()
+        ways[..., 1:] = np.logaddexp(ways[..., 1:], earlier[..., :-1])
+        skipped = np.where(may_skip[:, None, 2:], earlier[..., :-2], NEVER)
+        ways[..., 2:] = np.logaddexp(ways[..., 2:], skipped)
+        sums[:, :, t] = ways + shown[:, :, t]
+    sums[1] = sums[1, :, ::-1, ::-1].copy()
+    return sums
 
 
 def _states(texts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -58,8 +58,11 @@ class LineReader:
     def read(self, picture: NDArray[np.uint8]) -> LineReading:
         """Read one row: grey or ink, dark on light or light on dark, uint8 (H, W), at least 1x1.
 
-        The row should fill the picture's height but for a margin; print and rulings may stand in it.
+        The row should fill the picture's height but for a margin; print and rulings may stand in it. Raises ValueError
+        for another type or shape.
         """
+        if picture.dtype != np.uint8 or picture.ndim != 2 or not picture.size:
+            raise ValueError(f"expected a grey picture, uint8 (H, W), got {picture.dtype} {picture.shape}")
         seen = strip(picture)
         if not seen.any():
             return LineReading((), (), (), 1.0, ())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import BUNDLED, Model, load_model
-from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
+from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_frame, without_lines, without_specks
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink
 from tenfold.vision.picture import Picture, Source, open_picture
@@ -74,7 +74,9 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
     found = find_ink(opened.grey)
-    ink = find_blobs(without_rulings(found.ink))
+    ink = without_frame(find_blobs(found.ink))
+    if (plain := without_rulings(ink.ink)) is not ink.ink:
+        ink = find_blobs(plain)
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())
@@ -107,9 +109,9 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     images = np.concatenate(seen)
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
-    probabilities = np.add.reduceat(model.predict_proba(images), starts) / counts[:, None]
-    digitness = np.add.reduceat(model.digitness(images), starts) / counts
-    return probabilities.astype(np.float32), digitness.astype(np.float32)
+    probabilities, digitness = model.predict_both(images)
+    means = np.add.reduceat(probabilities, starts) / counts[:, None]
+    return means.astype(np.float32), (np.add.reduceat(digitness, starts) / counts).astype(np.float32)
 
 
 def _reading(lines: list[Row], picture: Picture) -> Reading:

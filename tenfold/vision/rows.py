@@ -15,7 +15,7 @@ from tenfold.vision.line import LineReader, LineReading
 from tenfold.vision.segment import Found, Judge, Lattice
 from tenfold.weights import read_weights
 
-AGREED, APART = 1.5, 0.5  # what the odds are multiplied with where both read the same, and where they don't
+UNDECIDED = 0.5  # such texts are right about as often as not
 SURER = 4.0  # the pieces are believed against the network where their odds are so many times as high
 MARGIN = 4  # pixels of paper around a row
 STEEP, STEEPEST = 0.03, 0.3  # a row that rises or falls by more is made level; by far more it is none
@@ -58,8 +58,8 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader) ->
     by_pieces = float(np.prod([one.sure for one in pieces])) if pieces else 0.0
     if not alike and _odds(by_pieces) > SURER * _odds(read.text_confidence):
         digits = [one for one in pieces if one.digitness >= IS_DIGIT]
-        return Row(digits, _chance(APART * _odds(by_pieces) / SURER))
-    sure = _chance((AGREED if alike else APART) * _odds(read.text_confidence))
+        return Row(digits, UNDECIDED)
+    sure = read.text_confidence
     _, digits = lattice.reads_as(read.values)
     digits = digits or _spanned(alone, whole, read)
     probable = float(np.median([one.digitness for one in digits]))
@@ -109,7 +109,3 @@ def _told(one: Found, read: LineReading, place: int) -> Found:
 
 def _odds(chance: float) -> float:
     return chance / max(1 - chance, 1e-9)
-
-
-def _chance(odds: float) -> float:
-    return odds / (1 + odds)

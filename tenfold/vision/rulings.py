@@ -25,7 +25,11 @@ def without_rulings(ink: Ink) -> Ink:
     height, width = ink.shape
     ruled = _without_lines_across(ink)
     # A row of writing may fill its picture from top to bottom: lines down are searched for on pages alone.
-    squared = np.ascontiguousarray(_without_lines_across(np.ascontiguousarray(ruled.T)).T)
+    turned = np.ascontiguousarray(ruled.T)
+    squared = _without_lines_across(turned)
+    if squared is turned:
+        return ruled if ruled is ink or width > LONGER * _writing(ruled) else ink
+    squared = np.ascontiguousarray(squared.T)
     if squared.any() and SMALLEST * height < _writing(squared) < height / (2 * LONGER):
         return squared
     return ruled if width > LONGER * _writing(ruled) else ink

@@ -65,7 +65,8 @@ def as_it_is(grey: NDArray[np.uint8], model: Model) -> Found:
     """A picture that needs no framing."""
     rows, columns = _inked(grey)
     box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    return Found(Blob((), box, 0), grey, model.predict_proba(grey[None])[0], float(model.digitness(grey[None])[0]))
+    probabilities, digitness = model.predict_both(grey[None])
+    return Found(Blob((), box, 0), grey, probabilities[0], float(digitness[0]))
 
 
 def _inked(grey: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -11,6 +11,7 @@ Strip = NDArray[np.uint8]  # (32, W), white ink on black
 HEIGHT = 32
 SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
 FAINTEST = 24.0  # share of the paper's light, of 255, that ink takes away at least
+WIDEST = 2048  # columns; a picture even wider for its height is squeezed
 COARSE = 24  # rows are enough to tell ink from paper
 LARGEST = 96  # rows of a picture above which a smaller one says the same
 
@@ -33,7 +34,8 @@ def strip(picture: NDArray[np.uint8]) -> Strip:
         ink = ink[max(top - margin, 0) : bottom + margin]
     height, width = ink.shape
     method = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
-    ink = _grey(cv2.resize(ink, (max(round(width * HEIGHT / height), 4), HEIGHT), interpolation=method))
+    across = min(max(round(width * HEIGHT / height), 4), WIDEST)
+    ink = _grey(cv2.resize(ink, (across, HEIGHT), interpolation=method))
     return np.pad(ink, ((0, 0), (SIDE_MARGIN, SIDE_MARGIN)))
 
 

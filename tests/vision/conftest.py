@@ -64,12 +64,11 @@ class NearestDigit:
         away = np.stack([[np.sqrt(np.mean((a - b) ** 2)) for b in known] for a in blurred])
         return np.stack([away[:, self.values == digit].min(axis=1) for digit in range(10)], axis=1)
 
-    def predict_proba(self, images):
-        worth = np.exp(-self._distances(images) / 4)
-        return (worth / worth.sum(axis=1, keepdims=True)).astype(np.float32)
-
-    def digitness(self, images):
-        return (1 / (1 + np.exp((self._distances(images).min(axis=1) - 35) / 4))).astype(np.float32)
+    def predict_both(self, images):
+        away = self._distances(images)
+        worth = np.exp(-away / 4)
+        digitness = 1 / (1 + np.exp((away.min(axis=1) - 35) / 4))
+        return (worth / worth.sum(axis=1, keepdims=True)).astype(np.float32), digitness.astype(np.float32)
 
 
 @pytest.fixture(scope="session")

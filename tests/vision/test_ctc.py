@@ -83,6 +83,17 @@ def test_digit_probabilities_compare_whole_texts():
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(0, 100))
+@settings(max_examples=25, deadline=None)
+def test_digit_probabilities_of_any_text(text, seed):
+    steps = random_steps(14, seed, 1.0)
+    found = ctc.digit_probabilities(steps[None], tuple(text))
+    for place in range(len(text)):
+        others = [(*text[:place], digit, *text[place + 1 :]) for digit in range(10)]
+        wanted = np.exp(ctc.log_probabilities(steps[None], others)[0])
+        np.testing.assert_allclose(found[place], wanted / wanted.sum(), rtol=1e-4, atol=1e-9)
+
+
 def test_several_looks_and_texts_at_once():
     looks, texts = np.stack([random_steps(40, seed) for seed in (1, 2)]), [(1, 2), (), (7,), (7, 7), (3, 1)]
     found = ctc.log_probabilities(looks, texts)

@@ -125,3 +125,15 @@ def test_confidence_is_a_probability():
     assert all(0 <= chance <= 1 for chance in chances)
     assert chances == sorted(chances, reverse=True)
     assert confidence(np.log(0.3), 1, 0) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("picture", [np.zeros((30, 30, 3), np.uint8), np.zeros((30, 30)), np.zeros((0, 5), np.uint8)])
+def test_what_is_no_grey_picture_is_refused(reader, picture):
+    with pytest.raises(ValueError, match="expected a grey picture"):
+        reader.read(picture)
+
+
+def test_an_endless_picture_is_read_in_time(reader):
+    picture = np.full((2, 60_000), 200, np.uint8)
+    picture[0, ::9] = 30
+    assert all(0 <= x0 < x1 <= 60_000 for x0, x1 in reader.read(picture).spans)

@@ -1,0 +1,166 @@
+"""`tenfold read`: a line a file, tables, pictures with boxes, several models, and bad files among good ones."""
+
+import csv
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+USAGE, INPUT, MISSING = 2, 3, 5
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder with three pictures of digits, an empty one and a broken one."""
+    folder = tmp_path_factory.mktemp("my pictures")
+    for name, points in {
+        "one": [[(30, 60), (60, 20), (60, 140)]],
+        "seven": [[(20, 20), (90, 20), (40, 140)]],
+        "pair": [[(30, 60), (60, 20), (60, 140)], [(120, 20), (190, 20), (140, 140)]],
+    }.items():
+        grey = np.full((160, 110 if len(points) == 1 else 220), 235, np.uint8)
+        for line in points:
+            cv2.polylines(grey, [np.array(line, np.int32)], False, 30, 11, cv2.LINE_AA)
+        Image.fromarray(grey).save(folder / f"{name}.png")
+    Image.new("L", (50, 50), 200).save(folder / "empty.png")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "one.png", folder / "sub" / "[again].png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder / "cut.png"
+
+
+def test_a_line_a_file(run_cli, pictures):
+    ran = run_cli("read", pictures / "one.png", pictures / "pair.png")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[0].startswith(f"{pictures / 'one.png'}: 1 (")
+    assert lines[1].startswith(f"{pictures / 'pair.png'}: 17 (")
+    assert all(line.endswith(" %)") for line in lines)
+
+
+def test_an_empty_picture_is_no_digit_and_no_error(run_cli, pictures):
+    ran = run_cli("read", pictures / "empty.png")
+    assert (ran.code, ran.out) == (0, f"{pictures / 'empty.png'}: no digit\n")
+
+
+def test_json(run_cli, pictures):
+    ran = run_cli("read", pictures / "pair.png", "--expect", "line", "--json")
+    assert ran.code == 0
+    (reading,) = ran.document["readings"]
+    assert reading["file"] == str(pictures / "pair.png")
+    assert reading["text"] == "17"
+    assert 0 < reading["confidence"] <= 1
+    one, seven = reading["digits"]
+    assert (one["value"], seven["value"]) == (1, 7)
+    assert abs(np.array(one["box"]) - [25, 14, 42, 132]).max() <= 3
+    assert abs(np.array(seven["box"]) - [114, 14, 82, 132]).max() <= 3
+    assert [value for value, _ in one["alternatives"]].count(1) == 0
+
+
+def test_folders_and_patterns(run_cli, pictures):
+    ran = run_cli("read", pictures)
+    assert ran.code == 0
+    assert [line.partition(": ")[0] for line in ran.out.splitlines()] == [
+        str(pictures / name) for name in ("empty.png", "one.png", "pair.png", "seven.png", "sub/[again].png")
+    ]
+    assert run_cli("read", f"{pictures}/s*.png").out.startswith(f"{pictures}/seven.png: 7 (")
+    assert run_cli("read", f"{pictures}/**/*.png", f"{pictures}/one.png").out.count("\n") == 5
+    assert run_cli("read", f"{pictures}/sub/[again].png").out.startswith(f"{pictures}/sub/[again].png: 1 (")
+
+
+def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
+    ran = run_cli("read", broken, pictures / "one.png", pictures / "nothing.png")
+    assert ran.code == INPUT
+    assert ran.out.startswith(f"{pictures / 'one.png'}: 1 (")
+    first, second, last = ran.err.splitlines()
+    assert first.startswith(f"tenfold: {broken}: is ")
+    assert second == f"tenfold: {pictures / 'nothing.png'}: there is no such file"
+    assert last == "tenfold: 2 of 3 files couldn't be read"
+    told = run_cli("read", broken, pictures / "one.png", "--json")
+    assert told.code == INPUT
+    assert told.document["error"]["message"] == "1 of 2 files couldn't be read"
+    bad, good = told.document["readings"]
+    assert bad["error"].startswith(f"{broken}: is ")
+    assert good["text"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["{broken}"], INPUT, "cut.png: is "),
+        (["nothing.png"], MISSING, "nothing.png: there is no such file"),
+        (["no*.png"], MISSING, "no*.png: no file has such a name"),
+        (["{empty}"], MISSING, "there are no pictures in this folder"),
+        ([], USAGE, "Missing argument"),
+        (["{broken}", "--expect", "word"], USAGE, "'word' is not one of"),
+        (["{broken}", "--out", "a.txt"], USAGE, "a.txt ends neither in .csv nor in .json"),
+        (["{broken}", "--models", "nothing"], MISSING, "nothing: there is no such model"),
+    ],
+)
+def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    arguments = [argument.format(broken=broken, empty=tmp_path / "empty") for argument in arguments]
+    ran = run_cli("read", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err.splitlines()[-1]
+    assert code == USAGE or ran.err.count("\n") == 1
+
+
+def test_tables(run_cli, pictures, broken, tmp_path):
+    out = tmp_path / "out.csv"
+    ran = run_cli("read", pictures / "one.png", broken, pictures / "empty.png", "--out", out)
+    assert ran.code == INPUT
+    with out.open(newline="") as file:
+        one, bad, empty = csv.DictReader(file)
+    assert (one["file"], one["text"], one["digits"], one["error"]) == (str(pictures / "one.png"), "1", "1", "")
+    assert 0 < float(one["confidence"]) <= 1
+    assert (bad["text"], bad["confidence"]) == ("", "")
+    assert bad["error"].startswith(str(broken))
+    assert (empty["text"], float(empty["confidence"]), empty["digits"]) == ("", 0, "0")
+    run_cli("read", pictures / "one.png", "--out", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text())[0]["text"] == "1"
+
+
+def test_show(run_cli, pictures, tmp_path):
+    out = tmp_path / "shown.png"
+    assert run_cli("read", pictures / "pair.png", "--show", out).code == 0
+    with Image.open(out) as shown, Image.open(pictures / "pair.png") as before:
+        pixels = np.asarray(shown.convert("RGB")).astype(int)
+        assert shown.height > before.height
+    red = (pixels[..., 0] > 150) & (pixels[..., 1] < 80)
+    assert red.sum() > 500  # the boxes
+    assert run_cli("read", pictures / "one.png", pictures / "sub", "--show", tmp_path / "all").code == 0
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"one.png", "[again].png"}
+
+
+def test_models_side_by_side(run_cli, pictures, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs" / "a")
+    shutil.copytree(trained, tmp_path / "runs" / "b")
+    for arguments in (
+        [
+            pictures / "seven.png",
+            "--models",
+            tmp_path / "runs" / "a",
+            tmp_path / "runs" / "b",
+        ],  # as a shell hands it on
+        [pictures / "seven.png", "--models", tmp_path / "runs" / "*"],
+    ):
+        ran = run_cli("read", *arguments)
+        assert ran.code == 0, ran.err
+        lines = ran.out.splitlines()
+        assert lines[0] == str(pictures / "seven.png")
+        for line, name in zip(lines[1:], "ab", strict=True):
+            assert line.startswith(f"  {tmp_path / 'runs' / name}: ")
+        told = run_cli("read", *arguments, "--json").document["readings"][0]
+        assert list(told["models"]) == [str(tmp_path / "runs" / "a"), str(tmp_path / "runs" / "b")]

@@ -30,7 +30,7 @@ from tenfold.model import Model
 from tenfold.vision.frame import frame
 from tenfold.vision.picture import open_picture
 
-QUICK = 250  # pictures of each kind with --quick
+QUICK = 60  # pictures of each kind with --quick
 LETTERS_LIKE_DIGITS = frozenset("OoIlizZSsBbgq")
 
 

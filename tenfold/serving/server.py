@@ -57,6 +57,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, SheddingProtocol):
+                connection.listen()
         await asyncio.sleep(DRAIN)
         self._close_door()
         await asyncio.sleep(SETTLE)

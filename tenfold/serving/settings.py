@@ -16,7 +16,7 @@ class Limits:
     picture_bytes: int = 20 * MIB
     pixels: int = 50_000_000
     images: int = 1024  # of 28x28 in one request
-    waiting_images: int = 1024  # in all
+    waiting_images: int = 512  # in all
     waiting_pictures: int = 64
     seconds: float = 10.0  # from the arrival of a request to its answer, else 504
 

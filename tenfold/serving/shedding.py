@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tenfold.serving.answers import Busy, refusal
 
-DEAF = 0.5  # seconds
+DEAF = 1.0  # seconds, as long as Retry-After says
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade|connection): ", re.IGNORECASE)
@@ -46,12 +46,13 @@ class SheddingProtocol(HttpToolsProtocol):
                 self._front.shed(path)
                 self.transport.write(_BUSY[path.startswith("/v2")])
                 self.flow.pause_reading()
-                self.loop.call_later(DEAF, self._listen)
+                self.loop.call_later(DEAF, self.listen)
                 return
         self._between = False
         super().data_received(data)
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Hear again what was not listened to for a while."""
         if not self.transport.is_closing():
             self.flow.resume_reading()
 

@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
-        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)
+        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)  # type: ignore[assignment]
         await super().startup(sockets)
 
     def _take_in(self) -> None:
@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
             server.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol

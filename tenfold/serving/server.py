@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -38,7 +38,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
-        self.config.http_protocol_class = partial(SheddingProtocol, self._take_in)  # type: ignore[assignment]
+        # A class is expected, and anything that makes protocols will do.
+        self.config.http_protocol_class = cast(Any, partial(SheddingProtocol, self._take_in))
         await super().startup(sockets)
 
     def _take_in(self) -> None:

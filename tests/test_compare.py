@@ -58,9 +58,9 @@ def begun(monkeypatch):
     names: list[str] = []
     fit = training.fit
 
-    def counted(recipe, train, held_out, run, device, watcher):
+    def counted(recipe, train, held_out, run, *others):
         names.append(run.folder.name)
-        return fit(recipe, train, held_out, run, device, watcher)
+        return fit(recipe, train, held_out, run, *others)
 
     def export(network, path, metadata):
         path.write_bytes(linear(json.loads(metadata["recipe"])["name"]))

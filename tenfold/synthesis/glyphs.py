@@ -31,7 +31,7 @@ def font_files() -> list[Path]:
 
 def glyphs(count: int, rng: np.random.Generator) -> Images:
     """uint8 (count, 28, 28): a random character of a random font each; some of them two or three in a row."""
-    fonts = [font for path in font_files() if (font := _with_characters(path))]
+    fonts = [loaded for path in font_files() if (loaded := _with_characters(path))]
     pictures = np.empty((count, 28, 28), np.uint8)
     for i in range(count):
         length = 1 if rng.random() < 0.9 else int(rng.integers(2, 4))

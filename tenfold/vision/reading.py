@@ -18,12 +18,12 @@ from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
-from tenfold.vision.single import as_it_is, is_mnist_like, one_digit
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, trust
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
 PROMISED = 0.2  # the same, where a digit is said to be there
-WIDEST = 1.4  # of one digit, in heights
+WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return _reading([_single(one_digit(ink, blobs, found.contrast, judging), expect)], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
         row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
-        if row.digits:
+        if row.digits or whole[0].width < NARROW * whole[0].height:
             return _reading([row], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
     if model.name != BUNDLED:  # the reader of whole rows would hide what another model reads
         return _reading([read_pieces(ink, line, judging) for line in lines], opened)
-    return _reading([read_row(ink, line, judging, bundled_reader()) for line in lines], opened)
+    return _reading([read_row(ink, line, judging, bundled_reader(), trust(found.contrast)) for line in lines], opened)
 
 
 def _single(one: Found, expect: Expect) -> Row:

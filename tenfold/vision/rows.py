@@ -41,7 +41,7 @@ def read_pieces(ink: Map, row: Sequence[Blob], judge: Judge) -> Row:
     return Row(digits, float(np.prod([one.sure for one in digits])) if digits else 0.0)
 
 
-def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader) -> Row:
+def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, trust: float) -> Row:
     """Read one row of characters: the text is the network's, unless the pieces are far surer of another.
 
     The digits are the pieces that read so; where no pieces do, the network's own spans. A row whose pieces are no
@@ -62,8 +62,10 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader) ->
     sure = read.text_confidence
     _, digits = lattice.reads_as(read.values)
     digits = digits or _spanned(alone, whole, read)
-    probable = float(np.median([one.digitness for one in digits]))
-    if probable < IS_DIGIT and (len(digits) == 1 or sure < IS_DIGIT):
+    if len(digits) == 1:  # neighbours are what tells a row from some other thing
+        sure = min(sure, digits[0].sure)
+    probable = trust * float(np.median([one.digitness for one in digits]))
+    if probable < IS_DIGIT and (len(digits) == 1 or trust * sure < IS_DIGIT):
         return Row([], 0.0)
     return Row([_told(one, read, place) for place, one in enumerate(digits)], sure)
 

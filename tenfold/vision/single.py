@@ -47,8 +47,12 @@ def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) ->
     best = max(found, key=lambda one: size(one.blob) * one.sure**2)
     around = sum(blob.area for blob in strokes if not is_cut(blob))
     share = min(1.0, best.blob.area / max(around, 1))
-    trust = min(1.0, share / WHOLE) / (1 + (FAINT / max(contrast, 1e-6)) ** 4)
-    return replace(best, digitness=best.digitness * trust)
+    return replace(best, digitness=best.digitness * min(1.0, share / WHOLE) * trust(contrast))
+
+
+def trust(contrast: float) -> float:
+    """How likely ink is ink that stands out by `contrast` standard deviations of its ground."""
+    return 1 / (1 + (FAINT / max(contrast, 1e-6)) ** 4)
 
 
 def is_mnist_like(picture: Picture) -> bool:

@@ -1,6 +1,6 @@
 import cv2
 import numpy as np
-from conftest import drawn
+from drawn_digits import drawn
 
 from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
 

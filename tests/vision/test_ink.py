@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import drawn, on_paper
+from drawn_digits import drawn, on_paper
 
 from tenfold.vision.ink import find_ink, is_light_on_dark
 

@@ -5,7 +5,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from conftest import drawn, on_paper
+from drawn_digits import drawn, on_paper
 from PIL import Image
 
 from tenfold.errors import DataError, Unavailable

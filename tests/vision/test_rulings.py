@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import drawn
+from drawn_digits import drawn
 
 from tenfold.vision.rulings import without_rulings
 

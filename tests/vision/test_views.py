@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import drawn
+from drawn_digits import drawn
 
 from tenfold.vision.frame import BOX, frame
 from tenfold.vision.views import stroke_width, thickened, views

@@ -120,7 +120,8 @@ def test_train_hands_everything_on(source, tmp_path, monkeypatch, finished):
     seen = {}
 
     def train(recipe, labelled, unlabelled, run, watcher, remembered, teacher, at_once, extra):
-        seen.update(recipe=recipe, labelled=labelled, unlabelled=unlabelled, run=run, remembered=remembered, extra=extra)
+        seen.update(recipe=recipe, labelled=labelled, unlabelled=unlabelled, run=run, remembered=remembered)
+        seen["extra"] = extra
         assert (teacher, at_once) == (None, 1)
         watcher.interrupted = True
         assert watcher.stop()

@@ -146,14 +146,15 @@ class Api:
 
 def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
     """The picture, which of its digits, and what that is. Raises Refused (422)."""
-    content, number, truth = given.get("picture", ""), given.get("digit", 0), given.get("truth", "missing")
+    content, number = given.get("picture", ""), body.whole_number(given.get("digit", 0))
+    truth = body.whole_number(given.get("truth"))
     try:
         picture = base64.b64decode(content, validate=True)
     except (TypeError, ValueError):
         raise body.invalid("expected `picture`: the picture's bytes in base64") from None
-    if not _is_whole(number) or number < 0:
+    if number is None or number < 0:
         raise body.invalid("expected `digit`: which digit of the reading it is, counted from 0")
-    if truth is not None and not (_is_whole(truth) and 0 <= truth <= 9):
+    if "truth" not in given or (given["truth"] is not None and truth not in range(10)):
         raise body.invalid("expected `truth`: what it is, 0 to 9, or null for no digit")
     return picture, number, truth
 
@@ -162,10 +163,6 @@ def _expected(value: object) -> Expect:
     if value not in EXPECT:
         raise body.invalid(f"`expect` is one of {', '.join(EXPECT)}")
     return cast(Expect, value)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def wrong_type(kind: str, expected: str) -> Refused:

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -115,12 +116,31 @@ def png_image(body: bytes) -> Images:
 def json_images(given: object) -> Images:
     """Nested lists of whole numbers: N images of 28 rows of 28, or of 784 -> (N, 28, 28). Raises Refused (422)."""
     expected = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
+    images = grey_levels(given)
+    if images is None:
+        raise invalid(expected)
+    if images.shape[1:] not in ((SIDE, SIDE), (PIXELS,)):
+        raise invalid(f"{expected}, got numbers in the shape {images.shape}")
+    return images.reshape(-1, SIDE, SIDE)
+
+
+def grey_levels(given: object) -> NDArray[np.uint8] | None:
+    """Lists, nested as one likes, of whole numbers from 0 to 255 as uint8; None for anything else, and for nothing.
+
+    64.0 is a whole number to JSON.
+    """
     try:
-        images = np.array(given)
+        numbers = np.array(given)
     except ValueError:
-        raise invalid(expected) from None
-    if images.dtype.kind != "i" or images.shape[1:] not in ((SIDE, SIDE), (PIXELS,)) or not len(images):
-        raise invalid(f"{expected}, got {images.dtype} {images.shape}" if images.dtype.kind in "if" else expected)
-    if images.min() < 0 or images.max() > 255:
-        raise invalid("a pixel is out of range; expected whole numbers from 0 to 255")
-    return images.astype(np.uint8).reshape(-1, SIDE, SIDE)
+        return None
+    if numbers.dtype.kind not in "if" or not numbers.size or not (numbers.min() >= 0 and numbers.max() <= 255):
+        return None
+    levels = numbers.astype(np.uint8)
+    return levels if (levels == numbers).all() else None
+
+
+def whole_number(value: object) -> int | None:
+    """A number of JSON as an int, where it is one."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -82,9 +82,11 @@ def _images(asked: dict[str, Any], tensors: bytes) -> Images:
         raise body.invalid(f"expected one input, {IMAGES!r}")
     given = inputs[0]
     shape = given.get("shape")
+    if isinstance(shape, list):
+        shape = [body.whole_number(side) for side in shape]
     if given.get("name") != IMAGES or given.get("datatype") != "UINT8":
         raise body.invalid(f"expected the input {IMAGES!r} of datatype UINT8")
-    if not (isinstance(shape, list) and len(shape) == 3 and shape[1:] == [SIDE, SIDE] and _is_count(shape[0])):
+    if not (isinstance(shape, list) and len(shape) == 3 and shape[1:] == [SIDE, SIDE] and (shape[0] or 0) > 0):
         raise body.invalid(f"{IMAGES}: expected the shape [N, {SIDE}, {SIDE}], got {shape}")
     pixels = shape[0] * SIDE * SIDE
     size = _parameters(given).get("binary_data_size")
@@ -97,13 +99,10 @@ def _images(asked: dict[str, Any], tensors: bytes) -> Images:
 
 def _numbers(data: object, pixels: int) -> NDArray[np.uint8]:
     """A tensor's data, nested or flat."""
-    try:
-        numbers = np.array(data).ravel()
-    except ValueError:
-        numbers = np.empty(0)
-    if numbers.size != pixels or numbers.dtype.kind != "i" or numbers.min() < 0 or numbers.max() > 255:
+    numbers = body.grey_levels(data)
+    if numbers is None or numbers.size != pixels:
         raise body.invalid(f"{IMAGES}: expected {pixels:,} whole numbers from 0 to 255 as `data`")
-    return numbers.astype(np.uint8)
+    return numbers
 
 
 def _wants_binary(asked: dict[str, Any]) -> bool:
@@ -125,7 +124,3 @@ def _parameters(part: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise body.invalid("expected an object as `parameters`")
     return parameters
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -17,14 +17,14 @@ def model(model_file):
     return tenfold.load_model(model_file)
 
 
-@pytest.mark.parametrize("form", ["raw", "nested", "flat"])
+@pytest.mark.parametrize("form", ["raw", "nested", "flat", "floats"])
 @pytest.mark.parametrize("n", [1, 7, 40])
 def test_predict_says_what_the_model_says(client, model, digits, form, n):
     images = digits[0][:n]
     if form == "raw":
         answer = client.post("/v1/predict", content=images.tobytes(), headers=OCTETS)
     else:
-        given = images if form == "nested" else images.reshape(n, 784)
+        given = {"nested": images, "flat": images.reshape(n, 784), "floats": images.astype(float)}[form]
         answer = client.post("/v1/predict", json={"images": given.tolist()})
     assert answer.status_code == 200, answer.text
     probabilities = np.array(answer.json()["probabilities"])

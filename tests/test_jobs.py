@@ -119,8 +119,10 @@ def test_there_must_be_a_run_to_go_on_with(source, tmp_path):
 def test_train_hands_everything_on(source, tmp_path, monkeypatch, finished):
     seen = {}
 
-    def train(recipe, labelled, unlabelled, run, watcher, remembered):
+    def train(recipe, labelled, unlabelled, run, watcher, remembered, teacher, at_once, extra):
         seen.update(recipe=recipe, labelled=labelled, unlabelled=unlabelled, run=run, remembered=remembered)
+        seen["extra"] = extra
+        assert (teacher, at_once) == (None, 1)
         watcher.interrupted = True
         assert watcher.stop()
         return Trained(run, {}, finished)

@@ -82,7 +82,6 @@ def create_app(settings: Settings) -> Front:
 
 
 def add_api(app: FastAPI, api: Api, guard: Guard, settings: Settings) -> None:
-    limits = settings.limits
     app.post(
         "/v1/read",
         **operation(
@@ -99,7 +98,7 @@ def add_api(app: FastAPI, api: Api, guard: Guard, settings: Settings) -> None:
             answer=record(
                 digits=schema.array(schema.DIGIT), probabilities=schema.array(schema.array(schema.SHARE, 10))
             ),
-            body=schema.image_bodies(limits, limits.images),
+            body=schema.image_bodies(settings.limits.images),
         ),
     )(api.predict)
     app.post(
@@ -107,7 +106,7 @@ def add_api(app: FastAPI, api: Api, guard: Guard, settings: Settings) -> None:
         **operation(
             *WORK,
             answer=record(digit=schema.DIGIT, losses=schema.array(schema.array({"type": "number"}, 28), 28)),
-            body=schema.image_bodies(limits, 1),
+            body=schema.image_bodies(1),
         ),
     )(api.looked)
     app.post(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tenfold.data.dataset import CLASSES, SIDE
-from tenfold.serving.settings import Limits
 
 Schema = dict[str, Any]
 
@@ -123,10 +122,10 @@ MEANINGS = {
 WORK = (400, 401, 403, 408, 413, 415, 422, 503, 504)  # what may happen where a body is read and a queue waited in
 
 
-def image_bodies(limits: Limits, most: int) -> dict[str, Schema]:
+def image_bodies(most: int) -> dict[str, Schema]:
     return {
         "application/json": record(images=array(IMAGE, most=most)),
-        "application/octet-stream": BINARY | {"description": f"784 bytes an image, at most {limits.images:,} images."},
+        "application/octet-stream": BINARY | {"description": f"784 bytes an image; {most:,} at most."},
         "image/png": BINARY | {"description": "28x28 grey levels of 8 bits."},
     }
 

@@ -81,7 +81,9 @@ def test_compose_gives_nothing_away():
     for service in services.values():
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     scrape = yaml.safe_load(yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["prometheus"]["content"])
-    assert scrape["scrape_configs"][0]["static_configs"][0]["targets"] == ["tenfold:8000"]
+    (target,) = scrape["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert target == "tenfold:8000"
+    assert tenfold["command"] == ["--name", target.partition(":")[0]]  # other names are turned away
 
 
 def test_kubernetes_probes_limits_and_rights():

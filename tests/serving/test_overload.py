@@ -25,12 +25,16 @@ class Slow:
         self.asked = 0
 
     def __getattr__(self, name):
-        return getattr(self._model, name)
+        value = getattr(self._model, name)
+        if not callable(value):
+            return value
 
-    def predict_proba(self, images):
-        self.asked += 1
-        assert self.open.wait(30)
-        return self._model.predict_proba(images)
+        def slowly(*args):
+            self.asked += 1
+            assert self.open.wait(30)
+            return getattr(self._model, name)(*args)
+
+        return slowly
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tenfold.vision.blobs import Blob, Map, joined, typical_height
 from tenfold.vision.line import LineReader, LineReading
-from tenfold.vision.segment import Found, Judge, Lattice
+from tenfold.vision.segment import Found, Judge, Lattice, is_sign
 from tenfold.weights import read_weights
 
 UNDECIDED = 0.5  # such texts are right about as often as not
@@ -49,6 +49,7 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, tr
     """
     whole = joined(row)
     alone = ink.crop(whole)  # before the lattice cuts it up
+    uncut = [ink.crop(blob) for blob in row if not is_sign(blob, typical_height(row))]
     lattice = Lattice(ink, row, judge)
     pieces = lattice.best()
     read = reader.read(_level(np.pad(alone, MARGIN), row, whole.left - MARGIN))
@@ -60,6 +61,8 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, tr
         digits = [one for one in pieces if one.digitness >= IS_DIGIT]
         return Row(digits, UNDECIDED)
     sure = read.text_confidence
+    if sure < UNDECIDED and uncut and float(np.median(judge(uncut)[1])) < IS_DIGIT:
+        return Row([], 0.0)  # letters, of which pieces look like digits
     _, digits = lattice.reads_as(read.values)
     digits = digits or _spanned(alone, whole, read)
     if len(digits) == 1:  # neighbours are what tells a row from some other thing

@@ -42,7 +42,7 @@ CASES = [
     ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
     ("train test.csv", INPUT, r"test\.csv: there are no labelled digits to train on"),
     ("train digits:test", INPUT, "digits:test: there are no labelled digits to train on"),
-    ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; here exist fast, "),
+    ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; here exist flash, "),
     ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
     ("train train.csv --recipe bad.toml", INPUT, r"bad\.toml: this is no TOML file"),
     ("train train.csv --recipe wrong.toml", INPUT, r"wrong\.toml: "),

@@ -36,7 +36,7 @@ format: .venv/installed  ## put the code in the house's form
 	$(BIN)/ruff format .
 
 reproduce: .venv/installed  ## train the write-ups' recipes on KAGGLE=FILE (hours; can be stopped and goes on)
-	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/reproduce.py $(KAGGLE)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/reproduce.py $(KAGGLE)
 
 bench: .venv/installed  ## the benchmarks, quick
 	$(BIN)/python benchmarks/csv_reading.py --quick

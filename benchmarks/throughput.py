@@ -8,9 +8,9 @@ fastest product of two 2048x2048 matrices, measured on the spot before every rou
 that one recipe's steps spend their time in. Nothing is claimed: what a network reaches is a fact about its shapes.
 """
 
-import os
+from tenfold.threads import choose_waiting
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command line has it; PyTorch reads it when it is loaded
+choose_waiting()  # as the command line does, before PyTorch is loaded
 
 import argparse
 import statistics

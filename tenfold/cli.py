@@ -5,7 +5,6 @@ Nothing heavy is imported before a command runs, so that `tenfold --help` answer
 
 import contextlib
 import io
-import os
 import re
 import sys
 from pathlib import Path
@@ -14,10 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tenfold.errors import CheckFailed, Interrupted, TenfoldError, Unavailable
-
-# OpenMP's threads spin while they wait for each other, which makes training four times as slow as soon as anything
-# else runs on the machine, and a few percent faster if nothing does. Read when PyTorch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from tenfold.threads import choose_waiting
 
 EXIT_CODES = """
 Exit codes: 0 done; 1 a fault of tenfold itself; 2 wrong usage; 3 input that can't be used; 4 a check failed;
@@ -204,6 +200,7 @@ def train(
     Ctrl-C finishes the present step, saves everything and says how to go on with --resume; so does SIGTERM. A second
     one ends at once.
     """
+    choose_waiting()
     if resume:
         if recipe or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
             raise typer.BadParameter(
@@ -353,6 +350,7 @@ def compare(
 
     Finished runs are used again and unfinished ones go on, so the same command continues after Ctrl-C.
     """
+    choose_waiting()
     from tenfold import console, jobs
     from tenfold.compare import compare as compare_recipes
 

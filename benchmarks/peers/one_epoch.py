@@ -13,6 +13,7 @@ import sys
 import time
 
 import torch
+import torch._dynamo  # which the first optimiser would load
 import torch.nn.functional as F
 from torch import nn
 

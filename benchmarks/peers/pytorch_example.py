@@ -11,6 +11,7 @@ import sys
 import time
 
 import torch
+import torch._dynamo  # which the first optimiser would load
 import torch.nn.functional as F
 from torch import nn
 

@@ -5,9 +5,9 @@
 DATA.npz: images uint8 (N, 28, 28), labels uint8 (N,).
 """
 
-import os
+from tenfold.threads import choose_waiting
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command line has it; PyTorch reads it when it is loaded
+choose_waiting()  # as the command line does, before PyTorch is loaded
 
 import sys
 import tempfile

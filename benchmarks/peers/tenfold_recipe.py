@@ -6,9 +6,9 @@ Prints one JSON line. Nothing is held out, so that the recipe sees all rows as t
 are read once, after the clock has stopped.
 """
 
-import os
+from tenfold.threads import choose_waiting
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the command line has it; PyTorch reads it when it is loaded
+choose_waiting()  # as the command line does, before PyTorch is loaded
 
 import json
 import sys
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which the first optimiser would load
 
 from tenfold.data import load_data
 from tenfold.nets import parameter_count

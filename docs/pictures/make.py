@@ -26,7 +26,6 @@ def main() -> None:
         "photo": photo(mnist.images[[3, 11, 25, 40, 8]], draw),
         "dark": 255 - photo(mnist.images[[61, 70, 90]], draw),
         "cheque": cheque(mnist.subset(slice(2000)), draw),
-        "letters": letters(),
     }
     for name, picture in pictures.items():
         file = HERE / f"{name}.png"
@@ -60,13 +59,6 @@ def cheque(digits, draw: np.random.Generator) -> np.ndarray:
         picture, text = workshop.line(draw)
         if 4 <= len(text) <= 7 and picture.shape[0] >= 40:
             return cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-
-
-def letters() -> np.ndarray:
-    """What is no digit."""
-    page = np.full((SIDE * 2, SIDE * 5), 235, np.uint8)
-    cv2.putText(page, "MKW", (60, 160), cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 4, 30, 5, cv2.LINE_AA)
-    return page
 
 
 if __name__ == "__main__":

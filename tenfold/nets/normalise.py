@@ -50,9 +50,12 @@ def unit(images: Tensor | None) -> nn.Module:
 def centred(images: Tensor | None) -> nn.Module:
     if images is None:
         return Standardise(torch.zeros(1), torch.ones(1))
-    pixels = images.cpu().double()  # MPS has no float64
+    counts = torch.bincount(images.cpu().flatten(), minlength=256).double()  # of each grey level; exact, and quick
+    levels = torch.arange(256, dtype=torch.float64)
+    mean = (counts @ levels) / counts.sum()
+    deviation = (counts @ (levels - mean) ** 2 / counts.sum()).sqrt()
     # A deviation below one grey level can only come from blank images; it must not blow up noise.
-    return Standardise(pixels.mean().float().reshape(1), pixels.std(correction=0).clamp(min=1).float().reshape(1))
+    return Standardise(mean.float().reshape(1), deviation.clamp(min=1).float().reshape(1))
 
 
 def pixel(images: Tensor | None) -> nn.Module:

@@ -73,6 +73,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="flash and fast with three seeds, no other peer than T")
     parser.add_argument("--recipes", default=",".join(name for name in CLAIMS if name in RECIPES), metavar="A,B,...")
     parser.add_argument("--seeds", type=int, help="instead of each claim's own number")
+    parser.add_argument("--ours", action="store_true", help="no other peer than T")
     parser.add_argument("--peer", type=Path, default=os.environ.get("TENFOLD_KERAS_PYTHON", KERAS_PYTHON))
     parser.add_argument("--page-only", action="store_true", help="measure nothing, show what stands in the file")
     arguments = parser.parse_args()
@@ -95,7 +96,7 @@ def programs(arguments: argparse.Namespace, folder: Path) -> list[Program]:
         Program(name, [sys.executable, str(PEERS / "tenfold_recipe.py"), name], seeds or CLAIMS[name].seeds)
         for name in recipes
     ]
-    if arguments.quick:
+    if arguments.quick or arguments.ours:
         return ours
     others = [
         Program("one epoch, channels last", [sys.executable, str(PEERS / "one_epoch.py"), "channels_last"], 5),

@@ -26,7 +26,7 @@ FLASH = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="MNIST's test part 0.9916 (n = 8)",
     story="One epoch, for a first answer within seconds. Smoothed labels are what helps such a short training "
     "most; the model's confidence is set right on the held-out rows afterwards.",
 )
@@ -47,7 +47,7 @@ FAST = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="Kaggle's form: validation 0.9957, test 0.9947 (n = 2)",
     story="The network of flash with a stem twice as wide, for ten epochs, the last two of them on the images as they "
     "are. The last weights are kept; on the held-out rows nothing is chosen but how sure the model is.",
 )
@@ -68,7 +68,7 @@ STRONG = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="MNIST's test part 0.9958 (n = 2)",
     story="The network of fast with half as many filters more, for twelve epochs, on images that are also bent.",
 )
 

@@ -32,18 +32,8 @@ FLASH = Entry(
 )
 
 FAST = Entry(
-    Recipe(
-        name="fast",
-        normalise="centred",
-        net=QUICK,
-        optimiser=ADAMW,
-        schedule=OneCycle(warmup=0.1),
-        augment=WIDER,
-        batch=256,
-        epochs=10,
-        label_smoothing=0.1,
-        hold_out=0.05,
-        calibrate=True,
+    FLASH.recipe.model_copy(
+        update={"name": "fast", "net": QUICK, "optimiser": ADAMW, "augment": WIDER, "epochs": 10},
     ),
     source="tenfold",
     published="",
@@ -53,18 +43,8 @@ FAST = Entry(
 )
 
 STRONG = Entry(
-    Recipe(
-        name="strong",
-        normalise="centred",
-        net=QUICK.model_copy(update={"stem": 48, "filters": (96,)}),
-        optimiser=ADAMW,
-        schedule=OneCycle(warmup=0.1),
-        augment=WIDER,
-        batch=256,
-        epochs=12,
-        label_smoothing=0.1,
-        hold_out=0.05,
-        calibrate=True,
+    FAST.recipe.model_copy(
+        update={"name": "strong", "net": QUICK.model_copy(update={"stem": 48, "filters": (96,)}), "epochs": 12},
     ),
     source="tenfold",
     published="",

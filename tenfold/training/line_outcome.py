@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +15,15 @@ from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import calibration_error, reliability
 from tenfold.evaluation.significance import wilson
 from tenfold.files import write_json, write_text
-from tenfold.nets import layer_table, parameter_count
+from tenfold.nets import layer_table
 from tenfold.recipes.schema import Recipe
 from tenfold.report import line as report
 from tenfold.run import Run
 from tenfold.training import checkpoint
-from tenfold.training.device import device_name
 from tenfold.training.export import export_line, remember
 from tenfold.training.fit import Fitted
 from tenfold.training.line import Lines, lines_held_out
-from tenfold.training.outcome import chosen_by, facts, story
+from tenfold.training.outcome import facts, measured, story
 from tenfold.vision.line import CALIBRATION, LineReader, confidence
 from tenfold.vision.strip import HEIGHT
 
@@ -51,7 +49,7 @@ def leave_line_reader(
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     if read is not None:
         remember(run.model, {CALIBRATION: json.dumps(calibrated(read.chances, read.right))})
-    metrics = measured(recipe, fitted, train, read, device)
+    metrics = measured(recipe, fitted, train, len(read.lines) if read else 0, figures(read) if read else None, device)
     write_json(run.metrics, metrics)
     page = report.LineReport(
         title=recipe.name,
@@ -95,34 +93,6 @@ def calibrated(chances: NDArray[np.float64], right: NDArray[np.bool_]) -> list[f
         gradient = x.T @ (right - p) - (weights - start)
         weights = weights + np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + np.eye(2), gradient)
     return [round(float(weight), 4) for weight in weights]
-
-
-def measured(
-    recipe: Recipe, fitted: Fitted, train: Dataset, read: ReadLines | None, device: torch.device
-) -> dict[str, Any]:
-    """What metrics.json says; n, errors and accuracy count whole rows."""
-    state = fitted.state
-    return {
-        "recipe": recipe.name,
-        "finished": fitted.finished,
-        "epochs": state.epoch,
-        "epochs_planned": recipe.epochs,
-        "parameters": parameter_count(fitted.network),
-        "seconds": round(state.seconds, 3),
-        "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
-        "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(read.lines) if read else 0},
-        "weights": chosen_by(recipe, state),
-        "held_out": figures(read) if read else None,
-        "seed": recipe.seed,
-        "device": device_name(device),
-        "precision": state.precision,
-        "versions": {
-            "tenfold": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-    }
 
 
 def figures(read: ReadLines) -> dict[str, Any]:

@@ -45,9 +45,14 @@ def score(model: Model, held_out: Dataset) -> Scored:
 
 
 def measured(
-    recipe: Recipe, fitted: Fitted, train: Dataset, scored: Scored | None, device: torch.device
+    recipe: Recipe,
+    fitted: Fitted,
+    train: Dataset,
+    held_out_rows: int,
+    held_out: dict[str, Any] | None,
+    device: torch.device,
 ) -> dict[str, Any]:
-    """What metrics.json says."""
+    """What metrics.json says; held_out: what the exported model reached on the held-out rows."""
     state = fitted.state
     return {
         "recipe": recipe.name,
@@ -57,9 +62,9 @@ def measured(
         "parameters": parameter_count(fitted.network),
         "seconds": round(state.seconds, 3),
         "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
-        "data": {"source": train.source, "train_rows": len(train), "held_out_rows": len(scored.data) if scored else 0},
+        "data": {"source": train.source, "train_rows": len(train), "held_out_rows": held_out_rows},
         "weights": chosen_by(recipe, state),
-        "held_out": scored.evaluation.to_dict() if scored else None,
+        "held_out": held_out,
         "seed": recipe.seed,
         "device": device_name(device),
         "precision": state.precision,

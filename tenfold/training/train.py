@@ -89,7 +89,8 @@ def train(
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     model = Model(run.model.read_bytes(), str(run.folder))
     scored = score(model, held_out) if held_out else None
-    metrics = measured(recipe, fitted, train_part, scored, device)
+    reached = scored.evaluation.to_dict() if scored else None
+    metrics = measured(recipe, fitted, train_part, len(held_rows), reached, device)
     write_json(run.metrics, metrics)
     write_text(run.report, report_page(recipe, fitted, train_part, scored, unlabelled, model, metrics))
     write_text(run.card, model_card(recipe, metrics, scored))

@@ -21,7 +21,8 @@ Exit codes: 0 done; 1 a fault of tenfold itself; 2 wrong usage; 3 input that can
 """
 
 app = typer.Typer(
-    help="tenfold reads handwritten digits: from Kaggle's files to a measured model, a report and a submission.",
+    help="tenfold reads handwritten digits: from Kaggle's files to a measured model, a report and a submission; and "
+    "out of photos, scans and drawings, also behind a page and an API.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,

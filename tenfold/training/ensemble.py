@@ -15,7 +15,8 @@ from tenfold.data.dataset import Dataset
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import Fitted, Teacher, Watcher, fit
+from tenfold.training.fit import Teacher, fit
+from tenfold.training.loop import Fitted, Watcher
 from tenfold.training.watch import Watch
 
 PATIENCE = 0.5  # seconds between two looks at whether to stop

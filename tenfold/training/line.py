@@ -1,8 +1,7 @@
-"""The training of a network that reads whole rows: compose rows, show them, CTC; read from top to bottom."""
+"""To learn to read whole rows: compose rows, show them, CTC."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import cv2
@@ -19,12 +18,10 @@ from tenfold.recipes.schema import LineNet, Recipe
 from tenfold.run import Run
 from tenfold.synthesis.lines import Workshop
 from tenfold.synthesis.stock import Stock
-from tenfold.training import checkpoint
 from tenfold.training.augment import augmented
-from tenfold.training.device import denormals_flushed
-from tenfold.training.fit import CHECKPOINT_SECONDS, Fitted, Watcher, done, learning_rate, refuse_divergence
-from tenfold.training.learner import Learner
-from tenfold.training.randomness import derived_seed, seed_step
+from tenfold.training.learner import State
+from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
+from tenfold.training.randomness import derived_seed
 from tenfold.vision.strip import HEIGHT, strip
 
 Lines = list[tuple[NDArray[np.uint8], str]]  # strips (32, W) with their digits
@@ -36,7 +33,6 @@ NEIGHBOURS = 16  # batches' worth of rows among which rows of like width find ea
 WORKSHOP, HELD_OUT = -2, -3  # steps that no training has, to derive seeds of their own
 
 
-@denormals_flushed()
 def fit_lines(
     recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, watcher: Watcher
 ) -> Fitted:
@@ -44,95 +40,40 @@ def fit_lines(
 
     The figures of history.csv count rows: one is right where all of its digits are.
     """
-    assert isinstance(recipe.net, LineNet)
-    workshop = Workshop.of(Stock.of(train), np.random.default_rng(derived_seed(recipe.seed, 0, WORKSHOP)))
-    held_lines = lines_held_out(recipe, held_out) if held_out else []
-    learner = Learner(recipe, torch.zeros(1, HEIGHT, HEIGHT, device=device))
-    state = learner.state
-    last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
-    if last.exists():
-        learner.restore(last)
-        state = learner.state
-    state.precision = "float32"
-
-    while not done(recipe, state):
-        if not train_epoch(recipe, learner, workshop, run, watcher):
-            break
-        refuse_divergence(recipe, learner)
-        row = {
-            "epoch": state.epoch + 1,
-            "step": (state.epoch + 1) * state.step,
-            "learning_rate": learning_rate(recipe, state, state.step - 1, state.step),
-            "train_loss": learner.loss_sum.item() / state.images,
-            "train_accuracy": learner.correct.item() / state.images,
-        }
-        if held_lines:
-            loss, accuracy = score_lines(learner.scored(), held_lines, recipe.batch, device)
-            better = accuracy > state.best_accuracy
-            if better:
-                state.best_accuracy, state.best_epoch = accuracy, state.epoch + 1
-                checkpoint.save_weights(best, learner.scored())
-            row |= {"val_loss": loss, "val_accuracy": accuracy, "best": int(better)}
-        state.epoch += 1
-        state.history.append(row | {"seconds": state.seconds})
-        learner.begin_epoch()
-        learner.save(last)
-        run.write_history(state.history)
-        watcher.epoch(state)
-        if watcher.stop():
-            break
-
-    run.write_history(state.history)
-    network = learner.scored().cpu().eval()
-    if recipe.keep == "best" and state.best_epoch:
-        network.load_state_dict(checkpoint.load_weights(best))
-    shown = state.epoch * recipe.net.lines * recipe.net.passes + state.images
-    return Fitted(network, state, shown, done(recipe, state))
+    task = WholeRows(recipe, train, held_out, device)
+    learner = begun(recipe, torch.zeros(1, HEIGHT, HEIGHT, device=device), run)
+    learner.state.precision = "float32"
+    return learn(recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines * task.net.passes)
 
 
-def train_epoch(recipe: Recipe, learner: Learner, workshop: Workshop, run: Run, watcher: Watcher) -> bool:
-    """The rest of the present epoch; False if the watcher ended it before, with a checkpoint saved."""
-    assert isinstance(recipe.net, LineNet)
-    network, optimiser, state = learner.network, learner.optimiser, learner.state
-    device = learner.loss_sum.device
-    before, began = state.seconds, time.monotonic()
-    saved = began
-    draw = np.random.default_rng(derived_seed(recipe.seed, state.epoch, -1))
-    lines = composed(workshop, recipe.net.lines, draw)
-    batches = [rows for _ in range(recipe.net.passes) for rows in batches_of_like_width(lines, recipe.batch, draw)]
-    network.train()
-    while state.step < len(batches):
-        seed_step(recipe.seed, state.epoch, state.step, device)
-        rows = batches[state.step]
-        strips, widths = stacked([lines[row][0] for row in rows])
-        texts = [lines[row][1] for row in rows]
-        pixels = changed(strips.to(device).float(), recipe)  # (B, 32, W)
-        logits = network(pixels)  # (B, W / 2, 11)
+class WholeRows:
+    """The task: rows composed anew for each epoch and gone through several times."""
+
+    largest_gradient = 5.0
+
+    def __init__(self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device) -> None:
+        assert isinstance(recipe.net, LineNet)
+        self.recipe, self.net, self.device = recipe, recipe.net, device
+        self.workshop = Workshop.of(Stock.of(train), np.random.default_rng(derived_seed(recipe.seed, 0, WORKSHOP)))
+        self.held_lines = lines_held_out(recipe, held_out) if held_out else []
+
+    def begin(self, epoch: int) -> int:
+        draw = np.random.default_rng(derived_seed(self.recipe.seed, epoch, -1))
+        self.lines = composed(self.workshop, self.net.lines, draw)
+        passes = [batches_of_like_width(self.lines, self.recipe.batch, draw) for _ in range(self.net.passes)]
+        self.batches = [rows for batches in passes for rows in batches]
+        return len(self.batches)
+
+    def step(self, network: Network, state: State, steps: int) -> Step:
+        rows = self.batches[state.step]
+        strips, widths = stacked([self.lines[row][0] for row in rows])
+        texts = [self.lines[row][1] for row in rows]
+        logits = network(changed(strips.to(self.device).float(), self.recipe))  # (B, 32, W) -> (B, W / 2, 11)
         loss = ctc(logits, widths, texts).mean()
+        return Step(loss, len(rows), sum(map(str.__eq__, texts, best_paths(logits.detach(), widths))))
 
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, state, state.step, len(batches))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        if learner.average:
-            learner.average.update(network, state.epoch * len(batches) + state.step)
-
-        learner.loss_sum += loss.detach() * len(rows)
-        learner.correct += sum(map(str.__eq__, texts, best_paths(logits.detach(), widths)))
-        state.step += 1
-        state.images += len(rows)
-        now = time.monotonic()
-        state.seconds = before + now - began
-        watcher.step(state, len(batches))
-        stop = watcher.stop()
-        if stop or now - saved > CHECKPOINT_SECONDS:
-            learner.save(run.checkpoints / "last.safetensors")
-            saved = now
-        if stop:
-            return False
-    return True
+    def score(self, network: Network, state: State) -> tuple[float, float] | None:
+        return score_lines(network, self.held_lines, self.recipe.batch, self.device) if self.held_lines else None
 
 
 def composed(workshop: Workshop, count: int, draw: np.random.Generator) -> Lines:

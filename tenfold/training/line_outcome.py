@@ -21,8 +21,8 @@ from tenfold.report import line as report
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.export import export_line, remember
-from tenfold.training.fit import Fitted
 from tenfold.training.line import Lines, lines_held_out
+from tenfold.training.loop import Fitted
 from tenfold.training.outcome import facts, measured, story
 from tenfold.vision.line import CALIBRATION, LineReader, confidence
 from tenfold.vision.strip import HEIGHT

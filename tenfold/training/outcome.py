@@ -21,8 +21,8 @@ from tenfold.report import training as report
 from tenfold.synthesis.mixture import Mixture
 from tenfold.training.augment import augmented
 from tenfold.training.device import device_name
-from tenfold.training.fit import Fitted
 from tenfold.training.learner import State
+from tenfold.training.loop import Fitted
 from tenfold.training.randomness import seed_step
 
 SHOWN_DIGITS, SHOWN_DRAWS = 10, 12  # in the report's table of augmentations

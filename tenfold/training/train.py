@@ -24,9 +24,10 @@ from tenfold.training import checkpoint
 from tenfold.training.device import find_device
 from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
-from tenfold.training.fit import Teacher, Watcher, fit
+from tenfold.training.fit import Teacher, fit
 from tenfold.training.line import fit_lines
 from tenfold.training.line_outcome import leave_line_reader
+from tenfold.training.loop import Watcher
 from tenfold.training.outcome import measured, model_card, report_page, score
 from tenfold.training.temper import calibrate
 

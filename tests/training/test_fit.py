@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tenfold.data.dataset import Dataset
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.nets import build
-from tenfold.training import checkpoint
+from tenfold.training import checkpoint, loop
 from tenfold.training import fit as fit_module
 from tenfold.training.fit import fit, losses
 from tenfold.training.optim import one_cycle
@@ -231,11 +231,11 @@ def test_a_history_that_a_kill_cut_short_is_written_again(train, make_recipe):
 
 
 def test_checkpoints_also_come_within_an_epoch(train, make_recipe, monkeypatch):
-    monkeypatch.setattr(fit_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     seen = []
-    save = fit_module.Learner.save
+    save = loop.Learner.save
     monkeypatch.setattr(
-        fit_module.Learner,
+        loop.Learner,
         "save",
         lambda self, path: (seen.append((self.state.epoch, self.state.step)), save(self, path)),
     )

@@ -25,11 +25,11 @@ DRIVER = textwrap.dedent('''
     from tenfold.data.dataset import Dataset
     from tenfold.recipes.edit import from_dict
     from tenfold.run import Run
-    from tenfold.training import fit
+    from tenfold.training import loop
     from tenfold.training.train import train
 
     torch.set_num_threads(1)
-    fit.CHECKPOINT_SECONDS = 0.02  # several in an epoch
+    loop.CHECKPOINT_SECONDS = 0.02  # several in an epoch
     labels = (np.arange(300) % 10).astype(np.uint8)
     noise = np.random.default_rng(0)
     patterns = noise.integers(0, 200, (10, 28, 28))
@@ -82,7 +82,7 @@ DRIVER = textwrap.dedent('''
 
     def die_at_rename(n, after):
         """Kill the process itself at its n-th rename: a file is written whole and not yet, or just, in its place."""
-        fit.CHECKPOINT_SECONDS = -1  # after every step, so that how many renames there are is no matter of speed
+        loop.CHECKPOINT_SECONDS = -1  # after every step, so that how many renames there are is no matter of speed
         def replace(path, target, real=Path.replace, left=[n]):
             left[0] -= 1
             if left[0] == 0 and after:

@@ -1,0 +1,196 @@
+"""The training loop, from top to bottom, whatever is learnt: single digits (`fit.py`) or whole rows (`line.py`)."""
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tenfold.errors import TenfoldError
+from tenfold.nets import Network
+from tenfold.recipes.schema import Plateau, Recipe
+from tenfold.run import Run
+from tenfold.training import checkpoint
+from tenfold.training.device import denormals_flushed
+from tenfold.training.learner import Learner, State
+from tenfold.training.optim import after_plateau, scheduled
+from tenfold.training.randomness import seed_step
+
+CHECKPOINT_SECONDS = 30.0  # also within an epoch: the most work that a kill can cost
+
+
+class Watcher(Protocol):
+    """Who is told how a training goes, and may end it after any step."""
+
+    def step(self, state: State, steps: int) -> None: ...
+    def epoch(self, state: State) -> None: ...
+    def stop(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one batch came to."""
+
+    loss: Tensor  # mean over the batch
+    shown: int  # examples in it
+    correct: Tensor | int  # how many of them the network answered rightly
+
+
+class Task(Protocol):
+    """What is learnt. All that it draws must follow from the recipe's seed, the epoch and the step."""
+
+    @property
+    def largest_gradient(self) -> float | None:
+        """The norm to which the gradient of a step is cut; None leaves it as it is."""
+
+    def begin(self, epoch: int) -> int:
+        """Make an epoch ready; how many steps it has."""
+
+    def step(self, network: Network, state: State, steps: int) -> Step:
+        """Show the network the batch of step `state.step` of `steps`."""
+
+    def score(self, network: Network, state: State) -> tuple[float, float] | None:
+        """(loss, accuracy) on what was held out; None where nothing was."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    network: Network  # with the weights that the recipe keeps, on the CPU, in evaluation mode
+    state: State
+    images: int  # that it was trained on, in all
+    finished: bool  # False: stopped before the recipe's end; the checkpoint goes on from here
+
+
+def begun(recipe: Recipe, images: Tensor, run: Run) -> Learner:
+    """A learner as the run's checkpoint has it, or a new one. Raises RunError for a checkpoint of another recipe.
+
+    images: uint8 (N, ...), from which the network takes its normalisation; on the device to train on.
+    """
+    learner = Learner(recipe, images)
+    last = run.checkpoints / "last.safetensors"
+    if last.exists():
+        learner.restore(last)
+    return learner
+
+
+@denormals_flushed()
+def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watcher, shown_an_epoch: int) -> Fitted:
+    """Train as `recipe` says from where `learner` stands.
+
+    run: gets history.csv, and in its checkpoints last.safetensors (after every epoch and every 30 s) and
+    best.safetensors (the weights of the epoch with the best held-out accuracy). Raises TenfoldError where the training
+    diverges.
+    """
+    state = learner.state
+    last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
+    while not done(recipe, state):
+        whole = train_epoch(recipe, learner, task, run, watcher)
+        refuse_divergence(recipe, learner)
+        if not whole:
+            break
+        began = time.monotonic()
+        row = training_figures(recipe, learner)
+        network = learner.scored()
+        if (scored := task.score(network, state)) is not None:
+            row |= held_out_figures(recipe, state, *scored)
+            if row["best"]:
+                checkpoint.save_weights(best, network)
+            refuse_divergence(recipe, learner, row.values())
+        state.epoch += 1
+        state.seconds += time.monotonic() - began
+        state.history.append(row | {"seconds": state.seconds})
+        learner.begin_epoch()
+        learner.save(last)
+        run.write_history(state.history)
+        watcher.epoch(state)
+
+    run.write_history(state.history)  # a kill may have come between the last checkpoint and its line
+    network = learner.scored().cpu().eval()
+    if recipe.keep == "best" and state.best_epoch:
+        network.load_state_dict(checkpoint.load_weights(best))
+    return Fitted(network, state, state.epoch * shown_an_epoch + state.images, done(recipe, state))
+
+
+def done(recipe: Recipe, state: State) -> bool:
+    stopped_early = bool(recipe.early_stop) and state.epoch - state.best_epoch >= recipe.early_stop
+    return state.epoch >= recipe.epochs or stopped_early
+
+
+def train_epoch(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watcher) -> bool:
+    """The rest of the present epoch; False if the watcher ended it before, with a checkpoint saved."""
+    network, optimiser, state = learner.network, learner.optimiser, learner.state
+    before, began = state.seconds, time.monotonic()
+    saved = began
+    steps = task.begin(state.epoch)
+    network.train()
+    while state.step < steps:
+        seed_step(recipe.seed, state.epoch, state.step, learner.loss_sum.device)
+        result = task.step(network, state, steps)
+
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, state, state.step, steps)
+        optimiser.zero_grad(set_to_none=True)
+        result.loss.backward()  # type: ignore[no-untyped-call]
+        if task.largest_gradient is not None:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), task.largest_gradient)
+        optimiser.step()
+        if learner.average:
+            learner.average.update(network, state.epoch * steps + state.step)
+
+        learner.loss_sum += result.loss.detach() * result.shown
+        learner.correct += result.correct
+        state.step += 1
+        state.images += result.shown
+        now = time.monotonic()
+        state.seconds = before + now - began
+        watcher.step(state, steps)
+        stop = watcher.stop()
+        if stop or now - saved > CHECKPOINT_SECONDS:
+            learner.save(run.checkpoints / "last.safetensors")
+            saved = now
+        if stop:
+            return False
+    return True
+
+
+def learning_rate(recipe: Recipe, state: State, step: int, steps: int) -> float:
+    """The rate of step `step` of the present epoch's `steps`."""
+    return state.rate * scheduled(recipe, state.epoch * steps + step, recipe.epochs * steps)
+
+
+def refuse_divergence(recipe: Recipe, learner: Learner, figures: Iterable[float] = ()) -> None:
+    """Raises TenfoldError where the loss, the figures or the weights are no longer finite numbers."""
+    tensors = (learner.loss_sum, *learner.network.state_dict().values())
+    if not all(map(math.isfinite, figures)) or not all(tensor.isfinite().all() for tensor in tensors):
+        raise TenfoldError(
+            f"the training diverged in epoch {learner.state.epoch + 1}: its loss is no longer a finite number; "
+            f"a learning rate below {recipe.optimiser.lr:g} (optimiser.lr) helps"
+        )
+
+
+def training_figures(recipe: Recipe, learner: Learner) -> dict[str, float]:
+    """The history's row of an epoch, as far as the training rows tell."""
+    state = learner.state
+    return {
+        "epoch": state.epoch + 1,
+        "step": (state.epoch + 1) * state.step,
+        "learning_rate": learning_rate(recipe, state, state.step - 1, state.step),
+        "train_loss": learner.loss_sum.item() / state.images,
+        "train_accuracy": learner.correct.item() / state.images,
+    }
+
+
+def held_out_figures(recipe: Recipe, state: State, loss: float, accuracy: float) -> dict[str, float]:
+    """The history's row of an epoch, as far as the held-out rows tell; a plateau may lower the rate."""
+    better = accuracy > state.best_accuracy
+    if better:
+        state.best_accuracy, state.best_epoch = accuracy, state.epoch + 1
+    if isinstance(recipe.schedule, Plateau):
+        figure = accuracy if recipe.schedule.monitor == "accuracy" else -loss
+        state.rate, state.plateau_best, state.plateau_waited = after_plateau(
+            recipe.schedule, state.rate, figure, state.plateau_best, state.plateau_waited
+        )
+    return {"val_loss": loss, "val_accuracy": accuracy, "best": int(better)}

@@ -25,7 +25,11 @@ def stage_net(net: StageNet, outputs: int = CLASSES) -> nn.Sequential:
             layers += _convolution(channels, filters, kernel=3, padding=padding, pool=pool)
             channels = filters
     head, features = _head(net, channels)
-    return nn.Sequential(*layers, *head, *dropout(net.dropout), nn.Linear(features, outputs))
+    layers += head
+    for units in net.dense:
+        layers += [nn.Linear(features, units, bias=False), nn.BatchNorm1d(units), nn.ReLU(inplace=True)]
+        features = units
+    return nn.Sequential(*layers, *dropout(net.dropout), nn.Linear(features, outputs))
 
 
 def _convolution(
@@ -37,7 +41,7 @@ def _convolution(
 
 
 def _head(net: StageNet, channels: int) -> tuple[list[nn.Module], int]:
-    """The layers between the last map and the linear layer, and how many features they give."""
+    """What makes features of the last map, and how many."""
     if net.head == "mean":
         return [nn.AdaptiveAvgPool2d(1), nn.Flatten()], channels
     if net.head == "mean+max":

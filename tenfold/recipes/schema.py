@@ -68,7 +68,7 @@ class DenseNet(Part):
 
 
 class StageNet(Part):
-    """A 5x5 convolution, then stages of 3x3 convolutions; one linear layer ends it.
+    """A 5x5 convolution, then stages of 3x3 convolutions, then dense layers where there are any; a linear one ends it.
 
     Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling; it comes before
     the norm of the convolution above it, so that norm and ReLU work on a quarter of the map.
@@ -83,6 +83,7 @@ class StageNet(Part):
     padding: Literal["same", "valid"] = "same"  # of the 3x3 convolutions
     # What the last layer sees of the last map: each filter's mean, its mean and its maximum, or every place of it.
     head: Literal["mean", "mean+max", "places"] = "mean"
+    dense: Sizes = ()  # dense layers, each with batch norm and ReLU, between that and the last layer
     dropout: Share = 0.0  # before the last layer
 
     @model_validator(mode="after")
@@ -225,6 +226,12 @@ class Recipe(Part):
         """The recipe of the ensemble's k-th network, from 0."""
         return self.model_copy(update={"members": 1, "seed": self.seed + k})
 
+    @property
+    def needs_pairs(self) -> bool:
+        """Whether the network has batch norm of a dense layer, which can't learn from one image alone."""
+        net = self.net
+        return bool(net.dense) if isinstance(net, StageNet) else isinstance(net, DenseNet) and net.norm
+
     @model_validator(mode="after")
     def means_something_to_rows(self) -> Self:
         """What is for single digits alone must not be set, and silently do nothing, for a network that reads rows."""
@@ -252,6 +259,8 @@ class Recipe(Part):
     def can_be_trained(self) -> Self:
         if self.members > 1 and self.calibrate:
             raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
+        if self.batch == 1 and self.needs_pairs:
+            raise ValueError("batch: batch norm of a dense layer can't learn from one image a step; use 2 or more")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
             raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
         if self.hold_out == 0:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tenfold.data.dataset import CLASSES, Dataset
+from tenfold.errors import DataError
 from tenfold.nets import Network
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
@@ -33,7 +34,8 @@ def fit(
 ) -> Fitted:
     """Train as `recipe` says, from the run's checkpoint where there is one; `learn` says what it leaves in `run`.
 
-    Raises RunError for a checkpoint of another recipe, TenfoldError where the training diverges.
+    Raises DataError for too few rows, RunError for a checkpoint of another recipe, TenfoldError where the training
+    diverges.
     """
     digits = Digits(recipe, train, held_out, device, teacher)
     learner = begun(recipe, digits.images, run)
@@ -50,6 +52,8 @@ class Digits:
     def __init__(
         self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device, teacher: Teacher | None
     ) -> None:
+        if len(train) < 2 and recipe.needs_pairs:
+            raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
         self.recipe, self.held_out, self.teacher = recipe, held_out, teacher
         self.images = torch.tensor(train.images, device=device)  # (N, 28, 28)
         self.labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
@@ -57,12 +61,13 @@ class Digits:
         self.mixture = Mixture(recipe.synthesis, self.images, self.labels, recipe.seed) if made else None
 
     def begin(self, epoch: int) -> int:
-        self.order = epoch_order(self.recipe.seed, epoch, len(self.images)).to(self.images.device)
-        return -(-len(self.images) // self.recipe.batch)  # the last batch may be smaller
+        order = epoch_order(self.recipe.seed, epoch, len(self.images)).to(self.images.device)
+        self.batches = parts(order, self.recipe.batch)
+        return len(self.batches)
 
     def step(self, network: Network, state: State, steps: int) -> Step:
         recipe = self.recipe
-        rows = self.order[state.step * recipe.batch : (state.step + 1) * recipe.batch]
+        rows = self.batches[state.step]
         answers = self.labels[rows]  # (B,)
         pixels = self.images[rows].float()  # (B, 28, 28)
         if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
@@ -76,6 +81,14 @@ class Digits:
 
     def score(self, network: Network, state: State) -> tuple[float, float] | None:
         return score(network, self.held_out, self.images.device, state.precision) if self.held_out else None
+
+
+def parts(order: Tensor, size: int) -> list[Tensor]:
+    """`order` in parts of `size`, the last smaller; one image alone, of which batch norm can't learn, joins a part."""
+    batches = list(torch.split(order, size))
+    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def softened(answers: Tensor, pixels: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:

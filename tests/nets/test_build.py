@@ -43,7 +43,7 @@ def stages(net, outputs):
     channels = [net.stem, *(filters for filters in net.filters for _ in range(net.depth))]
     convolutions = 25 * net.stem + sum(9 * i * o for i, o in pairwise(channels))
     features = channels[-1] * {"mean": 1, "mean+max": 2, "places": net.side() ** 2}[net.head]
-    return convolutions + 2 * sum(channels) + dense(features, outputs)
+    return convolutions + 2 * sum(channels) + normed(features, *net.dense, outputs)
 
 
 SINGLE = [name for name, entry in RECIPES.items() if entry.recipe.net.kind != "line"]  # reads one digit
@@ -218,6 +218,10 @@ def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding,
         return
     network = build(find("fast").recipe.model_copy(update={"net": net}), images()).train()
     assert network(images(1)).shape == (1, 10)
+    assert parameter_count(network) == stages(net, 10)
+    net = net.model_copy(update={"dense": (7, 5)})
+    network = build(find("fast").recipe.model_copy(update={"net": net}), images()).train()
+    assert network(images(2)).shape == (2, 10)
     assert parameter_count(network) == stages(net, 10)
 
 

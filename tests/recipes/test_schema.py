@@ -5,6 +5,8 @@ from tenfold.recipes import find
 from tenfold.recipes.edit import edited, from_dict
 from tenfold.recipes.schema import Augment, Recipe
 
+NORMED = {"kind": "dense", "dense": [8], "norm": True}
+STAGES = {"kind": "stages", "filters": [8]}
 CONV = {"kind": "conv", "filters": [8, 8], "kernels": [3], "padding": ["same"]}
 
 
@@ -56,6 +58,8 @@ def test_the_largest_kernels_fit_exactly():
         ({"hold_out": 0, "early_stop": 3}, "early_stop cannot work without held-out rows"),
         ({"hold_out": 0, "schedule": {"kind": "plateau"}}, "a plateau schedule cannot work without held-out rows"),
         ({"hold_out": 0, "keep": "best", "early_stop": 1}, "keep = 'best' and early_stop cannot work"),
+        ({"batch": 1, "net": NORMED}, "batch: batch norm of a dense layer can't learn from one image a step"),
+        ({"batch": 1, "net": STAGES | {"dense": [8]}}, "batch: batch norm of a dense layer can't learn from one image"),
         ({"hold_out": 1.5}, r"hold_out: 1\.5 is neither a share below 1 nor a whole number of rows"),
         ({"hold_out": -0.1}, r"hold_out = -0\.1"),
         ({"hold_out": float("nan")}, "finite number"),

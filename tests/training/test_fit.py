@@ -1,18 +1,19 @@
 import csv
 import hashlib
-import math
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.nets import build
 from tenfold.training import checkpoint, loop
 from tenfold.training import fit as fit_module
-from tenfold.training.fit import fit, losses
+from tenfold.training.fit import fit, losses, parts
 from tenfold.training.optim import one_cycle
 from tenfold.training.randomness import epoch_order
 from tenfold.training.train import split
@@ -297,11 +298,11 @@ def test_a_batch_larger_than_the_data_is_all_of_it(train, make_recipe, monkeypat
     assert measured == [160]  # nor does the measurement take more than there is
 
 
-@pytest.mark.parametrize("rows", [1, 33])
-def test_a_last_batch_of_one_image(rows, train, make_recipe, make_digits):
-    recipe = make_recipe(**ONE_CYCLE | {"hold_out": 0})
-    fitted, _, watcher = train(recipe, make_digits(rows))
-    assert len(watcher.steps) == 2 * math.ceil(rows / 32)
+@pytest.mark.parametrize(("rows", "steps", "dense"), [(1, 1, []), (33, 1, []), (33, 1, [8]), (34, 2, [8])])
+def test_a_last_batch_of_one_image(rows, steps, dense, train, make_recipe, make_digits):
+    net = ONE_CYCLE["net"] | {"dense": dense}
+    fitted, _, watcher = train(make_recipe(**ONE_CYCLE | {"hold_out": 0, "net": net}), make_digits(rows))
+    assert len(watcher.steps) == 2 * steps
     assert all(torch.isfinite(value).all() for value in fitted.network.state_dict().values())
 
 
@@ -359,3 +360,19 @@ def test_the_last_share_is_trained_on_the_images_as_they_are(train, make_recipe,
     monkeypatch.setattr("tenfold.training.fit.augmented", lambda pixels, ranges: seen.append(1) or pixels)
     train(make_recipe(augment={"cutout": 4, "clean": 0.3}))
     assert len(seen) == 7
+
+
+@given(rows=st.integers(1, 300), size=st.integers(1, 80))
+def test_an_epoch_shows_each_image_once_and_none_alone(rows, size):
+    order = torch.randperm(rows)
+    batches = parts(order, size)
+    assert torch.equal(torch.cat(batches), order)
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert len(batches[-1]) <= size + (size > 1)
+    assert size == 1 or rows == 1 or len(batches[-1]) > 1
+
+
+def test_one_row_is_too_few_for_batch_norm_of_a_dense_layer(train, digits, make_recipe):
+    net = {"kind": "dense", "dense": [8], "norm": True}
+    with pytest.raises(DataError, match="one row is too few to train on"):
+        train(make_recipe(hold_out=0, net=net), digits.subset(np.arange(1)))

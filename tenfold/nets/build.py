@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tenfold.data.dataset import CLASSES
@@ -15,19 +16,22 @@ from tenfold.nets.normalise import NORMALISERS
 from tenfold.nets.stages import stage_net
 from tenfold.recipes.schema import LineNet, Recipe
 
+SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels, down and right
 FAMILIES: dict[str, Callable[[Any, int], nn.Sequential]] = {"conv": conv_net, "dense": dense_net, "stages": stage_net}
 
 
 class Network(nn.Module):
     """Raw pixels (B, 28, 28), uint8 or float 0 to 255, to logits (B, 10).
 
-    A body with an eleventh output also says how much a picture is a digit at all: `heads` gives both.
+    A body with an eleventh output also says how much a picture is a digit at all: `heads` gives both. With several
+    `views`, one that is not in training looks at each image as it is and a pixel to each side, and gives mean logits.
     """
 
-    def __init__(self, normalise: nn.Module, body: nn.Sequential) -> None:
+    def __init__(self, normalise: nn.Module, body: nn.Sequential, views: int = 1) -> None:
         super().__init__()
         self.normalise = normalise
         self.body = body
+        self.views = views
 
     def forward(self, pixels: Tensor) -> Tensor:  # (B, 28, 28) -> (B, 10)
         return self._outputs(pixels)[:, :CLASSES]
@@ -49,8 +53,17 @@ class Network(nn.Module):
         return layer
 
     def _outputs(self, pixels: Tensor) -> Tensor:
-        outputs: Tensor = self.body(self.normalise(pixels.unsqueeze(1).float()))
-        return outputs
+        images = pixels.unsqueeze(1).float()  # (B, 1, 28, 28)
+        several = self.views > 1 and not self.training
+        outputs: Tensor = self.body(self.normalise(shifted(images) if several else images))
+        return outputs.view(len(SHIFTS), -1, outputs.shape[1]).mean(0) if several else outputs
+
+
+def shifted(images: Tensor) -> Tensor:
+    """Images (B, 1, H, W) moved by each of `SHIFTS`, one after the other (5 B, 1, H, W); black comes in."""
+    height, width = images.shape[2:]
+    framed = F.pad(images, (1, 1, 1, 1))
+    return torch.cat([framed[:, :, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in SHIFTS])
 
 
 class LineNetwork(Network):
@@ -99,4 +112,5 @@ def build(recipe: Recipe, images: Tensor | None = None) -> Network:
         if isinstance(recipe.net, LineNet):
             return LineNetwork(NORMALISERS[recipe.normalise](images), line_net(recipe.net))
         outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES
-        return Network(NORMALISERS[recipe.normalise](images), FAMILIES[recipe.net.kind](recipe.net, outputs))
+        body = FAMILIES[recipe.net.kind](recipe.net, outputs)
+        return Network(NORMALISERS[recipe.normalise](images), body, recipe.views)

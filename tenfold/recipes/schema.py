@@ -214,6 +214,7 @@ class Recipe(Part):
     label_smoothing: Share = 0.0
     distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
     members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
+    views: Literal[1, 5] = 1  # of each image once trained, whose logits are averaged: as it is, a pixel to each side
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
@@ -244,6 +245,7 @@ class Recipe(Part):
                     ("label_smoothing", self.label_smoothing > 0),
                     ("distil", self.distil > 0),
                     ("members", self.members > 1),
+                    ("views", self.views > 1),
                     ("calibrate", self.calibrate),
                     ("synthesis", self.synthesis.active),
                     ("augment but for zoom and shift", augment.active or augment.clean > 0),

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy import ndimage
 from torch import nn
 
 from tenfold.errors import RecipeError
@@ -203,6 +204,21 @@ def test_digitness_is_a_head_of_its_own_where_there_are_negatives():
     assert (logits.shape, digitness.shape) == ((3, 10), (3,))
     assert torch.equal(again[0], logits)
     torch.testing.assert_close(again[1], digitness + 1)
+
+
+@pytest.mark.parametrize("settings", [[], ["synthesis.negatives=0.5"]])
+def test_five_views_give_the_mean_logits_of_an_image_moved_a_pixel_to_each_side(settings):
+    recipe = edited(find("flash").recipe, ["views=1", *settings])
+    once, often = build(recipe, images()).eval(), build(edited(recipe, ["views=5"]), images()).eval()
+    often.load_state_dict(once.state_dict())
+    moves = [(0, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+    with torch.no_grad():
+        moved = [torch.tensor(ndimage.shift(images(3).numpy(), move, order=0)) for move in moves]
+        torch.testing.assert_close(often(images(3)), torch.stack([once(view) for view in moved]).mean(0))
+        if settings:
+            expected = torch.stack([once.heads(view)[1] for view in moved]).mean(0)
+            torch.testing.assert_close(often.heads(images(3))[1], expected)
+        torch.testing.assert_close(often.train()(images(3)), once.train()(images(3)))
 
 
 @pytest.mark.parametrize("head", ["mean", "mean+max", "places"])

@@ -23,7 +23,7 @@ def trained_looking(recipe, images):
     torch.manual_seed(0)
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.5, 2)
                 module.weight.uniform_(0.5, 2)

@@ -3,19 +3,22 @@
 from tenfold.recipes.catalogue import Entry
 from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
 
-# A 5x5 convolution with stride 2 and two of 3x3, on maps of 12, 6 and 4 pixels: what costs a processor most, wide maps,
-# is hardly there. The last layer sees every place of the last map; with its mean alone, an epoch teaches half as much.
-QUICK = StageNet(stem=32, stem_stride=2, filters=(64,), depth=2, padding="valid", head="places")
+# A 5x5 convolution with stride 2 and one of 3x3, on maps of 12 and 6 pixels, then a dense layer on all 16 places of the
+# last map: what costs a processor most, wide maps and convolutions on very small ones, is hardly there.
+QUICK = StageNet(stem=48, stem_stride=2, filters=(96,), depth=1, padding="valid", head="places", dense=(128,))
+# Maps of 12, 12 and 6 pixels: twice the price.
+FINER = QUICK.model_copy(update={"stem": 32, "stem_pool": False, "filters": (64, 96), "padding": "same"})
 # Short memories of the gradient suit trainings of a few hundred steps.
 ADAMW = Optimiser(name="adamw", lr=0.04, weight_decay=0.05, momentum=0.8, smoothing=0.95)
-# Changed images at first, then the images as they are.
-WIDER = Augment(rotate=10, zoom=0.1, shift=0.08, shear=8, elastic=0.7, clean=0.2)
+# Changed images at first, then the images as they are; bent ones are worth their time from ten epochs on.
+GENTLE = Augment(rotate=10, zoom=0.1, shift=0.08, shear=8, clean=0.2)
+WIDER = GENTLE.model_copy(update={"elastic": 0.7})
 
 FLASH = Entry(
     Recipe(
         name="flash",
         normalise="centred",
-        net=QUICK.model_copy(update={"stem": 16}),
+        net=QUICK.model_copy(update={"stem": 16, "filters": (64,), "dense": (64,)}),
         optimiser=ADAMW.model_copy(update={"lr": 0.05}),
         schedule=OneCycle(warmup=0.1),
         batch=256,
@@ -23,52 +26,65 @@ FLASH = Entry(
         label_smoothing=0.1,
         hold_out=0.05,
         calibrate=True,
+        views=5,
     ),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9916 (n = 8)",
+    reproduced="MNIST's test part 0.9925 (n = 10)",
     story="One epoch, for a first answer within seconds. Smoothed labels are what helps such a short training "
-    "most; the model's confidence is set right on the held-out rows afterwards.",
+    "most; the model's confidence is set right on the held-out rows afterwards. What it says of an image is the mean "
+    "of what it sees in the image and in its shifts by a pixel to each side.",
 )
 
 FAST = Entry(
     FLASH.recipe.model_copy(
-        update={"name": "fast", "net": QUICK, "optimiser": ADAMW, "augment": WIDER, "epochs": 10},
+        update={"name": "fast", "net": QUICK, "optimiser": ADAMW, "augment": GENTLE, "epochs": 5},
     ),
     source="tenfold",
     published="",
-    reproduced="Kaggle's form: validation 0.9957, test 0.9947 (n = 2)",
-    story="The network of flash with a stem twice as wide, for ten epochs, the last two of them on the images as they "
-    "are. The last weights are kept; on the held-out rows nothing is chosen but how sure the model is.",
+    reproduced="MNIST's test part 0.9961 (n = 5); Kaggle's form: validation 0.9951, test 0.9952 (n = 3)",
+    story="A wider network than that of flash, for five epochs on images that are turned, zoomed, sheared and shifted, "
+    "the last of them on the images as they are. The last weights are kept; on the held-out rows nothing is chosen "
+    "but how sure the model is.",
 )
 
 STRONG = Entry(
-    FAST.recipe.model_copy(
-        update={"name": "strong", "net": QUICK.model_copy(update={"stem": 48, "filters": (96,)}), "epochs": 12},
-    ),
+    FAST.recipe.model_copy(update={"name": "strong", "augment": WIDER, "epochs": 20}),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9958 (n = 2)",
-    story="The network of fast with half as many filters more, for twelve epochs, on images that are also bent.",
+    reproduced="MNIST's test part 0.9967 (n = 3)",
+    story="The network of fast, taught four times as long, on images that are also bent.",
 )
 
-RECORD = Entry(
+BEST = Entry(
     STRONG.recipe.model_copy(
-        update={"name": "record", "members": 20, "epochs": 15, "hold_out": 0.0, "calibrate": False}
+        update={"name": "best", "net": FINER, "augment": WIDER.model_copy(update={"cutout": 8}), "epochs": 40}
     ),
     source="tenfold",
     published="",
     reproduced="",
-    story="Twenty networks as that of strong, each from a seed of its own and for a little longer, "
-    "heard alike. Nothing is held out: all labelled rows teach.",
+    story="A single network again, with a finer map and a convolution more than that of strong, for forty epochs; of "
+    "each image a square is blanked, so that no part of a digit is relied upon alone.",
+)
+
+RECORD = Entry(
+    STRONG.recipe.model_copy(
+        update={"name": "record", "members": 16, "epochs": 15, "hold_out": 0.0, "calibrate": False, "views": 1}
+    ),
+    source="tenfold",
+    published="",
+    reproduced="",
+    story="Sixteen networks as that of strong, each from a seed of its own, heard alike. Nothing is held out: all "
+    "labelled rows teach. So many networks need no shifted images.",
 )
 
 DISTILLED = Entry(
     STRONG.recipe.model_copy(
         update={
             "name": "distilled",
-            "net": QUICK.model_copy(update={"stem": 40, "filters": (80,)}),
+            "net": QUICK.model_copy(update={"stem": 40, "filters": (80,), "depth": 2, "dense": ()}),
             "epochs": 30,
+            "views": 1,
             "label_smoothing": 0.0,
             "distil": 0.9,
         }
@@ -145,4 +161,4 @@ LINE = Entry(
     "digits that it must leave out. Rows held out are composed of digits held out.",
 )
 
-OURS = (FLASH, FAST, STRONG, RECORD, DISTILLED, MLP, ROBUST, LINE)
+OURS = (FLASH, FAST, STRONG, BEST, RECORD, DISTILLED, MLP, ROBUST, LINE)

@@ -12,7 +12,7 @@ ROTATE_ZOOM_SHIFT = Augment(rotate=10, zoom=0.1, shift=0.1)
 
 
 def test_the_names():
-    ours = {"flash", "fast", "strong", "record", "distilled", "mlp", "robust", "line"}
+    ours = {"flash", "fast", "strong", "best", "record", "distilled", "mlp", "robust", "line"}
     assert set(RECIPES) == ours | {"cnn-635k", "six-conv", "cnn-887k", *LADDER, "dense-128"}
     for name, entry in RECIPES.items():
         assert entry.recipe.name == name

@@ -18,11 +18,11 @@ from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
-from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, trust
+from tenfold.vision.single import as_it_is, cut_out_digit, is_mnist_like, one_digit, trust
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
-PROMISED = 0.2  # the same, where a digit is said to be there
+PROMISED = 0.1  # the same, where a digit is said to be there
 WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
 
 
@@ -74,7 +74,8 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
     found = find_ink(opened.grey)
-    ink = without_frame(find_blobs(found.ink))
+    all_ink = find_blobs(found.ink)
+    ink = without_frame(all_ink)
     if (plain := without_rulings(ink.ink)) is not ink.ink:
         ink = find_blobs(plain)
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
@@ -85,7 +86,8 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return judge(model, crops)
 
     if expect == "digit":
-        return _reading([_single(one_digit(ink, blobs, found.contrast, judging), expect)], opened)
+        part = one_digit(ink, blobs, found.contrast, judging)
+        return _reading([_single(cut_out_digit(all_ink, found.contrast, judging, part), expect)], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
         row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
         if row.digits or whole[0].width < NARROW * whole[0].height:

@@ -21,6 +21,8 @@ STROKE = 0.08  # of the largest part's ink, that a part must have to be a stroke
 FAINT = 5.0  # standard deviations of the ground: ink that stands out by no more is as likely none
 FRAMED = 4.0  # grey levels that an image of MNIST changes by, at most, when it is framed again
 WHOLE = 0.6  # of all ink, that a digit without neighbours has
+FILLING = 0.8  # of both sides of the picture, that the ink of a digit reaches over which was cut out along its edges
+SURER = 1.5  # times, that a part of such ink must be surer than all of it, to be the digit
 
 
 def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
@@ -48,6 +50,21 @@ def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) ->
     around = sum(blob.area for blob in strokes if not is_cut(blob))
     share = min(1.0, best.blob.area / max(around, 1))
     return replace(best, digitness=best.digitness * min(1.0, share / WHOLE) * trust(contrast))
+
+
+def cut_out_digit(ink: Map, contrast: float, judge: Judge, part: Found) -> Found:
+    """The digit of a picture that may have been cut out along its edges: all ink if that fills it, else `part`.
+
+    ink: as it was found. What is elsewhere a speck, a ruling or another character is here a piece of the digit.
+    """
+    blob = joined(ink.blobs)
+    height, width = ink.ink.shape
+    if blob.width < FILLING * width or blob.height < FILLING * height:
+        return part
+    crop = ink.crop(blob)
+    probabilities, digitness = judge([crop])
+    whole = Found(blob, crop, probabilities[0], float(digitness[0]) * trust(contrast))
+    return part if part.sure > SURER * whole.sure else whole
 
 
 def trust(contrast: float) -> float:

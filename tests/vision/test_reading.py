@@ -23,6 +23,17 @@ def test_one_digit_of_each_value(model):
         assert len({value, *(other for other, _ in digit.alternatives)}) == 4
 
 
+@pytest.mark.parametrize(("value", "gap"), [(7, slice(8, 14)), (2, slice(85, 92))])
+def test_all_ink_of_a_digit_cut_out_along_its_edges_is_the_digit(model, value, gap):
+    ink = drawn(str(value), 90, 8, margin=0)
+    ink[gap] = 0  # the bar stands alone, as a ruling would
+    height, width = ink.shape
+    (digit,) = read(on_paper(ink), "digit", model).digits
+    assert digit.value == value
+    assert digit.box[2] > 0.9 * width
+    assert digit.box[3] > 0.9 * height
+
+
 @pytest.mark.parametrize("expect", ["auto", "line"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_row(model, expect, turned):

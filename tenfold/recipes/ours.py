@@ -83,7 +83,7 @@ DISTILLED = Entry(
         update={
             "name": "distilled",
             "net": QUICK.model_copy(update={"stem": 40, "filters": (80,), "depth": 2, "dense": ()}),
-            "epochs": 30,
+            "epochs": 20,
             "views": 1,
             "label_smoothing": 0.0,
             "distil": 0.9,

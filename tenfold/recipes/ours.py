@@ -58,8 +58,9 @@ BEST = Entry(
     STRONG.recipe.model_copy(update={"name": "best", "epochs": 60}),
     source="tenfold",
     published="",
-    reproduced="",
-    story="Strong again, taught three times as long: what one such network can learn.",
+    reproduced="MNIST's test part 0.9966 (n = 1)",
+    story="Strong again, taught three times as long. It was no better: what such a network can learn, strong has "
+    "learnt.",
 )
 
 RECORD = Entry(
@@ -68,7 +69,7 @@ RECORD = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="MNIST's test part 0.9961 (n = 1)",
     story="Sixteen networks as that of strong, each from a seed of its own, heard alike. Nothing is held out: all "
     "labelled rows teach. So many networks need no shifted images.",
 )
@@ -107,7 +108,7 @@ MLP = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="MNIST's test part 0.9948 (n = 1)",
     story="Dense layers alone, as in the third write-up, on images that are turned, zoomed, sheared and bent: what "
     "they lack without convolutions is mostly the knowledge that a digit stays itself when it is moved a little.",
 )

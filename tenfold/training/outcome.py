@@ -78,9 +78,11 @@ def measured(
 
 
 def chosen_by(recipe: Recipe, state: State) -> str:
-    """What the held-out rows chose: the weights, a temperature, or nothing."""
+    """What the held-out rows chose, the weights, a temperature, or nothing; and what of an image counts."""
     temperature = "A temperature was fitted on the held-out rows and is part of the model." if recipe.calibrate else ""
-    return f"{_weights_chosen_by(recipe, state)} {temperature}".rstrip()
+    views = "The logits of an image are the mean of its own and those of its shifts by a pixel to the four sides."
+    said = (_weights_chosen_by(recipe, state), temperature, views if recipe.views > 1 else "")
+    return " ".join(filter(None, said))
 
 
 def _weights_chosen_by(recipe: Recipe, state: State) -> str:

@@ -78,12 +78,13 @@ def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
         monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 30)
     fitted_on = []
     monkeypatch.setattr(train_module, "calibrate", lambda network, held: fitted_on.append(held.digest))
-    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True)
+    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, views=5)
     trained = train(recipe, digits, None, Run(tmp_path / "run"), Watcher())
     assert fitted_on == [digits.subset(split(recipe, digits)[1]).digest]
     assert load_model(tmp_path / "run").digitness(digits.images).shape == (200,)
     assert "`digitness`" in trained.run.card.read_text()
     assert "A temperature was fitted on the held-out rows" in trained.run.card.read_text()
+    assert "shifts by a pixel to the four sides" in trained.run.card.read_text()
     assert "The same digit, augmented" in trained.run.report.read_text()
 
 

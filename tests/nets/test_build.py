@@ -225,7 +225,7 @@ def test_five_views_give_the_mean_logits_of_an_image_moved_a_pixel_to_each_side(
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("stride", "around"), [(1, "same"), (1, "valid"), (2, "same"), (2, "valid")])
 @pytest.mark.parametrize(("filters", "depth"), [((4,), 1), ((4,), 2), ((4, 6), 1), ((4, 6), 2), ((4, 6, 8), 1)])
-def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding, stride, around, pool, filters, depth):
+def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding, stride, around, filters, depth):
     settings = {"head": head, "padding": padding, "stem_stride": stride, "stem_padding": around}
     try:
         net = StageNet(stem=4, filters=filters, depth=depth, **settings)

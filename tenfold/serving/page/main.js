@@ -20,6 +20,7 @@ const view = new View(choose, correct);
 
 let asking = false;
 let stale = false;
+let restored = 0; // how often something read before was shown again: an answer to what it replaced comes too late
 let rest = 0;
 
 function written() {
@@ -52,6 +53,7 @@ async function readNow() {
   if (asking || !stale) return;
   asking = true;
   stale = false;
+  const before = restored;
   const strokes = photo ? null : pad.strokes.map((stroke) => stroke.slice());
   const begun = performance.now();
   try {
@@ -59,7 +61,7 @@ async function readNow() {
     const reading = await api.read(blob);
     for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
     notice("");
-    if (photo || !pad.isEmpty) show({ blob, area, strokes, reading }, performance.now() - begun);
+    if (before === restored && (photo || !pad.isEmpty)) show({ blob, area, strokes, reading }, performance.now() - begun);
   } catch (error) {
     refused(error);
   } finally {
@@ -139,6 +141,8 @@ function remember() {
 }
 
 function again(kept) {
+  restored += 1;
+  stale = false;
   if (kept.photo) {
     showPhoto(kept.photo);
   } else {

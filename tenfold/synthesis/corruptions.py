@@ -24,6 +24,7 @@ from tenfold.synthesis.drawing import (
     skeleton,
     smooth_field,
     uniform,
+    unmoved,
     warped,
     widened,
 )
@@ -91,11 +92,8 @@ def motion_blur(pixels: Tensor, severity: Tensor) -> Tensor:
 def glass_blur(pixels: Tensor, severity: Tensor) -> Tensor:
     """Each pixel taken from somewhere near, between two slight blurs."""
     soft = blurred(pixels, 0.4 + 0.4 * severity)
-    reach = (0.5 + 1.6 * severity).view(-1, 1, 1, 1) * (2 / SIDE)
-    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]]).expand(len(pixels), 2, 3)
-    grid = F.affine_grid(still, [len(pixels), 1, SIDE, SIDE], align_corners=False)
-    grid = grid + torch.randn(len(pixels), SIDE, SIDE, 2) * reach
-    moved = F.grid_sample(soft.unsqueeze(1), grid, mode="nearest", align_corners=False).squeeze(1)
+    bend = torch.randn(len(pixels), 2, SIDE, SIDE) * (0.5 + 1.6 * severity).view(-1, 1, 1, 1)
+    moved = warped(soft, unmoved(len(pixels)), bend, mode="nearest")
     return blurred(moved, 0.3 + 0.4 * severity)
 
 
@@ -372,8 +370,7 @@ def translate(pixels: Tensor, severity: Tensor) -> Tensor:
 def elastic(pixels: Tensor, severity: Tensor) -> Tensor:
     """Bent smoothly, by up to about 4 pixels."""
     bend = smooth_field(len(pixels), SIDE, 5) * (0.4 + 1.6 * severity).view(-1, 1, 1, 1)
-    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]]).expand(len(pixels), 2, 3)
-    return warped(pixels, still, bend)
+    return warped(pixels, unmoved(len(pixels)), bend)
 
 
 _ALL: tuple[Corruption, ...] = (

@@ -113,7 +113,7 @@ def patches(count: int) -> Tensor:
     base = torch.cat(rough) * column(uniform(count, 60, 255))
     over = clouds(count, SIDE, 0.6) * column(uniform(count, 60, 255))
     x, y = places(SIDE)
-    bend = smooth_field(count, SIDE, 4)[..., 0] * 3
+    bend = smooth_field(count, SIDE, 4)[:, 0] * 3
     angle = column(uniform(count, 0, 2 * torch.pi))
     front = (x - 14) * torch.cos(angle) + (y - 14) * torch.sin(angle) + bend > column(uniform(count, -12, 12))
     return torch.where(front & (torch.rand(count, 1, 1) < 0.6), over, base) + column(uniform(count, 0, 60))

@@ -4,11 +4,11 @@ import functools
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tenfold.data.dataset import SIDE
 from tenfold.recipes.schema import Augment
+from tenfold.synthesis.drawing import warped
 
 POINT_DISTANCE = 7  # pixels between the points of an elastic field
 
@@ -27,12 +27,9 @@ def augmented(pixels: Tensor, ranges: Augment) -> Tensor:
 
 
 def _moved(pixels: Tensor, ranges: Augment) -> Tensor:
-    batch, height, width = pixels.shape
-    matrices = affine_matrices(batch, ranges, pixels.device)
-    grid = F.affine_grid(matrices, [batch, 1, height, width], align_corners=False)
-    if ranges.elastic:
-        grid = grid + displacements(batch, ranges.elastic, pixels.device)
-    return F.grid_sample(pixels.unsqueeze(1), grid, mode="bilinear", align_corners=False).squeeze(1)
+    batch, device = len(pixels), pixels.device
+    bend = displacements(batch, ranges.elastic, device) if ranges.elastic else None
+    return warped(pixels, affine_matrices(batch, ranges, device), bend)
 
 
 def affine_matrices(batch: int, ranges: Augment, device: torch.device) -> Tensor:
@@ -50,15 +47,15 @@ def affine_matrices(batch: int, ranges: Augment, device: torch.device) -> Tensor
 
 
 def displacements(batch: int, amount: float, device: torch.device) -> Tensor:
-    """A smooth random field for each image, (B, 28, 28, 2), in units of half a side.
+    """A smooth random field for each image, x and y in pixels: (B, 2, 28, 28).
 
     Control points 7 pixels apart move by normal amounts of deviation `amount` pixels; cubic B-splines go between
     them (a free-form deformation, Rueckert et al. 1999), which costs two small products, not a wide blur as the
     elastic fields of Simard et al. 2003 do.
     """
     splines = _splines(SIDE).to(device)  # (28, P)
-    points = torch.randn(batch, 2, splines.shape[1], splines.shape[1], device=device) * (amount * 2 / SIDE)
-    return (splines @ points @ splines.T).permute(0, 2, 3, 1)
+    points = torch.randn(batch, 2, splines.shape[1], splines.shape[1], device=device) * amount
+    return splines @ points @ splines.T
 
 
 @functools.cache

@@ -106,9 +106,9 @@ def test_segments_cover_their_length_times_their_width():
 
 def test_fields_are_smooth_and_clouds_fill_their_range():
     field = smooth_field(50, 28, 5)
-    assert field.shape == (50, 28, 28, 2)
+    assert field.shape == (50, 2, 28, 28)
     assert 0.5 < field.std() < 1.1
-    assert field.diff(dim=1).abs().mean() < 0.2
+    assert field.diff(dim=2).abs().mean() < 0.2
     made = clouds(5, 28)
     assert made.amin(dim=(1, 2)).tolist() == [0.0] * 5
     assert made.amax(dim=(1, 2)).tolist() == [1.0] * 5

@@ -2,12 +2,15 @@
 
     python benchmarks/training_speed.py [DATA] [--peer .venv-keras/bin/python] [--quick]
 
-Claim: at least 4 times the images a second of Keras 3 + TensorFlow, on the CPU of the same machine in the same run.
+Claims, on the CPU of the same machine in the same run: 1.4 times the images a second of Keras 3 + TensorFlow as it
+comes, and 0.9 times those of its fastest form that we know how to set up. They are for processors whose bfloat16
+doubles the rate of a matrix product (AMD's since Zen 4, Intel's with AMX). Much more can't be had there: Keras as it
+comes stands at 44 % of the bfloat16 peak.
 
 - Ours is `fit`, the loop of `tenfold train`, with all it does: augmentation, dropout, checkpoints, and the precision
-  it finds faster here. Of Keras' variants the fastest counts: without augmentation (less work than ours), with it, in
-  mixed bfloat16, and compiled by XLA. All train the same layers, 887,530 parameters, with RMSprop in batches of 86 on
-  the same digits; benchmarks/peers has their programs, which leave the number of threads to the libraries.
+  it finds faster here. Keras as it comes is the quicker of two: without augmentation (less work than ours) and with
+  it. Its other forms are mixed bfloat16 and XLA. All train the same layers, 887,530 parameters, with RMSprop in batches
+  of 86 on the same digits; benchmarks/peers has their programs, which leave the number of threads to the libraries.
 - Each is a process of its own that lives through the whole benchmark and is warmed up first. They take turns, one at a
   time, so that whatever else the machine does falls on all alike. The claim is about the ratio of the medians.
 - FLOP/s counts convolutions and matrix products, forward and backward, and is set against the fastest product of two
@@ -35,7 +38,7 @@ from peak import matrix_product
 from tenfold.data import load_data
 from tenfold.training.device import PRECISIONS, device_name
 
-FACTOR = 4.0
+AS_IT_COMES, AS_FAST = 1.4, 0.9
 ROWS = 440 * 86  # an epoch of nine tenths of Kaggle's rows, in whole batches
 WARM_UP = 5  # batches
 PEERS = Path(__file__).parent / "peers"
@@ -179,14 +182,18 @@ def report(rates: dict[str, list[float]], skipped: str) -> int:
     if skipped:
         print(f"peer skipped: {skipped}")
         return 0
+    plain = min(("Keras, plain", "Keras, augmented"), key=lambda name: ratio(rates, name))
     fastest = min((name for name in rates if name.startswith("Keras")), key=lambda name: ratio(rates, name))
-    factor = ratio(rates, fastest)
-    holds = factor >= FACTOR
-    print(
-        f"{'holds' if holds else 'FAILS'}  at least {FACTOR:g} times the images a second of Keras ({fastest}): ", end=""
-    )
-    print(f"{factor:.2f}")
-    return 0 if holds else 1
+    failed = 0
+    for name, factor, what in ((plain, AS_IT_COMES, "Keras as it comes"), (fastest, AS_FAST, "the fastest Keras")):
+        holds = ratio(rates, name) >= factor
+        failed += not holds
+        print(
+            f"{'holds' if holds else 'FAILS'}  at least {factor:g} times the images a second of {what} ({name}): ",
+            end="",
+        )
+        print(f"{ratio(rates, name):.2f}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

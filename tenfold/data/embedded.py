@@ -5,19 +5,16 @@ Handwritten Digits", UCI Machine Learning Repository, 1998).
 """
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from tenfold.data.dataset import Dataset, Images
 from tenfold.data.parts import Part
 from tenfold.data.split import hold_out
 from tenfold.errors import Unavailable
+from tenfold.vision.enlarge import enlarged
 from tenfold.vision.frame import frame
 
 TEST_ROWS = 360  # a fifth
 SPLIT_SEED = 0
-ENLARGED = 64
-FAINT = 64
 
 
 def read_digits() -> dict[Part, Dataset]:
@@ -29,17 +26,12 @@ def read_digits() -> dict[Part, Dataset]:
             "digits come with scikit-learn, which is not installed: pip install 'tenfold[train]'"
         ) from None
     digits = load_digits()
-    images: Images = np.stack([frame(_enlarge(small)) for small in digits.images])
+    images: Images = np.stack(
+        [frame(enlarged(small)) for small in np.rint(digits.images * (255 / 16)).astype(np.uint8)]
+    )
     labels = digits.target.astype(np.uint8)
     train, test = hold_out(labels, TEST_ROWS, SPLIT_SEED)
     return {
         "train": Dataset(images[train], labels[train], "scikit-learn's digits, training part"),
         "test": Dataset(images[test], labels[test], "scikit-learn's digits, test part"),
     }
-
-
-def _enlarge(small: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """8x8 of 0 to 16 -> 64x64 smooth ink: framed straight from 8x8, the digits would be made of visible squares."""
-    grey = Image.fromarray((small * (255 / 16)).round().astype(np.uint8))
-    smooth = np.asarray(grey.resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC))
-    return np.where(smooth >= FAINT, smooth, 0).astype(np.uint8)

@@ -19,6 +19,7 @@ from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
 from tenfold.vision.single import as_it_is, cut_out_digit, is_mnist_like, one_digit, trust
+from tenfold.vision.tiny import is_tiny, tiny_digit
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
@@ -73,6 +74,13 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
+
+    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return judge(model, crops)
+
+    if expect in ("auto", "digit") and is_tiny(opened.grey):
+        tiny = tiny_digit(opened.grey, judging)
+        return _reading([_single(tiny, expect)] if tiny else [], opened)
     found = find_ink(opened.grey)
     all_ink = find_blobs(found.ink)
     ink = without_frame(all_ink)
@@ -81,10 +89,6 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
     if not blobs:
         return Reading("", 0.0, ())
-
-    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return judge(model, crops)
-
     if expect == "digit":
         part = one_digit(ink, blobs, found.contrast, judging)
         return _reading([_single(cut_out_digit(all_ink, found.contrast, judging, part), expect)], opened)

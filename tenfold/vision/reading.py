@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import SIDE
 from tenfold.model import BUNDLED, Model, load_model
 from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_frame, without_lines, without_specks
+from tenfold.vision.filled import filled_digit, is_tiny
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink
 from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
-from tenfold.vision.single import as_it_is, cut_out_digit, is_mnist_like, one_digit, trust
-from tenfold.vision.tiny import is_tiny, tiny_digit
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, promised_digit, trust
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
@@ -79,8 +79,8 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return judge(model, crops)
 
     if expect in ("auto", "digit") and is_tiny(opened.grey):
-        tiny = tiny_digit(opened.grey, judging)
-        return _reading([_single(tiny, expect)] if tiny else [], opened)
+        filled = filled_digit(opened.grey, judging)
+        return _reading([_single(filled, expect)] if filled else [], opened)
     found = find_ink(opened.grey)
     all_ink = find_blobs(found.ink)
     ink = without_frame(all_ink)
@@ -91,7 +91,8 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return Reading("", 0.0, ())
     if expect == "digit":
         part = one_digit(ink, blobs, found.contrast, judging)
-        return _reading([_single(cut_out_digit(all_ink, found.contrast, judging, part), expect)], opened)
+        digit = promised_digit(opened.grey, all_ink, found.contrast, judging, part)
+        return _reading([_single(digit, expect)], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
         row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
         if row.digits or whole[0].width < NARROW * whole[0].height:

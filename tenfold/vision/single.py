@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import SIDE
 from tenfold.model import Model
 from tenfold.vision.blobs import Blob, Map, joined, pieced
+from tenfold.vision.filled import filled_digit
 from tenfold.vision.frame import frame
 from tenfold.vision.picture import Picture
 from tenfold.vision.segment import Found, Judge
@@ -23,6 +24,7 @@ FRAMED = 4.0  # grey levels that an image of MNIST changes by, at most, when it 
 WHOLE = 0.6  # of all ink, that a digit without neighbours has
 FILLING = 0.8  # of both sides of the picture, that the ink of a digit reaches over which was cut out along its edges
 SURER = 1.5  # times, that a part of such ink must be surer than all of it, to be the digit
+SURE = 0.9  # below it the picture is looked at in another way, too
 
 
 def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
@@ -52,19 +54,24 @@ def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) ->
     return replace(best, digitness=best.digitness * min(1.0, share / WHOLE) * trust(contrast))
 
 
-def cut_out_digit(ink: Map, contrast: float, judge: Judge, part: Found) -> Found:
-    """The digit of a picture that may have been cut out along its edges: all ink if that fills it, else `part`.
+def promised_digit(grey: NDArray[np.uint8], ink: Map, contrast: float, judge: Judge, part: Found) -> Found:
+    """The digit of a picture that is said to show one: `part`, all of its ink, or its grey levels as they are.
 
-    ink: as it was found. What is elsewhere a speck, a ruling or another character is here a piece of the digit.
+    ink: as it was found. Where it fills the picture, that was cut out along the digit's edges, and what is elsewhere a
+    speck, a ruling or another character is here a piece of the digit. Where that leaves doubt and the stretched grey
+    levels show a digit more surely, the ink could not be told from its ground.
     """
+    best = part
     blob = joined(ink.blobs)
     height, width = ink.ink.shape
-    if blob.width < FILLING * width or blob.height < FILLING * height:
-        return part
-    crop = ink.crop(blob)
-    probabilities, digitness = judge([crop])
-    whole = Found(blob, crop, probabilities[0], float(digitness[0]) * trust(contrast))
-    return part if part.sure > SURER * whole.sure else whole
+    if blob.width >= FILLING * width and blob.height >= FILLING * height:
+        crop = ink.crop(blob)
+        probabilities, digitness = judge([crop])
+        whole = Found(blob, crop, probabilities[0], float(digitness[0]) * trust(contrast))
+        best = part if part.sure > SURER * whole.sure else whole
+    if best.sure < SURE and (filled := filled_digit(grey, judge)):
+        best = max(best, filled, key=lambda one: one.sure)
+    return best
 
 
 def trust(contrast: float) -> float:

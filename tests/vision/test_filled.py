@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 
 import tenfold
 from tenfold.vision.enlarge import enlarged
-from tenfold.vision.tiny import TINY, stretched
+from tenfold.vision.filled import TINY, stretched
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,16 @@ def test_digits_of_eight_pixels_are_read_whichever_way_round(small, change, expe
     assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.97
 
 
-def test_digits_cut_out_along_their_edges_are_read(small):
+@pytest.mark.parametrize("factor", [2, 6])
+def test_digits_cut_out_along_their_edges_are_read(small, factor):
     images, labels = small
     texts = []
     for image in images:
         rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
         tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        fine = cv2.resize(tight, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        fine = cv2.resize(tight, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         texts.append(tenfold.read(fine, expect="digit").text)
-    assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.93
+    assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.92
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (1, TINY), (TINY, 3)])

@@ -1,7 +1,7 @@
-"""Pictures of so few pixels that one digit fills them, as old collections of scanned digits have them.
+"""Pictures that one digit fills: cut out along its edges, or of so few pixels as old collections of digits have.
 
-There is no ground to learn from in such a picture: its ink may lie along all edges and cover half of it. So both ways
-round are framed, and the network says which of them is a digit.
+There is little ground to learn from in such a picture: its ink may lie along all edges and cover half of it. So its
+grey levels are stretched as they are, both ways round are framed, and the network says which of them is a digit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def is_tiny(grey: NDArray[np.uint8]) -> bool:
     return bool(max(grey.shape) <= TINY)
 
 
-def tiny_digit(grey: NDArray[np.uint8], judge: Judge) -> Found | None:
+def filled_digit(grey: NDArray[np.uint8], judge: Judge) -> Found | None:
     """What is most surely a digit, the light or the dark part of `grey`, uint8 (H, W); None where that is even."""
     if int(grey.max()) - int(grey.min()) < FAINTEST:
         return None

@@ -15,6 +15,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,18 @@ from tenfold.vision.picture import open_picture
 
 QUICK = 60  # pictures of each kind with --quick
 LETTERS_LIKE_DIGITS = frozenset("OoIlizZSsBbgq")
+GOALS = (  # how a table's title begins, its column, the least figure in percent
+    ("people's own digits", "right", 98.5),
+    ("people's own digits", "over sources", 99),
+    ("digits cut from cheques", "right", 95),
+    ("cheques", "whole text right", 80),
+    ("strings", "whole text right", 90),
+    ("tablet digits", "right", 99.8),
+    ("refusing letters on photos", "AUROC", 97),
+    ("refusing tablet letters", "AUROC", 97),
+    ("refusing Fashion-MNIST", "AUROC", 99.5),
+    ("refusing noise", "AUROC", 99.9),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Answer:
 Reader = Callable[[np.ndarray, str], Answer]
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", help="the model to read with, instead of the bundled one")
@@ -75,6 +88,7 @@ def main() -> None:
         print_table(title, rows)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
+    return judge(figures)
 
 
 def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict[str, list[dict[str, object]]]:
@@ -311,5 +325,17 @@ def print_table(title: str, rows: list[dict[str, object]]) -> None:
         print(f"| {' | '.join(str(row[name]) for name in names)} |")
 
 
+def judge(figures: dict[str, list[dict[str, object]]]) -> int:
+    """Say which goals are reached; 1 where one is missed."""
+    print()
+    missed = 0
+    for begins, column, least in GOALS:
+        for title in (title for title in figures if title.startswith(begins)):
+            ours = float(str(figures[title][0][column]).removesuffix(" %"))
+            missed += ours < least
+            print("FAILS" if ours < least else "holds", f"{title}, {column}: at least {least:g} % ({ours:g})", sep="  ")
+    return 1 if missed else 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -99,7 +99,7 @@ DISTILLED = Entry(
     ),
     source="tenfold",
     published="",
-    reproduced="",
+    reproduced="taught by tenfold's own model: validation 0.9983, MNIST's test part 0.9959 (n = 1)",
     story="One small, quick network that learns from a larger model what it says of each changed image: name that "
     "model's run or file with --teacher.",
 )

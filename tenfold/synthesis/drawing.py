@@ -93,28 +93,28 @@ def warped(
 ) -> Tensor:
     """Resample, bilinearly or from the nearest pixel (mode "nearest"); outside the image is black.
 
-    pixels: (B, S, S). matrices: (B, 2, 3), from new places to old ones in units of half a side. bend: displacements
-    (B, 2, side, side), x and y, in old pixels. side: of the new image; S where it is 0.
+    pixels: (B, H, W). matrices: (B, 2, 3), from new places to old ones in units of half a side. bend: displacements
+    (B, 2, H, W), x and y, in pixels. side: of the new image, where it is a square of another size.
     """
-    side = side or pixels.shape[1]
+    height, width = (side, side) if side else pixels.shape[1:]
     if not len(pixels):  # PyTorch makes no empty grid
-        return pixels.new_zeros(0, side, side)
-    old = (matrices @ _plane(side).to(matrices.device)).view(-1, 2, side, side)
+        return pixels.new_zeros(0, height, width)
+    old = (matrices @ _plane(height, width).to(matrices.device)).view(-1, 2, height, width)
     if bend is not None:
-        old = old + bend * (2 / pixels.shape[1])
-    grid = old.permute(0, 2, 3, 1)  # (B, side, side, 2)
+        old = old + bend * bend.new_tensor([2 / pixels.shape[2], 2 / pixels.shape[1]]).view(2, 1, 1)
+    grid = old.permute(0, 2, 3, 1)  # (B, H, W, 2)
     return F.grid_sample(pixels.unsqueeze(1), grid, mode=mode, align_corners=False).squeeze(1)
 
 
 @cache
-def _plane(side: int) -> Tensor:
-    """Each pixel's x and y, in units of half a side, and 1: (3, side * side).
+def _plane(height: int, width: int) -> Tensor:
+    """Each pixel's x and y, in units of half a side, and 1: (3, H W).
 
     All maps of a batch are one product with it. `F.affine_grid` makes one narrow product for each image instead, which
     takes twenty times as long on a CPU.
     """
-    line = (torch.arange(side) * 2 + 1) / side - 1
-    return torch.stack([line.repeat(side), line.repeat_interleave(side), torch.ones(side * side)])
+    y, x = ((torch.arange(side) * 2 + 1) / side - 1 for side in (height, width))
+    return torch.stack([x.repeat(height), y.repeat_interleave(width), torch.ones(height * width)])
 
 
 def affine(turn: Tensor, wide: Tensor, high: Tensor, shear: Tensor, right: Tensor, down: Tensor) -> Tensor:

@@ -58,20 +58,24 @@ def promised_digit(grey: NDArray[np.uint8], ink: Map, contrast: float, judge: Ju
     """The digit of a picture that is said to show one: `part`, all of its ink, or its grey levels as they are.
 
     ink: as it was found. Where it fills the picture, that was cut out along the digit's edges, and what is elsewhere a
-    speck, a ruling or another character is here a piece of the digit. Where that leaves doubt and the stretched grey
-    levels show a digit more surely, the ink could not be told from its ground.
+    speck, a ruling or another character is here a piece of the digit. Where that leaves doubt, and the stretched grey
+    levels show a digit that fills the picture, and more surely, the ink could not be told from its ground.
     """
     best = part
     blob = joined(ink.blobs)
-    height, width = ink.ink.shape
-    if blob.width >= FILLING * width and blob.height >= FILLING * height:
+    if _fills(blob, grey):
         crop = ink.crop(blob)
         probabilities, digitness = judge([crop])
         whole = Found(blob, crop, probabilities[0], float(digitness[0]) * trust(contrast))
         best = part if part.sure > SURER * whole.sure else whole
-    if best.sure < SURE and (filled := filled_digit(grey, judge)):
-        best = max(best, filled, key=lambda one: one.sure)
+    if best.sure < SURE and (other := filled_digit(grey, judge)) and _fills(other.blob, grey):
+        best = max(best, other, key=lambda one: one.sure)
     return best
+
+
+def _fills(blob: Blob, grey: NDArray[np.uint8]) -> bool:
+    height, width = grey.shape
+    return bool(blob.width >= FILLING * width and blob.height >= FILLING * height)
 
 
 def trust(contrast: float) -> float:

@@ -12,6 +12,7 @@ from tenfold.synthesis.drawing import (
     segments,
     skeleton,
     smooth_field,
+    unmoved,
     warped,
     widened,
 )
@@ -102,6 +103,23 @@ def test_segments_cover_their_length_times_their_width():
     ends = torch.pi * torch.tensor([1.5, 1.0]) ** 2  # a half circle at each
     expected = lengths * torch.tensor([3.0, 2.0]) + ends
     torch.testing.assert_close(cover.sum(dim=(1, 2)), expected, rtol=0.05, atol=0.5)
+
+
+def test_pictures_that_are_no_squares_are_warped_too():
+    """Against PyTorch's own grid, which is slower."""
+    pixels, matrices = torch.rand(3, 32, 80) * 255, torch.eye(2, 3) + 0.1 * torch.randn(3, 2, 3)
+    grid = torch.nn.functional.affine_grid(matrices, [3, 1, 32, 80], align_corners=False)
+    expected = torch.nn.functional.grid_sample(pixels.unsqueeze(1), grid, align_corners=False).squeeze(1)
+    torch.testing.assert_close(warped(pixels, matrices), expected, rtol=0, atol=0.05)
+
+
+def test_a_bend_moves_by_pixels_along_each_axis():
+    pixels = torch.zeros(1, 32, 80)
+    pixels[0, 20, 50] = 255
+    bend = torch.zeros(1, 2, 32, 80)
+    bend[:, 0], bend[:, 1] = 3, -2  # each new pixel comes from three to the right and two above
+    moved = warped(pixels, unmoved(1), bend)
+    assert moved[0, 22, 47] == pytest.approx(255, abs=0.5)
 
 
 def test_fields_are_smooth_and_clouds_fill_their_range():

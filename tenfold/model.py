@@ -19,7 +19,7 @@ from tenfold.run import Run
 from tenfold.weights import read_weights
 
 BUNDLED = "bundled"
-BATCH = 512  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
+BATCH = 256  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
 
 
 class Model:
@@ -48,6 +48,7 @@ class Model:
         self.tells_digits = [value.name for value in outputs[1:]] == ["digitness"]
         if not _is(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.tells_digits:
             raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
+        self._input: str = inputs[0].name
         self.name = name
         self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -57,7 +58,7 @@ class Model:
 
         images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
         """
-        return self.predict_both(images)[0]
+        return self._answers(images)[0]
 
     def digitness(self, images: Images) -> NDArray[np.float32]:
         """The probability that each image shows a digit at all, float32 (N,); same input as `predict_proba`.
@@ -74,26 +75,27 @@ class Model:
 
     def predict_both(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`predict_proba` and `digitness` in one pass."""
+        probabilities, digitness = self._answers(images)
+        return probabilities, _stand_in(np.asarray(images), probabilities) if digitness is None else digitness
+
+    def _answers(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Probabilities (N, 10), and digitness (N,) where the network has an output for it."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
         probabilities = np.empty((len(images), CLASSES), np.float32)
-        digitness = np.empty(len(images), np.float32)
+        digitness = np.empty(len(images), np.float32) if self.tells_digits else None
         for start in range(0, len(images), BATCH):
             rows = slice(start, start + BATCH)
-            batch = np.ascontiguousarray(images[rows])
-            probabilities[rows], *told = self._session.run(None, {self._input: batch})
-            digitness[rows] = told[0].reshape(-1) if told else _stand_in(batch, probabilities[rows])
+            probabilities[rows], *told = self._session.run(None, {self._input: np.ascontiguousarray(images[rows])})
+            if digitness is not None:
+                digitness[rows] = told[0].reshape(-1)
         return probabilities, digitness
-
-    @property
-    def _input(self) -> str:
-        name: str = self._session.get_inputs()[0].name
-        return name
 
 
 def _stand_in(images: Images, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    contrast = images.max(axis=(1, 2)) > images.min(axis=(1, 2))
+    pixels = images.reshape(len(images), -1)
+    contrast = pixels.max(axis=1) > pixels.min(axis=1)
     return np.where(contrast, probabilities.max(axis=1), np.float32(0))
 
 

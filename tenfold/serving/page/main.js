@@ -60,7 +60,7 @@ async function readNow() {
     const { blob, area } = photo ?? (await pad.picture());
     const reading = await api.read(blob);
     for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
-    notice("");
+    if (!fading) notice(""); // words that go by themselves may stay until then
     if (before === restored && (photo || !pad.isEmpty)) show({ blob, area, strokes, reading }, performance.now() - begun);
   } catch (error) {
     refused(error);
@@ -191,13 +191,13 @@ function clear() {
 
 // What went wrong, and short words
 
-let fading = 0;
+let fading = 0; // the timer of words that go by themselves; 0 where there are none
 
 function notice(text, milliseconds = 0) {
   clearTimeout(fading);
   $("notice").textContent = text;
   $("notice").hidden = !text;
-  if (milliseconds) fading = setTimeout(() => notice(""), milliseconds);
+  fading = milliseconds && setTimeout(notice, milliseconds, "");
 }
 
 function refused(error) {

@@ -99,8 +99,8 @@ def programs(arguments: argparse.Namespace, folder: Path) -> list[Program]:
     if arguments.quick or arguments.ours:
         return ours
     others = [
-        Program("one epoch, channels last", [sys.executable, str(PEERS / "one_epoch.py"), "channels_last"], 3),
-        Program("PyTorch example, 1 epoch", [sys.executable, str(PEERS / "pytorch_example.py"), "1"], 1),
+        Program("one epoch, channels last", [sys.executable, str(PEERS / "one_epoch.py"), "channels_last"], 5),
+        Program("PyTorch example, 1 epoch", [sys.executable, str(PEERS / "pytorch_example.py"), "1"], 3),
         Program("PyTorch example, 5 epochs", [sys.executable, str(PEERS / "pytorch_example.py"), "5"], 1),
     ]
     python = Path(arguments.peer)
@@ -111,7 +111,7 @@ def programs(arguments: argparse.Namespace, folder: Path) -> list[Program]:
     convnet = [str(python), str(PEERS / "keras_convnet.py"), str(data)]
     others += [
         Program(f"Keras example, {epochs} epoch{'s' * (epochs > 1)}", [*convnet, str(epochs)], n)
-        for epochs, n in ((1, 1), (15, 1))
+        for epochs, n in ((1, 3), (5, 1), (15, 1))
     ]
     return ours + others
 

@@ -2,10 +2,10 @@
 
     python benchmarks/training_speed.py [DATA] [--peer .venv-keras/bin/python] [--quick]
 
-Claims, on the CPU of the same machine in the same run: 1.4 times the images a second of Keras 3 + TensorFlow as it
-comes, and 0.9 times those of its fastest form that we know how to set up. They are for processors whose bfloat16
-doubles the rate of a matrix product (AMD's since Zen 4, Intel's with AMX). Much more can't be had there: Keras as it
-comes stands at 44 % of the bfloat16 peak.
+Claim: at least 4 times the images a second of Keras 3 + TensorFlow, on the CPU of the same machine in the same run. It
+fails on a Zen 4, where Keras as it comes stands at 44 % of the bfloat16 peak. Two smaller ones, set below what a first
+run gave there (1.65 and 1.02), notice when we become slower: 1.4 times Keras as it comes and 0.9 times its fastest
+form. They are for processors whose bfloat16 doubles the rate of a matrix product (AMD's since Zen 4, Intel's with AMX).
 
 - Ours is `fit`, the loop of `tenfold train`, with all it does: augmentation, dropout, checkpoints, and the precision
   it finds faster here. Keras as it comes is the quicker of two: without augmentation (less work than ours) and with
@@ -38,7 +38,7 @@ from peak import matrix_product
 from tenfold.data import load_data
 from tenfold.training.device import PRECISIONS, device_name
 
-AS_IT_COMES, AS_FAST = 1.4, 0.9
+FACTOR, AS_IT_COMES, AS_FAST = 4.0, 1.4, 0.9
 ROWS = 440 * 86  # an epoch of nine tenths of Kaggle's rows, in whole batches
 WARM_UP = 5  # batches
 PEERS = Path(__file__).parent / "peers"
@@ -185,7 +185,12 @@ def report(rates: dict[str, list[float]], skipped: str) -> int:
     plain = min(("Keras, plain", "Keras, augmented"), key=lambda name: ratio(rates, name))
     fastest = min((name for name in rates if name.startswith("Keras")), key=lambda name: ratio(rates, name))
     failed = 0
-    for name, factor, what in ((plain, AS_IT_COMES, "Keras as it comes"), (fastest, AS_FAST, "the fastest Keras")):
+    claims = (
+        (fastest, FACTOR, "the fastest Keras"),
+        (plain, AS_IT_COMES, "Keras as it comes"),
+        (fastest, AS_FAST, "the fastest Keras"),
+    )
+    for name, factor, what in claims:
         holds = ratio(rates, name) >= factor
         failed += not holds
         print(

@@ -1,5 +1,6 @@
 """The network as a table: what each layer is, what it gives, how many parameters it has."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,12 +24,17 @@ def parameter_count(network: nn.Module) -> int:
 
 def layer_table(network: Network, size: tuple[int, int] = (SIDE, SIDE)) -> list[Layer]:
     """A row a layer, in the order of the forward pass; found by running one blank image of this size through it."""
-    if isinstance(network, Ensemble):  # its networks are alike
-        first, *others = network
-        times = 1 + len(others)
+    if isinstance(network, Ensemble):  # a table for each kind of network in it, one after the other
+        kinds = Counter(tuple(layer_table(member, size)) for member in network)
         return [
-            replace(layer, kind=f"{layer.kind}, {times} times", parameters=layer.parameters * times)
-            for layer in layer_table(first, size)
+            replace(
+                layer,
+                name=f"{number}.{layer.name}" if len(kinds) > 1 else layer.name,
+                kind=f"{layer.kind}, {times} times",
+                parameters=layer.parameters * times,
+            )
+            for number, (table, times) in enumerate(kinds.items(), 1)
+            for layer in table
         ]
     rows: list[Layer] = []
     x: Tensor = network.normalise(torch.zeros(1, 1, *size))

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from tenfold.errors import RecipeError
-from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis
+from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis, Taught
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -75,30 +75,34 @@ def _value(text: str) -> Any:
 def explain(error: ValidationError, values: dict[str, Any]) -> str:
     """The first thing that is wrong, in one sentence."""
     first = error.errors(include_url=False)[0]
-    place = [str(part) for part in first["loc"]]
+    place, before = [str(part) for part in first["loc"]], ""
+    whole: type[Part] = Recipe
+    if place[:1] == ["others"] and place[2:]:  # within another way to teach, of which a recipe may hold several
+        values, whole, before = values["others"][int(place[1])], Taught, f"others.{place[1]}."
+        del place[:2]
     if len(place) > 1 and place[1] in KINDS.get(place[0], {}):
         del place[1]  # Pydantic names the chosen kind within the place ('net', 'conv', 'filters'); people do not
-    key = ".".join(place)
+    key = before + ".".join(place)
     if first["type"] == "extra_forbidden":
-        return f"there is no '{key}'; here exist {', '.join(_fields(place[0] if place[1:] else '', values))}"
+        return f"there is no '{key}'; here exist {', '.join(_fields(place[0] if place[1:] else '', values, whole))}"
     if first["type"] == "missing":
         return f"'{key}' is missing"
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     if first["type"] == "union_tag_invalid":
-        return f"{key}.kind = {first['ctx']['tag']!r}: possible are {', '.join(KINDS[key])}"
+        return f"{key}.kind = {first['ctx']['tag']!r}: possible are {', '.join(KINDS[place[0]])}"
     if first["type"] == "union_tag_not_found":
-        return f"'{key}.kind' is missing: possible are {', '.join(KINDS[key])}"
+        return f"'{key}.kind' is missing: possible are {', '.join(KINDS[place[0]])}"
     shown = "a table" if isinstance(first["input"], dict) else repr(first["input"])
     if first["type"] in ("model_type", "model_attributes_type", "tuple_type"):
         return f"{key} = {shown}: expected {'a list' if first['type'] == 'tuple_type' else 'a table of settings'}"
     return f"{key} = {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def _fields(group: str, values: dict[str, Any]) -> list[str]:
-    """The settings that exist in a group of the recipe; '' is the recipe itself."""
+def _fields(group: str, values: dict[str, Any], whole: type[Part] = Recipe) -> list[str]:
+    """The settings that exist in a group of the recipe; '' is the recipe itself, or the `whole` that `values` is of."""
     if group in KINDS:
         kind = KINDS[group].get(str(values[group].get("kind")))
         return list(kind.model_fields) if kind else ["kind"]
-    groups: dict[str, type[Part]] = {"": Recipe, "augment": Augment, "synthesis": Synthesis, "optimiser": Optimiser}
+    groups: dict[str, type[Part]] = {"": whole, "augment": Augment, "synthesis": Synthesis, "optimiser": Optimiser}
     return list(groups[group].model_fields)

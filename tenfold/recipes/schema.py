@@ -195,6 +195,16 @@ KINDS: dict[str, dict[str, type[Part]]] = {
 }
 
 
+class Taught(Part):
+    """What the members of an ensemble may differ in: a network, and how it is taught."""
+
+    net: Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
+    augment: Augment = Augment()
+    optimiser: Optimiser
+    batch: Annotated[int, Field(ge=1, le=65_536)]
+    label_smoothing: Share = 0.0
+
+
 class Recipe(Part):
     """One training run, decided: two runs of one recipe and seed on one machine give the same weights."""
 
@@ -214,6 +224,7 @@ class Recipe(Part):
     label_smoothing: Share = 0.0
     distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
     members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
+    others: tuple[Taught, ...] = ()  # other ways to teach members: they take this recipe's and each of these in turns
     views: Literal[1, 5] = 1  # of each image once trained, whose logits are averaged: as it is, a pixel to each side
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
@@ -225,13 +236,19 @@ class Recipe(Part):
 
     def member(self, k: int) -> "Recipe":
         """The recipe of the ensemble's k-th network, from 0."""
-        return self.model_copy(update={"members": 1, "seed": self.seed + k})
+        way = self.ways[k % len(self.ways)]
+        taught = {name: getattr(way, name) for name in Taught.model_fields}
+        return self.model_copy(update=taught | {"members": 1, "others": (), "seed": self.seed + k})
+
+    @property
+    def ways(self) -> tuple["Recipe | Taught", ...]:
+        """The ways in which its networks are taught."""
+        return (self, *self.others)
 
     @property
     def needs_pairs(self) -> bool:
-        """Whether the network has batch norm of a dense layer, which can't learn from one image alone."""
-        net = self.net
-        return bool(net.dense) if isinstance(net, StageNet) else isinstance(net, DenseNet) and net.norm
+        """Whether a network has batch norm of a dense layer, which can't learn from one image alone."""
+        return any(needs_pairs(way.net) for way in self.ways)
 
     @model_validator(mode="after")
     def means_something_to_rows(self) -> Self:
@@ -261,7 +278,9 @@ class Recipe(Part):
     def can_be_trained(self) -> Self:
         if self.members > 1 and self.calibrate:
             raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
-        if self.batch == 1 and self.needs_pairs:
+        if self.others and len(self.others) >= self.members:
+            raise ValueError(f"others: {len(self.others)} other ways to teach need more members than {self.members}")
+        if any(way.batch == 1 and needs_pairs(way.net) for way in self.ways):
             raise ValueError("batch: batch norm of a dense layer can't learn from one image a step; use 2 or more")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
             raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
@@ -279,3 +298,7 @@ class Recipe(Part):
             if needs:
                 raise ValueError(f"hold_out: {' and '.join(needs)} cannot work without held-out rows")
         return self
+
+
+def needs_pairs(net: Net) -> bool:
+    return bool(net.dense) if isinstance(net, StageNet) else isinstance(net, DenseNet) and net.norm

@@ -11,8 +11,8 @@ from tenfold.recipes.edit import edited, from_dict, from_file, to_toml
 from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Plateau, Recipe
 
 GROUPS = (
-    "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, distil, members, views, seed, "
-    "net, augment, synthesis, calibrate, optimiser, schedule"
+    "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, distil, members, others, views, "
+    "seed, net, augment, synthesis, calibrate, optimiser, schedule"
 )
 
 

@@ -79,6 +79,37 @@ def test_settings_that_make_no_training_are_refused(changes, said):
         recipe(**changes)
 
 
+WAY = {"net": STAGES, "optimiser": {"name": "sgd", "lr": 0.1}, "batch": 4, "augment": {"rotate": 5}}
+
+
+def test_members_are_taught_in_turns_as_the_recipe_and_as_each_other_way_says():
+    ensemble = recipe(members=5, seed=7, others=[WAY, WAY | {"batch": 2}])
+    members = [ensemble.member(k) for k in range(5)]
+    assert [member.batch for member in members] == [8, 4, 2, 8, 4]
+    assert [member.seed for member in members] == [7, 8, 9, 10, 11]
+    assert members[0] == recipe(seed=7)
+    assert members[1] == recipe(seed=8, label_smoothing=0.0, **WAY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"members": 1}, "others: 1 other ways to teach need more members than 1"),
+        ({"others": [WAY | {"batch": 1, "net": NORMED}]}, "batch: batch norm of a dense layer can't learn"),
+        ({"others": [WAY | {"epochs": 3}]}, r"no 'others\.0\.epochs'; here exist net, augment, optimiser, batch, label_smo"),
+        ({"others": [WAY, WAY | {"augment": {"turn": 3}}]}, r"no 'others\.1\.augment\.turn'; here exist rotate, zoom"),
+        ({"others": [WAY | {"net": STAGES | {"width": 3}}]}, r"no 'others\.0\.net\.width'; here exist kind, stem"),
+        ({"others": [WAY | {"net": {"kind": "line"}}]}, r"others\.0\.net\.kind = 'line': possible are conv, dense, stages"),
+        ({"others": [{"batch": 4, "net": CONV}]}, r"'others\.0\.optimiser' is missing"),
+        ({"others": [3]}, r"others\.0 = 3: expected a table of settings"),
+        ({"others": 3}, "others = 3: expected a list"),
+    ],
+)
+def test_another_way_to_teach_that_makes_no_sense_is_refused(changes, said):
+    with pytest.raises(RecipeError, match=said):
+        recipe(**{"members": 3, "others": [WAY]} | changes)
+
+
 @pytest.mark.parametrize("rows", [0, 0.5, 1, 10_000])
 def test_a_hold_out_is_nothing_a_share_or_a_number_of_rows(rows):
     assert recipe(hold_out=rows).hold_out == rows

@@ -39,6 +39,19 @@ def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, m
     assert together.metrics["parameters"] == 2 * trained("one", epochs=1).metrics["parameters"]
 
 
+def test_members_may_be_taught_in_unlike_ways(trained, digits, make_recipe):
+    way = {"net": {"kind": "dense", "dense": [8]}, "optimiser": {"name": "sgd", "lr": 0.1}, "batch": 16}
+    unlike = trained("unlike", members=3, epochs=1, others=[way])
+    assert unlike.finished
+    first, second, third = network_of(unlike.run)
+    shapes = [[tuple(p.shape) for p in part.parameters()] for part in (first, second, third)]
+    assert shapes[0] == shapes[2] != shapes[1]
+    pixels = torch.tensor(digits.images)
+    with torch.no_grad():
+        alone = [part.eval()(pixels).softmax(1).numpy() for part in (first, second, third)]
+    np.testing.assert_allclose(probabilities(unlike.run, digits), np.mean(alone, axis=0), atol=1e-5)
+
+
 def test_side_by_side_gives_the_same_networks(trained, digits):
     threads = torch.get_num_threads()
     try:

@@ -1,0 +1,142 @@
+"""How well recipes read writers whose digits they never saw, measured on MNIST's training digits alone.
+
+    python benchmarks/held_out_writers.py [--recipes strong,best] [--block 5] [--seeds 1] [--set epochs=2 ...]
+
+MNIST's training rows stand writer by writer (in two streams, at even and at odd places), so a block of 10,000 that
+follow one another holds out its writers, as the test part does; rows drawn by chance share theirs with the rows that
+teach, and flatter. Recipes are chosen here, and no test digit is read. Six blocks, from 0 to 5.
+
+Prints errors and the log loss, both with what the recipe itself looks at (`views`), and those of all its networks
+heard alike. The log loss is that of the best temperature for these very rows: it compares recipes, and says more than
+the errors, whose chance is a deviation of about four. Exits with 1 where a claim fails: that neighbours share their
+writers.
+"""
+
+from tenfold.threads import choose_waiting
+
+choose_waiting()  # as the command line does, before PyTorch is loaded
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from tenfold.data import load_data
+from tenfold.data.dataset import Dataset
+from tenfold.evaluation.calibration import fitted_temperature
+from tenfold.nets import Network
+from tenfold.recipes import find
+from tenfold.recipes.edit import edited
+from tenfold.recipes.schema import Recipe
+from tenfold.run import Run
+from tenfold.training.device import find_device
+from tenfold.training.fit import fit
+from tenfold.training.learner import State
+
+BLOCK = 10_000
+
+
+class Nobody:
+    def step(self, state: State, steps: int) -> None: ...
+    def epoch(self, state: State) -> None: ...
+    def stop(self) -> bool:
+        return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--recipes", default="strong,best", metavar="A,B,...")
+    parser.add_argument("--block", type=int, choices=range(6), default=5)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every recipe")
+    arguments = parser.parse_args()
+
+    mnist = load_data("mnist").train
+    assert mnist is not None
+    holds = writers_stand_together(mnist)
+    held = np.zeros(len(mnist), dtype=bool)
+    held[arguments.block * BLOCK : (arguments.block + 1) * BLOCK] = True
+    taught, others = mnist.subset(np.flatnonzero(~held)), mnist.subset(np.flatnonzero(held))
+    table = Table("recipe", "seed", "parameters", "seconds", "errors", "log loss")
+    for name in arguments.recipes.split(","):
+        logits = []
+        for seed in range(arguments.seeds):
+            recipe = edited(find(name).recipe, [*arguments.set, f"seed={seed}"])
+            for k in range(recipe.members):
+                network, seconds = trained(recipe.member(k), taught)
+                logits.append(answers(network, others))
+                size = f"{sum(p.numel() for p in network.parameters()):,}"
+                table.add_row(name, f"{seed + k}", size, f"{seconds:.0f}", *figures(logits[-1], others))
+        if len(logits) > 1:
+            table.add_row(name, "all", "", "", *figures(together(logits), others))
+    Console(width=100).print(table)
+    return 0 if holds else 1
+
+
+def writers_stand_together(mnist: Dataset) -> bool:
+    """Whether the slant of a digit, beside others of its value, goes with that of the next digit of its stream."""
+    slant = standardised(slants(mnist.images), mnist.labels)
+    near, far = (float(np.mean(slant[:-lag] * slant[lag:])) for lag in (2, 20_000))
+    holds = near > 2 * far
+    print(f"slants of rows 2 apart correlate by {near:.2f}, 20,000 apart by {far:.2f}: writers stand together", end="")
+    print(": holds" if holds else ": FAILS")
+    return holds
+
+
+def slants(images: np.ndarray) -> np.ndarray:
+    """How far each digit leans: the covariance of x and y of its ink over the variance of y; (N, 28, 28) -> (N,)."""
+    ink = images.astype(np.float64)
+    y, x = np.mgrid[:28, :28]
+    mass = ink.sum((1, 2))
+    off_x = x - ((ink * x).sum((1, 2)) / mass)[:, None, None]
+    off_y = y - ((ink * y).sum((1, 2)) / mass)[:, None, None]
+    return (ink * off_x * off_y).sum((1, 2)) / (ink * off_y**2).sum((1, 2))
+
+
+def standardised(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean 0 and deviation 1 among the digits of each value."""
+    result = np.empty_like(values)
+    for digit in range(10):
+        of = labels == digit
+        result[of] = (values[of] - values[of].mean()) / values[of].std()
+    return result
+
+
+def trained(recipe: Recipe, taught: Dataset) -> tuple[Network, float]:
+    """The network without a temperature, for nothing else is held out, and the seconds that it took."""
+    recipe = recipe.model_copy(update={"hold_out": 0, "calibrate": False})
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder))
+        run.checkpoints.mkdir()
+        start = time.perf_counter()
+        fitted = fit(recipe, taught, None, run, find_device(), Nobody())
+        return fitted.network, time.perf_counter() - start
+
+
+@torch.no_grad()
+def answers(network: Network, data: Dataset) -> np.ndarray:
+    """Logits (N, 10)."""
+    return np.concatenate([network(torch.tensor(images)).numpy() for images in np.array_split(data.images, 20)])
+
+
+def together(logits: list[np.ndarray]) -> np.ndarray:
+    """The logarithm of the networks' mean probabilities, (N, 10)."""
+    each = torch.tensor(np.array(logits)).log_softmax(2)
+    return each.logsumexp(0).numpy()
+
+
+def figures(logits: np.ndarray, data: Dataset) -> tuple[str, str]:
+    assert data.labels is not None
+    scaled = torch.tensor(logits / fitted_temperature(logits, data.labels))
+    loss = torch.nn.functional.cross_entropy(scaled, torch.tensor(data.labels, dtype=torch.int64))
+    return str(int((logits.argmax(1) != data.labels).sum())), f"{loss:.5f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -278,8 +278,8 @@ class Recipe(Part):
     def can_be_trained(self) -> Self:
         if self.members > 1 and self.calibrate:
             raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
-        if self.others and len(self.others) >= self.members:
-            raise ValueError(f"others: {len(self.others)} other ways to teach need more members than {self.members}")
+        if self.members < len(self.ways) > 1:
+            raise ValueError(f"members: each way to teach needs one, so {len(self.ways)} or more, not {self.members}")
         if any(way.batch == 1 and needs_pairs(way.net) for way in self.ways):
             raise ValueError("batch: batch norm of a dense layer can't learn from one image a step; use 2 or more")
         if self.hold_out >= 1 and self.hold_out != int(self.hold_out):

@@ -94,7 +94,7 @@ def test_members_are_taught_in_turns_as_the_recipe_and_as_each_other_way_says():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"members": 1}, "others: 1 other ways to teach need more members than 1"),
+        ({"members": 1}, "members: each way to teach needs one, so 2 or more, not 1"),
         ({"others": [WAY | {"batch": 1, "net": NORMED}]}, "batch: batch norm of a dense layer can't learn"),
         ({"others": [WAY | {"epochs": 3}]}, r"no 'others\.0\.epochs'; here exist net, augment, optimiser, batch, label_smo"),
         ({"others": [WAY, WAY | {"augment": {"turn": 3}}]}, r"no 'others\.1\.augment\.turn'; here exist rotate, zoom"),

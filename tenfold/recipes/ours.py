@@ -1,19 +1,19 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis
+from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis, Taught
 
 # A 5x5 convolution with stride 2 and one of 3x3, on maps of 12 and 6 pixels, then a dense layer on all 16 places of the
 # last map: what costs a processor most, wide maps and convolutions on very small ones, is hardly there.
 QUICK = StageNet(stem=48, stem_stride=2, filters=(96,), depth=1, padding="valid", head="places", dense=(128,))
-# Maps of 12 and 6 pixels, looked at twice each: twenty times as many operations, at a processor's full rate.
-FINE = StageNet(stem=32, filters=(64, 128), depth=2, head="mean+max", dropout=0.2)
+# Maps of 12 and 6 pixels, looked at twice each: many times as many operations, at a processor's full rate.
+SLIM = StageNet(stem=24, filters=(48, 96), depth=2, head="mean+max")
+FINE = SLIM.model_copy(update={"stem": 32, "filters": (64, 128), "dropout": 0.2})
 # Short memories of the gradient suit trainings of a few hundred steps.
 ADAMW = Optimiser(name="adamw", lr=0.04, weight_decay=0.05, momentum=0.8, smoothing=0.95)
-# Changed images at first, then the images as they are; bent ones are worth their time from ten epochs on.
+# Changed images at first, then the images as they are; bending is not worth its time where epochs are cheap and few.
 GENTLE = Augment(rotate=10, zoom=0.1, shift=0.08, shear=8, clean=0.2)
-BENT = GENTLE.model_copy(update={"elastic": 0.7})
-WIDER = BENT.model_copy(update={"rotate": 20, "zoom": 0.2, "shift": 0.1, "shear": 15})
+WIDER = GENTLE.model_copy(update={"rotate": 20, "zoom": 0.2, "shift": 0.1, "shear": 15, "elastic": 0.7})
 WIDEST = WIDER.model_copy(update={"rotate": 25, "zoom": 0.3, "shear": 20})
 
 FLASH = Entry(
@@ -51,11 +51,21 @@ FAST = Entry(
 )
 
 STRONG = Entry(
-    FAST.recipe.model_copy(update={"name": "strong", "augment": BENT, "epochs": 20}),
+    FAST.recipe.model_copy(
+        update={
+            "name": "strong",
+            "net": SLIM,
+            "optimiser": ADAMW.model_copy(update={"lr": 0.02}),
+            "augment": WIDER.model_copy(update={"clean": 0.3}),
+            "label_smoothing": 0.05,
+            "epochs": 5,
+        }
+    ),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9964 (n = 3)",
-    story="The network of fast, taught four times as long, on images that are also bent.",
+    reproduced="MNIST's test part 0.9966 (n = 5)",
+    story="A deeper network, on finer maps than that of fast, taught about as long, on images that are changed more "
+    "and bent.",
 )
 
 BEST = Entry(
@@ -63,30 +73,47 @@ BEST = Entry(
         update={
             "name": "best",
             "net": FINE,
-            "optimiser": ADAMW.model_copy(update={"lr": 0.02}),
-            "augment": WIDEST,
-            "label_smoothing": 0.05,
-            "epochs": 12,
+            "augment": WIDEST.model_copy(update={"clean": 0.3}),
+            "epochs": 8,
         }
     ),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9969 (n = 8)",
-    story="A deeper network, on finer maps than that of strong, taught on images that are changed as much as they can "
-    "be and still be read.",
+    reproduced="MNIST's test part 0.9970 (n = 5)",
+    story="A wider network of the kind of strong's, taught longer, on images that are changed as much as they can be "
+    "and still be read.",
+)
+
+# The same network, taught in many small steps on images that are changed less, towards the labels as they are: it is no
+# better, but gets other digits wrong.
+SMALL_STEPS = Taught(
+    net=FINE.model_copy(update={"dropout": 0.0}),
+    augment=Augment(rotate=10, zoom=0.2, shift=0.08, shear=10, clean=0.1),
+    optimiser=Optimiser(name="adam", lr=0.003, momentum=0.9, smoothing=0.999),
+    batch=32,
 )
 
 RECORD = Entry(
-    BEST.recipe.model_copy(update={"name": "record", "members": 8, "hold_out": 0.0, "calibrate": False, "views": 1}),
+    BEST.recipe.model_copy(
+        update={
+            "name": "record",
+            "members": 10,
+            "others": (SMALL_STEPS,),
+            "hold_out": 0.0,
+            "calibrate": False,
+            "views": 1,
+        }
+    ),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9970 (n = 1)",
-    story="Eight networks as that of best, each from a seed of its own, heard alike. Nothing is held out: all labelled "
-    "rows teach. So many networks need no shifted images.",
+    reproduced="MNIST's test part 0.9969 (n = 1)",
+    story="Ten networks, heard alike: five taught as that of best, five in many small steps on images that are changed "
+    "less, for networks that were taught alike get the same digits wrong. Nothing is held out: all labelled rows "
+    "teach. So many networks need no shifted images.",
 )
 
 DISTILLED = Entry(
-    STRONG.recipe.model_copy(
+    FAST.recipe.model_copy(
         update={
             "name": "distilled",
             "augment": WIDER,

@@ -77,6 +77,21 @@ def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits, Watcher):
     np.testing.assert_array_equal(probabilities(whole.run, digits), probabilities(stopped.run, digits))
 
 
+@pytest.mark.parametrize(("steps", "finished"), [(3, 1), (7, 1), (12, 2)])  # 5 steps an epoch, an epoch a member
+def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained, digits, Watcher, steps, finished):  # noqa: N803
+    class Impatient(Watcher):
+        def stop(self):
+            return len(self.steps) >= steps
+
+    stopped = trained("stopped", Impatient(), members=3, epochs=1)
+    assert not stopped.finished
+    network = network_of(stopped.run)
+    assert len(list(getattr(network, "members", [network]))) == finished
+    with torch.no_grad():
+        there = network(torch.tensor(digits.images)).softmax(1).numpy()
+    np.testing.assert_allclose(there, probabilities(stopped.run, digits), atol=1e-5)
+
+
 def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained, Watcher):  # noqa: N803
     class Later(Watcher):
         def stop(self):

@@ -151,11 +151,22 @@ class Synthesis(Part):
 
 
 class Optimiser(Part):
-    name: Literal["adam", "adamw", "rmsprop", "sgd"]
+    """How weights follow gradients; muon is for hidden layers, and brings adamw for the first, the last and norms."""
+
+    name: Literal["adam", "adamw", "rmsprop", "sgd", "muon"]
     lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # not on biases and norms
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd: Nesterov's; adam: beta 1; rmsprop: not used
+    rest_lr: Annotated[float, Field(ge=0)] = 0.0  # muon: the rate of what is not hidden; 0: lr
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # not on biases and norms, nor on what muon moves
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd, muon: Nesterov's; adam: beta 1; rmsprop: not used
     smoothing: Annotated[float, Field(gt=0, lt=1)] = 0.999  # of the squared gradient: adam's beta 2, rmsprop's rho
+
+    @model_validator(mode="after")
+    def has_a_rest(self) -> Self:
+        if self.rest_lr and self.name != "muon":
+            raise ValueError(
+                f"optimiser.rest_lr: {self.name} has one rate for all weights; set 0 here, or muon as name"
+            )
+        return self
 
 
 class Constant(Part):

@@ -47,9 +47,9 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> Non
             # Fused steps walk parameter and memory side by side, so both need the same strides.
             optimiser.state[parameter][name] = torch.empty_like(parameter).copy_(tensor)
         else:
-            # The step counter: fused kernels want it beside the parameters.
-            fused = optimiser.defaults.get("fused")
-            optimiser.state[parameter][name] = tensor.to(parameter.device if fused else "cpu", copy=True)
+            # The step counter: fused kernels and recorded steps want it beside the parameters.
+            beside = optimiser.defaults.get("fused") or optimiser.defaults.get("capturable")
+            optimiser.state[parameter][name] = tensor.to(parameter.device if beside else "cpu", copy=True)
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> Tensors:

@@ -1,29 +1,57 @@
 """Optimisers, learning-rate schedules and the running average of weights."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tenfold.recipes.schema import Linear, OneCycle, Optimiser, Plateau, Recipe
+from tenfold.training.muon import Muon
 
 KERAS_EPSILON = 1e-7  # the write-ups' optimisers; PyTorch's 1e-8 makes no difference to our own recipes
 
 
 def make_optimiser(network: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser over all parameters; weight decay spares biases and norms (what has one dimension)."""
+    """The optimiser over all parameters; weight decay spares biases and norms (what has one dimension).
+
+    Each group says how many times the recipe's rate is its own. Muon's hidden weights are all but the first layer's and
+    the last one's.
+    """
     parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    device = parameters[0].device
+    on_cuda = device.type == "cuda"
+    weights = [p for p in parameters if p.ndim > 1]
+    hidden = weights[1:-1] if settings.name == "muon" else []
+    rest = [p for p in weights if all(p is not other for other in hidden)]
+    times = (settings.rest_lr or settings.lr) / settings.lr
+    groups: list[dict[str, Any]] = [
+        {"params": rest, "weight_decay": settings.weight_decay, "times": times, "hidden": False},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "times": times, "hidden": False},
     ]
-    lr, momentum, smoothing = settings.lr, settings.momentum, settings.smoothing
+    if hidden:
+        groups.append({"params": hidden, "weight_decay": 0.0, "times": 1.0, "hidden": True})
+    for group in groups:
+        # A step that is recorded on CUDA reads the rate, and counts its steps, there.
+        lr = settings.lr * group["times"]
+        group["lr"] = torch.tensor(lr, device=device) if on_cuda else lr
+    momentum, smoothing = settings.momentum, settings.smoothing
     if settings.name == "rmsprop":
-        return torch.optim.RMSprop(groups, lr, alpha=smoothing, eps=KERAS_EPSILON, foreach=True)
+        return torch.optim.RMSprop(groups, alpha=smoothing, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
     if settings.name == "sgd":
-        return torch.optim.SGD(groups, lr, momentum=momentum, nesterov=momentum > 0, fused=True)
-    kind = torch.optim.Adam if settings.name == "adam" else torch.optim.AdamW
-    return kind(groups, lr, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True)
+        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
+    kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "muon": Muon}
+    return kinds[settings.name](groups, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give each group of parameters its share of the recipe's rate."""
+    for group in optimiser.param_groups:
+        own = rate * group["times"]
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
 
 
 def scheduled(recipe: Recipe, step: int, steps: int) -> float:

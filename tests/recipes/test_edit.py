@@ -99,7 +99,7 @@ def test_another_kind_comes_with_its_own_settings():
         (
             ["optimiser.rate=1"],
             "--set optimiser.rate=1: there is no 'optimiser.rate'; "
-            "here exist name, lr, weight_decay, momentum, smoothing",
+            "here exist name, lr, rest_lr, weight_decay, momentum, smoothing",
         ),
         (
             ["schedule.warmup=0.1"],
@@ -113,7 +113,13 @@ def test_another_kind_comes_with_its_own_settings():
         ),
         (
             ["optimiser.name=lion"],
-            "--set optimiser.name=lion: optimiser.name = 'lion': input should be 'adam', 'adamw', 'rmsprop' or 'sgd'",
+            "--set optimiser.name=lion: optimiser.name = 'lion': "
+            "input should be 'adam', 'adamw', 'rmsprop', 'sgd' or 'muon'",
+        ),
+        (
+            ["optimiser.rest_lr=0.1"],
+            "--set optimiser.rest_lr=0.1: optimiser.rest_lr: rmsprop has one rate for all weights; "
+            "set 0 here, or muon as name",
         ),
         (["optimiser.lr=-1"], "--set optimiser.lr=-1: optimiser.lr = -1: input should be greater than 0"),
         (["net.kind=resnet"], "--set net.kind=resnet: net.kind = 'resnet': possible are conv, dense, stages, line"),

@@ -12,8 +12,9 @@ OPTIMISERS = [
     {"name": "rmsprop", "lr": 0.01, "smoothing": 0.9},
     {"name": "sgd", "lr": 0.01},
     {"name": "sgd", "lr": 0.01, "momentum": 0},
+    {"name": "muon", "lr": 0.01, "rest_lr": 0.005},
 ]
-NAMES = ["adam", "adamw", "rmsprop", "sgd", "sgd without momentum"]
+NAMES = ["adam", "adamw", "rmsprop", "sgd", "sgd without momentum", "muon"]
 STAGES = {"kind": "stages", "stem": 4, "filters": [4, 8], "depth": 1}
 
 

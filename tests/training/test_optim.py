@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tenfold.nets import build
 from tenfold.recipes import find
 from tenfold.recipes.schema import Constant, Linear, OneCycle, Optimiser, Plateau
-from tenfold.training.optim import Average, after_plateau, linear, make_optimiser, one_cycle, scheduled
+from tenfold.training.optim import Average, after_plateau, linear, make_optimiser, one_cycle, scheduled, set_rate
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (937, 0.2), (10, 0.5), (1000, 0.05), (40, 0.9)])
@@ -147,6 +148,30 @@ def test_each_optimiser_gets_the_recipes_settings(name, kind, expected):
     for group in optimiser.param_groups:
         assert group["lr"] == 0.3
         assert {key: group[key] for key in expected} == expected
+
+
+def test_muon_moves_hidden_weights_and_adamw_the_rest(make_recipe):
+    net = {"kind": "stages", "stem": 4, "filters": [4, 8], "depth": 1, "dense": [6]}
+    network = build(make_recipe(net=net))
+    muon = Optimiser(name="muon", lr=0.04, rest_lr=0.01, weight_decay=0.1, momentum=0.8, smoothing=0.99)
+    optimiser = make_optimiser(network, muon)
+    rest, _, hidden = optimiser.param_groups
+    assert [tuple(p.shape) for p in rest["params"]] == [(4, 1, 5, 5), (10, 6)]  # the first and the last
+    assert [tuple(p.shape) for p in hidden["params"]] == [(4, 4, 3, 3), (8, 4, 3, 3), (6, 8)]
+    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(network.parameters()))
+    assert [group["lr"] for group in optimiser.param_groups] == [0.01, 0.01, 0.04]
+    set_rate(optimiser, 0.02)
+    assert [group["lr"] for group in optimiser.param_groups] == [0.005, 0.005, 0.02]
+
+    twin = build(make_recipe(net=net))
+    adamw = make_optimiser(twin, muon.model_copy(update={"name": "adamw", "lr": 0.005, "rest_lr": 0.0}))
+    images, labels = torch.rand(8, 28, 28) * 255, torch.arange(8)
+    for one, of in ((network, optimiser), (twin, adamw)):
+        torch.nn.functional.cross_entropy(one(images), labels).backward()
+        of.step()
+    moved = {id(p) for p in hidden["params"]}
+    for p, q in zip(network.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(p, q) == (id(p) not in moved)
 
 
 def test_rmsprop_is_keras_step():

@@ -17,49 +17,65 @@ import torch._dynamo  # which the first optimiser would load
 import torch.nn.functional as F
 from torch import nn
 
-from tenfold.data import load_data
+from tenfold.data import Dataset, load_data
 
 BATCH = 256
 
-seed, layout = int(sys.argv[1]), torch.channels_last if sys.argv[2:] else torch.contiguous_format
-mnist = load_data("mnist")
 
-start = time.perf_counter()
-torch.manual_seed(seed)
-images = torch.tensor(mnist.train.images).unsqueeze(1).float()  # (N, 1, 28, 28)
-images = (images - images.mean()) / images.std()
-labels = torch.tensor(mnist.train.labels).long()
-model = nn.Sequential(
-    nn.Conv2d(1, 24, 5),
-    nn.MaxPool2d(2),
-    nn.ReLU(),
-    nn.Conv2d(24, 32, 3),
-    nn.MaxPool2d(2),
-    nn.ReLU(),
-    nn.Flatten(),
-    nn.Linear(32 * 5 * 5, 256),
-    nn.ReLU(),
-    nn.Linear(256, 10),
-).to(memory_format=layout)
-optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
-steps = -(-len(images) // BATCH)
-schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
-for rows in torch.randperm(len(images)).split(BATCH):
-    loss = F.cross_entropy(model(images[rows].contiguous(memory_format=layout)), labels[rows])
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    schedule.step()
-seconds = time.perf_counter() - start
+def train(
+    data: Dataset, seed: int, layout: torch.memory_format = torch.contiguous_format, device: str = "cpu"
+) -> nn.Module:
+    torch.manual_seed(seed)
+    images = torch.tensor(data.images, device=device).unsqueeze(1).float()  # (N, 1, 28, 28)
+    images = (images - images.mean()) / images.std()
+    labels = torch.tensor(data.labels, device=device).long()
+    model = nn.Sequential(
+        nn.Conv2d(1, 24, 5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(24, 32, 3),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 5 * 5, 256),
+        nn.ReLU(),
+        nn.Linear(256, 10),
+    ).to(device=device, memory_format=layout)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
+    steps = -(-len(images) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
+    for rows in torch.randperm(len(images)).to(device).split(BATCH):
+        loss = F.cross_entropy(model(images[rows].contiguous(memory_format=layout)), labels[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return model
 
-with torch.no_grad():
-    mean, deviation = (f(torch.tensor(mnist.train.images).float()) for f in (torch.mean, torch.std))
-    test = (torch.tensor(mnist.test.images).unsqueeze(1).float() - mean) / deviation
-    answers = torch.cat([model(part).argmax(1) for part in test.split(1000)])
-errors = int((answers != torch.tensor(mnist.test.labels)).sum())
-parameters = sum(parameter.numel() for parameter in model.parameters())
-print(
-    json.dumps(
-        {"seconds": seconds, "errors": errors, "parameters": parameters, "versions": f"PyTorch {torch.__version__}"}
-    )
-)
+
+@torch.no_grad()
+def errors(model: nn.Module, train: Dataset, test: Dataset, device: str = "cpu") -> int:
+    """On the test digits, in the measure of the training ones."""
+    mean, deviation = (f(torch.tensor(train.images).float()) for f in (torch.mean, torch.std))
+    images = (torch.tensor(test.images).unsqueeze(1).float() - mean) / deviation
+    answers = torch.cat([model(part.to(device)).argmax(1).cpu() for part in images.split(1000)])
+    return int((answers != torch.tensor(test.labels)).sum())
+
+
+def main() -> None:
+    seed, layout = int(sys.argv[1]), torch.channels_last if sys.argv[2:] else torch.contiguous_format
+    mnist = load_data("mnist")
+    start = time.perf_counter()
+    model = train(mnist.train, seed, layout)
+    seconds = time.perf_counter() - start
+    result = {
+        "seconds": seconds,
+        "errors": errors(model, mnist.train, mnist.test),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "versions": f"PyTorch {torch.__version__}",
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

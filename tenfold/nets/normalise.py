@@ -50,7 +50,8 @@ def unit(images: Tensor | None) -> nn.Module:
 def centred(images: Tensor | None) -> nn.Module:
     if images is None:
         return Standardise(torch.zeros(1), torch.ones(1))
-    counts = torch.bincount(images.cpu().flatten(), minlength=256).double()  # of each grey level; exact, and quick
+    # Of each grey level: exact, and quick where the images are.
+    counts = torch.bincount(images.flatten(), minlength=256).cpu().double()
     levels = torch.arange(256, dtype=torch.float64)
     mean = (counts @ levels) / counts.sum()
     deviation = (counts @ (levels - mean) ** 2 / counts.sum()).sqrt()

@@ -99,22 +99,28 @@ def warped(
     height, width = (side, side) if side else pixels.shape[1:]
     if not len(pixels):  # PyTorch makes no empty grid
         return pixels.new_zeros(0, height, width)
-    old = (matrices @ _plane(height, width).to(matrices.device)).view(-1, 2, height, width)
+    old = (matrices @ _plane(height, width, matrices.device)).view(-1, 2, height, width)
     if bend is not None:
-        old = old + bend * bend.new_tensor([2 / pixels.shape[2], 2 / pixels.shape[1]]).view(2, 1, 1)
+        old = old + bend * _pixel(*pixels.shape[1:], bend.device)
     grid = old.permute(0, 2, 3, 1)  # (B, H, W, 2)
     return F.grid_sample(pixels.unsqueeze(1), grid, mode=mode, align_corners=False).squeeze(1)
 
 
 @cache
-def _plane(height: int, width: int) -> Tensor:
+def _plane(height: int, width: int, device: torch.device) -> Tensor:
     """Each pixel's x and y, in units of half a side, and 1: (3, H W).
 
     All maps of a batch are one product with it. `F.affine_grid` makes one narrow product for each image instead, which
     takes twenty times as long on a CPU.
     """
     y, x = ((torch.arange(side) * 2 + 1) / side - 1 for side in (height, width))
-    return torch.stack([x.repeat(height), y.repeat_interleave(width), torch.ones(height * width)])
+    return torch.stack([x.repeat(height), y.repeat_interleave(width), torch.ones(height * width)]).to(device)
+
+
+@cache
+def _pixel(height: int, width: int, device: torch.device) -> Tensor:
+    """A pixel's width and height in units of half a side, (2, 1, 1)."""
+    return torch.tensor([2 / width, 2 / height], device=device).view(2, 1, 1)
 
 
 def affine(turn: Tensor, wide: Tensor, high: Tensor, shear: Tensor, right: Tensor, down: Tensor) -> Tensor:

@@ -53,25 +53,25 @@ def displacements(batch: int, amount: float, device: torch.device) -> Tensor:
     them (a free-form deformation, Rueckert et al. 1999), which costs two small products, not a wide blur as the
     elastic fields of Simard et al. 2003 do.
     """
-    splines = _splines(SIDE).to(device)  # (28, P)
+    splines = _splines(SIDE, device)  # (28, P)
     points = torch.randn(batch, 2, splines.shape[1], splines.shape[1], device=device) * amount
     return splines @ points @ splines.T
 
 
 @functools.cache
-def _splines(side: int) -> Tensor:
+def _splines(side: int, device: torch.device) -> Tensor:
     """(side, P): the share of each control point in the field at each pixel; rows sum to 1."""
     at = (torch.arange(side) + 0.5) / POINT_DISTANCE
     distance = (at[:, None] - torch.arange(-1, math.ceil(side / POINT_DISTANCE) + 2)).abs()
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = (2 - distance).clamp(min=0) ** 3 / 6
-    return torch.where(distance < 1, near, far)
+    return torch.where(distance < 1, near, far).to(device)
 
 
 def _squares(pixels: Tensor, size: int) -> Tensor:
     """bool (B, 28, 28): a square of each image; it may reach over the edge (cutout, DeVries & Taylor 2017)."""  # noqa: D403
     batch, height, width = pixels.shape
-    centre = torch.rand(2, batch, 1, device=pixels.device) * torch.tensor([[[height]], [[width]]], device=pixels.device)
-    rows = (torch.arange(height, device=pixels.device) + 0.5 - centre[0]).abs() < size / 2  # (B, 28)
-    columns = (torch.arange(width, device=pixels.device) + 0.5 - centre[1]).abs() < size / 2
+    centre = torch.rand(2, batch, 1, device=pixels.device)
+    rows = (torch.arange(height, device=pixels.device) + 0.5 - height * centre[0]).abs() < size / 2  # (B, 28)
+    columns = (torch.arange(width, device=pixels.device) + 0.5 - width * centre[1]).abs() < size / 2
     return rows[:, :, None] & columns[:, None, :]

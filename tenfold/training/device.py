@@ -68,6 +68,8 @@ def choose_precision(network: Network, recipe: Recipe, rows: int, device: torch.
     """
     if device.type == "mps":
         return "float32"  # autocast to bfloat16 is not there on every macOS that has MPS
+    if device.type == "cuda":  # where steps are recorded; launched one by one, as here, they would seem equally slow
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     batch = min(recipe.batch, rows)  # a batch larger than the data may not even fit into memory
     key = " | ".join(
         [device_name(device), torch.__version__, str(batch), recipe.net.model_dump_json(), recipe.normalise]

@@ -17,8 +17,10 @@ from tenfold.training.device import autocast, choose_precision
 from tenfold.training.learner import State
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
 from tenfold.training.randomness import epoch_order
+from tenfold.training.recorded import Batch
 
 SCORING_BATCH = 1000
+CHANGED, AS_THEY_ARE = "changed", "as they are"  # kinds of batches
 
 Teacher = Callable[[Tensor], Tensor]  # pixels (B, 28, 28), 0 to 255, to probabilities (B, 10)
 
@@ -65,19 +67,25 @@ class Digits:
         self.batches = parts(order, self.recipe.batch)
         return len(self.batches)
 
-    def step(self, network: Network, state: State, steps: int) -> Step:
+    def batch(self, state: State, steps: int) -> Batch:
+        recipe, rows = self.recipe, self.batches[state.step]
+        changed = state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean)
+        # A teacher answers from the processor, and the mixture draws there.
+        repeats = len(rows) == recipe.batch and not self.teacher and not self.mixture
+        return Batch(rows, CHANGED if changed else AS_THEY_ARE, repeats)
+
+    def step(self, network: Network, batch: Batch, precision: str) -> Step:
         recipe = self.recipe
-        rows = self.batches[state.step]
-        answers = self.labels[rows]  # (B,)
-        pixels = self.images[rows].float()  # (B, 28, 28)
-        if state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean):
+        answers = self.labels[batch.rows]  # (B,)
+        pixels = self.images[batch.rows].float()  # (B, 28, 28)
+        if batch.kind == CHANGED:
             pixels = augmented(pixels, recipe.augment)
         target = softened(answers, pixels, recipe, self.teacher)  # (B, 10)
         if self.mixture:
             pixels = self.mixture.batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none
-        with autocast(self.images.device, state.precision):
+        with autocast(self.images.device, precision):
             logits, loss = losses(network, pixels, target)
-        return Step(loss, len(rows), (logits.detach().argmax(1) == answers).sum())
+        return Step(loss, (logits.detach().argmax(1) == answers).sum())
 
     def score(self, network: Network, state: State) -> tuple[float, float] | None:
         return score(network, self.held_out, self.images.device, state.precision) if self.held_out else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Learner:
         self.optimiser = make_optimiser(self.network, recipe.optimiser)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.state = State(rate=recipe.optimiser.lr)
+        self._saved = time.monotonic()
         # Sums over the present epoch stay on the device, so that a GPU never waits for Python.
         self.loss_sum = torch.zeros((), device=images.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=images.device)
@@ -60,8 +62,14 @@ class Learner:
         self.loss_sum.zero_()
         self.correct.zero_()
 
+    @property
+    def unsaved(self) -> float:
+        """Seconds since the last checkpoint."""
+        return time.monotonic() - self._saved
+
     def save(self, path: Path) -> None:
         checkpoint.save(path, self._tensors(), asdict(self.state))
+        self._saved = time.monotonic()
 
     def restore(self, path: Path) -> None:
         """Raises RunError for a checkpoint that is damaged or of another recipe."""

@@ -22,6 +22,7 @@ from tenfold.training.augment import augmented
 from tenfold.training.learner import State
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
 from tenfold.training.randomness import derived_seed
+from tenfold.training.recorded import Batch
 from tenfold.vision.strip import HEIGHT, strip
 
 Lines = list[tuple[NDArray[np.uint8], str]]  # strips (32, W) with their digits
@@ -64,13 +65,16 @@ class WholeRows:
         self.batches = [rows for batches in passes for rows in batches]
         return len(self.batches)
 
-    def step(self, network: Network, state: State, steps: int) -> Step:
-        rows = self.batches[state.step]
-        strips, widths = stacked([self.lines[row][0] for row in rows])
-        texts = [self.lines[row][1] for row in rows]
+    def batch(self, state: State, steps: int) -> Batch:
+        return Batch(torch.tensor(self.batches[state.step]))
+
+    def step(self, network: Network, batch: Batch, precision: str) -> Step:
+        lines = [self.lines[row] for row in batch.rows]
+        strips, widths = stacked([line[0] for line in lines])
+        texts = [line[1] for line in lines]
         logits = network(changed(strips.to(self.device).float(), self.recipe))  # (B, 32, W) -> (B, W / 2, 11)
         loss = ctc(logits, widths, texts).mean()
-        return Step(loss, len(rows), sum(map(str.__eq__, texts, best_paths(logits.detach(), widths))))
+        return Step(loss, sum(map(str.__eq__, texts, best_paths(logits.detach(), widths))))
 
     def score(self, network: Network, state: State) -> tuple[float, float] | None:
         return score_lines(network, self.held_lines, self.recipe.batch, self.device) if self.held_lines else None

@@ -1,5 +1,6 @@
 """The training loop, from top to bottom, whatever is learnt: single digits (`fit.py`) or whole rows (`line.py`)."""
 
+import functools
 import math
 import time
 from collections.abc import Iterable
@@ -16,10 +17,12 @@ from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.device import denormals_flushed
 from tenfold.training.learner import Learner, State
-from tenfold.training.optim import after_plateau, scheduled
+from tenfold.training.optim import after_plateau, scheduled, set_rate
 from tenfold.training.randomness import seed_step
+from tenfold.training.recorded import Batch, Recorder, Work
 
 CHECKPOINT_SECONDS = 30.0  # also within an epoch: the most work that a kill can cost
+EPOCH_SECONDS = 1.0  # epochs that are shorter share a checkpoint: writing one may take longer than they do
 
 
 class Watcher(Protocol):
@@ -35,8 +38,7 @@ class Step:
     """What one batch came to."""
 
     loss: Tensor  # mean over the batch
-    shown: int  # examples in it
-    correct: Tensor | int  # how many of them the network answered rightly
+    correct: Tensor | int  # how many of its examples the network answered rightly
 
 
 class Task(Protocol):
@@ -49,8 +51,11 @@ class Task(Protocol):
     def begin(self, epoch: int) -> int:
         """Make an epoch ready; how many steps it has."""
 
-    def step(self, network: Network, state: State, steps: int) -> Step:
-        """Show the network the batch of step `state.step` of `steps`."""
+    def batch(self, state: State, steps: int) -> Batch:
+        """What step `state.step` of `steps` shows."""
+
+    def step(self, network: Network, batch: Batch, precision: str) -> Step:
+        """Show it to the network. Of a batch that repeats, nothing may wait for the device or come from elsewhere."""
 
     def score(self, network: Network, state: State) -> tuple[float, float] | None:
         """(loss, accuracy) on what was held out; None where nothing was."""
@@ -80,14 +85,17 @@ def begun(recipe: Recipe, images: Tensor, run: Run) -> Learner:
 def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watcher, shown_an_epoch: int) -> Fitted:
     """Train as `recipe` says from where `learner` stands.
 
-    run: gets history.csv, and in its checkpoints last.safetensors (after every epoch and every 30 s) and
-    best.safetensors (the weights of the epoch with the best held-out accuracy). Raises TenfoldError where the training
-    diverges.
+    run: gets history.csv, and in its checkpoints last.safetensors (every 30 s, and after each epoch of a second or
+    more) and best.safetensors (the weights of the epoch with the best held-out accuracy). Raises TenfoldError where the
+    training diverges.
     """
     state = learner.state
     last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
+    work: Work = functools.partial(advance, learner, task)
+    if learner.loss_sum.device.type == "cuda":
+        work = Recorder(work)
     while not done(recipe, state):
-        whole = train_epoch(recipe, learner, task, run, watcher)
+        whole = train_epoch(recipe, learner, task, work, run, watcher)
         refuse_divergence(recipe, learner)
         if not whole:
             break
@@ -103,7 +111,8 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
         state.seconds += time.monotonic() - began
         state.history.append(row | {"seconds": state.seconds})
         learner.begin_epoch()
-        learner.save(last)
+        if done(recipe, state) or learner.unsaved > EPOCH_SECONDS:
+            learner.save(last)
         run.write_history(state.history)
         watcher.epoch(state)
 
@@ -119,41 +128,42 @@ def done(recipe: Recipe, state: State) -> bool:
     return state.epoch >= recipe.epochs or stopped_early
 
 
-def train_epoch(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watcher) -> bool:
+def train_epoch(recipe: Recipe, learner: Learner, task: Task, work: Work, run: Run, watcher: Watcher) -> bool:
     """The rest of the present epoch; False if the watcher ended it before, with a checkpoint saved."""
-    network, optimiser, state = learner.network, learner.optimiser, learner.state
+    network, state = learner.network, learner.state
     before, began = state.seconds, time.monotonic()
-    saved = began
     steps = task.begin(state.epoch)
     network.train()
     while state.step < steps:
         seed_step(recipe.seed, state.epoch, state.step, learner.loss_sum.device)
-        result = task.step(network, state, steps)
-
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, state, state.step, steps)
-        optimiser.zero_grad(set_to_none=True)
-        result.loss.backward()  # type: ignore[no-untyped-call]
-        if task.largest_gradient is not None:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), task.largest_gradient)
-        optimiser.step()
+        set_rate(learner.optimiser, learning_rate(recipe, state, state.step, steps))
+        batch = task.batch(state, steps)
+        work(batch)
         if learner.average:
             learner.average.update(network, state.epoch * steps + state.step)
 
-        learner.loss_sum += result.loss.detach() * result.shown
-        learner.correct += result.correct
         state.step += 1
-        state.images += result.shown
-        now = time.monotonic()
-        state.seconds = before + now - began
+        state.images += len(batch.rows)
+        state.seconds = before + time.monotonic() - began
         watcher.step(state, steps)
         stop = watcher.stop()
-        if stop or now - saved > CHECKPOINT_SECONDS:
+        if stop or learner.unsaved > CHECKPOINT_SECONDS:
             learner.save(run.checkpoints / "last.safetensors")
-            saved = now
         if stop:
             return False
     return True
+
+
+def advance(learner: Learner, task: Task, batch: Batch) -> None:
+    """The work of a step: from the examples to new weights."""
+    result = task.step(learner.network, batch, learner.state.precision)
+    learner.optimiser.zero_grad(set_to_none=True)
+    result.loss.backward()  # type: ignore[no-untyped-call]
+    if task.largest_gradient is not None:
+        torch.nn.utils.clip_grad_norm_(learner.network.parameters(), task.largest_gradient)
+    learner.optimiser.step()
+    learner.loss_sum += result.loss.detach() * len(batch.rows)
+    learner.correct += result.correct
 
 
 def learning_rate(recipe: Recipe, state: State, step: int, steps: int) -> float:

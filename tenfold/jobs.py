@@ -16,10 +16,10 @@ from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
-from tenfold.model import load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
+from tenfold.training.teacher import load_teacher
 from tenfold.training.train import Trained, clear, split
 from tenfold.training.train import train as train_run
 from tenfold.training.watch import Watch
@@ -100,7 +100,7 @@ def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path |
 
 
 def train(job: Job, console: Console, time_limit: float | None, at_once: int = 1) -> Trained:
-    teacher = load_model(job.remembered["teacher"]) if "teacher" in job.remembered else None
+    teacher = load_teacher(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(
             job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once, job.extra

@@ -14,7 +14,7 @@ from tenfold.files import sha256, write_json, write_text
 from tenfold.nets import Ensemble, parameter_count
 from tenfold.run import Run
 from tenfold.training.export import export
-from tenfold.training.train import network_of
+from tenfold.training.trained import network_of
 
 
 def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from tenfold.data.dataset import Dataset
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import Teacher, fit
+from tenfold.training.fit import fit
 from tenfold.training.loop import Fitted, Watcher
+from tenfold.training.teacher import Teacher
 from tenfold.training.watch import Watch
 
 PATIENCE = 0.5  # seconds between two looks at whether to stop

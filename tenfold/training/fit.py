@@ -1,13 +1,12 @@
 """To learn single digits: what a step shows the network, and what it is to say of it."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tenfold.data.dataset import CLASSES, Dataset
 from tenfold.errors import DataError
+from tenfold.model import Model
 from tenfold.nets import Network
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
@@ -18,11 +17,10 @@ from tenfold.training.learner import State
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
 from tenfold.training.randomness import epoch_order
 from tenfold.training.recorded import Batch
+from tenfold.training.teacher import Teacher, probabilities
 
 SCORING_BATCH = 1000
 CHANGED, AS_THEY_ARE = "changed", "as they are"  # kinds of batches
-
-Teacher = Callable[[Tensor], Tensor]  # pixels (B, 28, 28), 0 to 255, to probabilities (B, 10)
 
 
 def fit(
@@ -56,7 +54,8 @@ class Digits:
     ) -> None:
         if len(train) < 2 and recipe.needs_pairs:
             raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
-        self.recipe, self.held_out, self.teacher = recipe, held_out, teacher
+        self.recipe, self.held_out = recipe, held_out
+        self.teacher = teacher.to(device) if isinstance(teacher, Network) else teacher
         self.images = torch.tensor(train.images, device=device)  # (N, 28, 28)
         self.labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
         made = recipe.synthesis.active
@@ -70,8 +69,8 @@ class Digits:
     def batch(self, state: State, steps: int) -> Batch:
         recipe, rows = self.recipe, self.batches[state.step]
         changed = state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean)
-        # A teacher answers from the processor, and the mixture draws there.
-        repeats = len(rows) == recipe.batch and not self.teacher and not self.mixture
+        # A model's file answers from the processor, and the mixture draws there.
+        repeats = len(rows) == recipe.batch and not isinstance(self.teacher, Model) and not self.mixture
         return Batch(rows, CHANGED if changed else AS_THEY_ARE, repeats)
 
     def step(self, network: Network, batch: Batch, precision: str) -> Step:
@@ -80,7 +79,9 @@ class Digits:
         pixels = self.images[batch.rows].float()  # (B, 28, 28)
         if batch.kind == CHANGED:
             pixels = augmented(pixels, recipe.augment)
-        target = softened(answers, pixels, recipe, self.teacher)  # (B, 10)
+        target = smoothed(answers, recipe.label_smoothing)  # (B, 10)
+        if self.teacher:  # sees the same changed images as its pupil (Hinton et al. 2015; Beyer et al. 2022)
+            target = torch.lerp(target, probabilities(self.teacher, pixels, precision), recipe.distil)
         if self.mixture:
             pixels = self.mixture.batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(self.images.device, precision):
@@ -99,14 +100,9 @@ def parts(order: Tensor, size: int) -> list[Tensor]:
     return batches
 
 
-def softened(answers: Tensor, pixels: Tensor, recipe: Recipe, teacher: Teacher | None) -> Tensor:
-    """What the network is to say of each digit, (B, 10): its label, smoothed, or so far the teacher's probabilities.
-
-    A teacher sees the same changed image as its pupil (Hinton et al. 2015; Beyer et al. 2022).
-    """
-    smoothing = recipe.label_smoothing
-    target = F.one_hot(answers, CLASSES).float() * (1 - smoothing) + smoothing / CLASSES
-    return torch.lerp(target, teacher(pixels), recipe.distil) if teacher else target
+def smoothed(answers: Tensor, smoothing: float) -> Tensor:
+    """Labels (B,) as probabilities (B, 10), of which a share is spread over all classes."""
+    return F.one_hot(answers, CLASSES).float() * (1 - smoothing) + smoothing / CLASSES
 
 
 def losses(network: Network, pixels: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

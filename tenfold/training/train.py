@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset, joined
@@ -16,7 +14,6 @@ from tenfold.data.split import hold_out
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json, write_text
 from tenfold.model import Model
-from tenfold.nets import Network, build
 from tenfold.recipes.edit import from_dict
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
@@ -24,11 +21,12 @@ from tenfold.training import checkpoint
 from tenfold.training.device import find_device
 from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
-from tenfold.training.fit import Teacher, fit
+from tenfold.training.fit import fit
 from tenfold.training.line import fit_lines
 from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.loop import Watcher
 from tenfold.training.outcome import measured, model_card, report_page, score
+from tenfold.training.teacher import Teacher
 from tenfold.training.temper import calibrate
 
 
@@ -47,7 +45,7 @@ def train(
     run: Run,
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
-    teacher: Model | None = None,
+    teacher: Teacher | None = None,
     at_once: int = 1,
     extra: Dataset | None = None,
 ) -> Trained:
@@ -80,9 +78,9 @@ def train(
         metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
         return Trained(run, metrics, fitted.finished)
     if recipe.members > 1:
-        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, asked(teacher), at_once)
+        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, teacher, at_once)
     else:
-        fitted = fit(recipe, train_part, held_out, run, device, watcher, asked(teacher))
+        fitted = fit(recipe, train_part, held_out, run, device, watcher, teacher)
 
     if recipe.calibrate and held_out:
         calibrate(fitted.network, held_out)
@@ -130,36 +128,9 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
     return hold_out(labelled.labels, size, recipe.seed)
 
 
-def asked(model: Model | None) -> Teacher | None:
-    """A model as a teacher: what it says of images that are tensors."""
-
-    def say(pixels: Tensor) -> Tensor:
-        images = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        return torch.from_numpy(model.predict_proba(images)).to(pixels.device)  # type: ignore[union-attr]
-
-    return say if model else None
-
-
 def clear(run: Run) -> None:
     """Remove a run folder, also one that was hardly begun, and nothing that is not one. Raises RunError."""
     begun = {run.checkpoints, run.data}
     if not run.exists and not set(run.folder.iterdir()) <= begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
     shutil.rmtree(run.folder)
-
-
-def network_of(run: Run) -> Network:
-    """The trained PyTorch network of a run, in evaluation mode. Raises RunError."""
-    recipe, weights = from_dict(run.read_json(run.recipe), str(run.recipe)), checkpoint.load_weights(run.weights)
-    # Of an ensemble that was stopped, only the members that were finished are there; of one member, without a prefix.
-    trained = len({name.split(".")[1] for name in weights if name.startswith("members.")}) or 1
-    if trained < recipe.members:
-        recipe = recipe.model_copy(update={"members": trained}) if trained > 1 else recipe.member(0)
-    network = build(recipe)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RunError(
-            f"{run.weights}: these weights belong to another recipe ({str(error).splitlines()[0]})"
-        ) from None
-    return network.eval()

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.errors import RecipeError, RunError
+from tenfold.errors import RunError
 from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training.combine import combine
 from tenfold.training.ensemble import mean_history
-from tenfold.training.train import network_of, train
+from tenfold.training.train import train
+from tenfold.training.trained import network_of
 
 TWO = {"members": 2, "epochs": 1}
 
@@ -135,19 +136,3 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
     with pytest.raises(RunError, match="is not empty"):
         combine([run, run.parent], run)
     assert not (tmp_path / "new").exists()
-
-
-def test_a_pupil_comes_near_its_teacher(trained, digits):
-    """With labels that are no use to it, for they are smoothed to nothing, it learns from the teacher alone."""
-    teacher = load_model(trained("teacher", epochs=8).run.folder)
-    pupil = trained("pupil", epochs=8, seed=3, distil=1.0, label_smoothing=0.99, teacher=teacher)
-    agree = load_model(pupil.run.folder).predict(digits.images) == teacher.predict(digits.images)
-    assert agree.mean() > 0.9
-
-
-def test_a_teacher_is_there_where_the_recipe_wants_one_and_only_there(trained):
-    with pytest.raises(RecipeError, match="--teacher"):
-        trained(distil=0.5)
-    teacher = load_model(trained("teacher", epochs=1).run.folder)
-    with pytest.raises(RecipeError, match="no use for a teacher"):
-        trained("other", teacher=teacher)

@@ -17,7 +17,8 @@ from tenfold.model import load_model
 from tenfold.recipes.edit import from_dict
 from tenfold.run import Run
 from tenfold.training import train as train_module
-from tenfold.training.train import begin, clear, network_of, split, train
+from tenfold.training.train import begin, clear, split, train
+from tenfold.training.trained import network_of
 from tenfold.training.watch import Watch
 
 pytestmark = pytest.mark.usefixtures("float32")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))
@@ -41,8 +42,14 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes the real files says so with its mark, and the other way round."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that takes the real files says so with its mark, and the other way round.
+
+    Tests of CUDA are left out where there is no such device: also in CI, which has none.
+    """
+    if not torch.cuda.is_available():
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("cuda")])
+        items[:] = [item for item in items if not item.get_closest_marker("cuda")]
     for item in items:
         takes = "shared" in getattr(item, "fixturenames", ())
         assert takes == (item.get_closest_marker("shared") is not None), f"{item.nodeid}: mark and fixture differ"

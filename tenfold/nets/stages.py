@@ -28,7 +28,7 @@ class Places(nn.Module):
 
 def stage_net(net: StageNet, outputs: int = CLASSES) -> nn.Sequential:
     around = 2 if net.stem_padding == "same" else 0
-    layers = _convolution(1, net.stem, kernel=5, stride=net.stem_stride, padding=around, pool=True)
+    layers = _convolution(1, net.stem, kernel=5, stride=net.stem_stride, padding=around, pool=net.stem_pool)
     channels, padding = net.stem, 1 if net.padding == "same" else 0
     for stage, filters in enumerate(net.filters, 1):
         for place in range(1, net.depth + 1):

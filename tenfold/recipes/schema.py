@@ -70,14 +70,16 @@ class DenseNet(Part):
 class StageNet(Part):
     """A 5x5 convolution, then stages of 3x3 convolutions, then dense layers where there are any; a linear one ends it.
 
-    Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling; it comes before
-    the norm of the convolution above it, so that norm and ReLU work on a quarter of the map.
+    Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling, before the first
+    one if `stem_pool` says so; it comes before the norm of the convolution above it, so that norm and ReLU work on a
+    quarter of the map.
     """
 
     kind: Literal["stages"] = "stages"
     stem: Size = 32  # filters of the first convolution
     stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
     stem_padding: Literal["same", "valid"] = "valid"
+    stem_pool: bool = True
     filters: Annotated[Sizes, Field(min_length=1, max_length=3)]  # one entry a stage
     depth: Annotated[int, Field(ge=1, le=8)] = 2  # convolutions in a stage
     padding: Literal["same", "valid"] = "same"  # of the 3x3 convolutions
@@ -95,8 +97,9 @@ class StageNet(Part):
     def side(self) -> int:
         """The last map's side in pixels."""
         side = (SIDE - (5 if self.stem_padding == "valid" else 1)) // self.stem_stride + 1
-        for _ in self.filters:
-            side = side // 2 - (2 * self.depth if self.padding == "valid" else 0)
+        for stage in range(len(self.filters)):
+            side //= 2 if stage or self.stem_pool else 1
+            side -= 2 * self.depth if self.padding == "valid" else 0
         return side
 
 

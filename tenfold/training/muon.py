@@ -15,15 +15,19 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     """(R, C) with the singular vectors of `matrix`, all its singular values about 1 (0.7 to 1.2).
 
     A Newton-Schulz iteration that is made to be quick, not exact (Jordan et al. 2024, "Muon: an optimizer for hidden
-    layers in neural networks").
+    layers in neural networks"). Each turn multiplies the matrix by a polynomial of its square, and such polynomials
+    commute: so they are multiplied with one another, which are small, and the wide matrix only once.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    square = x @ x.T
+    whole = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(TURNS):
-        square = x @ x.T
-        x = A * x + (B * square + C * square @ square) @ x
-    return x.T if tall else x
+        turn = torch.addmm(square, square, square, beta=B, alpha=C)
+        turn.diagonal().add_(A)
+        whole, square = turn @ whole, turn @ square @ turn
+    return (whole @ x).T if tall else whole @ x
 
 
 class Muon(torch.optim.AdamW):

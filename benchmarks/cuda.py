@@ -36,22 +36,21 @@ from tenfold.run import Run
 from tenfold.training import recorded
 from tenfold.training.fit import fit, score
 from tenfold.training.learner import State
+from tenfold.training.loop import Unwatched
 
 SEEDS = {"flash": 20, "fast": 10, "strong": 5, "best": 5, "mlp": 3}
 ACCURACY, SECONDS = 99.0, 0.3  # claimed of flash
 PEER = "one epoch (tuomaso)"
 
 
-class Ends:
-    """A watcher who ends a training after some steps, or never."""
+class Ends(Unwatched):
+    """Ends a training after some steps, or never."""
 
     def __init__(self, after: int = -1) -> None:
         self.left = after
 
     def step(self, state: State, steps: int) -> None:
         self.left -= 1
-
-    def epoch(self, state: State) -> None: ...
 
     def stop(self) -> bool:
         return self.left == 0

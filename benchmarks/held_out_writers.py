@@ -38,16 +38,9 @@ from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.training.device import find_device
 from tenfold.training.fit import fit
-from tenfold.training.learner import State
+from tenfold.training.loop import Unwatched
 
 BLOCK = 10_000
-
-
-class Nobody:
-    def step(self, state: State, steps: int) -> None: ...
-    def epoch(self, state: State) -> None: ...
-    def stop(self) -> bool:
-        return False
 
 
 def main() -> int:
@@ -119,7 +112,7 @@ def trained(recipe: Recipe, taught: Dataset) -> Network:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
-        return fit(recipe, taught, None, run, find_device(), Nobody()).network
+        return fit(recipe, taught, None, run, find_device(), Unwatched()).network
 
 
 @torch.no_grad()

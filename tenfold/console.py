@@ -153,7 +153,8 @@ def print_trained(trained: Trained) -> None:
 def how_to_go_on(trained: Trained) -> str:
     command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
     metrics = trained.metrics
-    return f"stopped after {metrics['epochs']} of {metrics['epochs_planned']} epochs; go on with: {command}"
+    what = "epochs" if metrics["epochs"] < metrics["epochs_planned"] else "networks"
+    return f"stopped after {metrics[what]} of {metrics[what + '_planned']} {what}; go on with: {command}"
 
 
 def print_evaluation(examined: Examined) -> None:

@@ -26,14 +26,7 @@ from tenfold.run import Run
 from tenfold.training.device import find_device
 from tenfold.training.ensemble import fit_members
 from tenfold.training.fit import fit, score
-from tenfold.training.learner import State
-
-
-class Nobody:
-    def step(self, state: State, steps: int) -> None: ...
-    def epoch(self, state: State) -> None: ...
-    def stop(self) -> bool:
-        return False
+from tenfold.training.loop import Unwatched
 
 
 def main() -> None:
@@ -48,9 +41,9 @@ def main() -> None:
         run.checkpoints.mkdir()
         start = time.perf_counter()
         if recipe.members > 1:
-            fitted = fit_members(recipe, mnist.train, None, run, device, Nobody(), at_once=at_once)
+            fitted = fit_members(recipe, mnist.train, None, run, device, Unwatched(), at_once=at_once)
         else:
-            fitted = fit(recipe, mnist.train, None, run, device, Nobody())
+            fitted = fit(recipe, mnist.train, None, run, device, Unwatched())
         seconds = time.perf_counter() - start
     _, accuracy = score(fitted.network.to(device), mnist.test, device, "float32")
     print(

@@ -33,6 +33,15 @@ class Watcher(Protocol):
     def stop(self) -> bool: ...
 
 
+class Unwatched:
+    """A watcher of trainings that nobody follows."""
+
+    def step(self, state: State, steps: int) -> None: ...
+    def epoch(self, state: State) -> None: ...
+    def stop(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True)
 class Step:
     """What one batch came to."""

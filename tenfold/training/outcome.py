@@ -14,7 +14,7 @@ from tenfold import __version__
 from tenfold.data.dataset import Dataset, Images
 from tenfold.evaluation import Evaluation, evaluate
 from tenfold.model import Model
-from tenfold.nets import layer_table, parameter_count
+from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.recipes import RECIPES
 from tenfold.recipes.schema import Recipe
 from tenfold.report import training as report
@@ -53,13 +53,15 @@ def measured(
     device: torch.device,
 ) -> dict[str, Any]:
     """What metrics.json says; held_out: what the exported model reached on the held-out rows."""
-    state = fitted.state
+    state, network = fitted.state, fitted.network
     return {
         "recipe": recipe.name,
         "finished": fitted.finished,
         "epochs": state.epoch,
         "epochs_planned": recipe.epochs,
-        "parameters": parameter_count(fitted.network),
+        "networks": len(list(network)) if isinstance(network, Ensemble) else 1,
+        "networks_planned": recipe.members,
+        "parameters": parameter_count(network),
         "seconds": round(state.seconds, 3),
         "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
         "data": {"source": train.source, "train_rows": len(train), "held_out_rows": held_out_rows},
@@ -114,7 +116,7 @@ def report_page(
             history=fitted.state.history,
             data=train.source,
             train=train,
-            augmented=augmentation_samples(recipe, train) if recipe.augment.active or recipe.synthesis.active else None,
+            augmented=augmentation_samples(recipe, train),
             held_out=scored.data if scored else None,
             probabilities=scored.probabilities if scored else None,
             evaluation=scored.evaluation if scored else None,
@@ -136,7 +138,9 @@ def story(recipe: Recipe) -> str:
 
 def facts(metrics: dict[str, Any]) -> dict[str, str]:
     versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
-    return {
+    several = metrics["networks_planned"] > 1
+    networks = {"Networks": f"{metrics['networks']} of {metrics['networks_planned']}"} if several else {}
+    return networks | {
         "Epochs": f"{metrics['epochs']} of {metrics['epochs_planned']}",
         "Training": f"{metrics['seconds']:,.1f} s, {metrics['images_per_second']:,.0f} images a second",
         "Device": f"{metrics['device']}, {metrics['precision']}",
@@ -145,15 +149,23 @@ def facts(metrics: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def augmentation_samples(recipe: Recipe, train: Dataset) -> Images:
-    """uint8 (k, m, 28, 28): a training image of each digit as it is, then as augmentation may change it."""
+def augmentation_samples(recipe: Recipe, train: Dataset) -> Images | None:
+    """uint8 (k, m, 28, 28): a training image of each digit as it is, then as augmentation may change it.
+
+    In several ways in turns, where members are taught so; None where nothing changes images.
+    """
     assert train.labels is not None
+    if not recipe.synthesis.active and not any(way.augment.active for way in recipe.ways):
+        return None
     rows = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
     originals = torch.tensor(train.images[rows])  # (k, 28, 28)
     copies = torch.arange(len(rows)).repeat_interleave(SHOWN_DRAWS - 1)
     with torch.random.fork_rng(devices=[]):
         seed_step(recipe.seed, 0, 0, torch.device("cpu"))
-        pixels = augmented(originals[copies].float(), recipe.augment)
+        pixels = originals[copies].float()
+        for k, way in enumerate(recipe.ways):
+            turns = slice(k, None, len(recipe.ways))
+            pixels[turns] = augmented(pixels[turns], way.augment)
         if recipe.synthesis.active:
             labels = torch.tensor(train.labels[rows], dtype=torch.int64)
             mixture = Mixture(recipe.synthesis.model_copy(update={"negatives": 0.0}), originals, labels, recipe.seed)

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from tenfold.console import how_to_go_on
 from tenfold.errors import RunError
 from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training.combine import combine
 from tenfold.training.ensemble import mean_history
+from tenfold.training.outcome import augmentation_samples
 from tenfold.training.train import train
 from tenfold.training.trained import network_of
 
@@ -86,11 +88,25 @@ def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained
 
     stopped = trained("stopped", Impatient(), members=3, epochs=1)
     assert not stopped.finished
+    assert how_to_go_on(stopped).startswith(
+        f"stopped after {f'{finished} of 3 networks' if steps > 5 else '0 of 1 epochs'};"
+    )
     network = network_of(stopped.run)
     assert len(list(getattr(network, "members", [network]))) == finished
     with torch.no_grad():
         there = network(torch.tensor(digits.images)).softmax(1).numpy()
     np.testing.assert_allclose(there, probabilities(stopped.run, digits), atol=1e-5)
+
+
+def test_the_report_shows_each_way_to_change_images(make_recipe, digits):
+    turned = {"net": make_recipe().net.model_dump(), "optimiser": {"name": "adam", "lr": 0.01}, "batch": 8}
+    recipe = make_recipe(members=2, others=[turned | {"augment": {"rotate": 90}}])
+    shown = augmentation_samples(recipe, digits)
+    as_it_is, draws = shown[:, :1], shown[:, 1:]
+    same = (draws == as_it_is).all((2, 3)).ravel()
+    assert same[::2].all()  # the recipe itself changes nothing
+    assert not same[1::2].any()
+    assert augmentation_samples(make_recipe(members=2), digits) is None
 
 
 def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained, Watcher):  # noqa: N803

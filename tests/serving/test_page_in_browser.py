@@ -215,6 +215,27 @@ def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
     assert page.locator("#pad").is_visible()
 
 
+def test_what_the_camera_sees_is_read(chromium, url, tmp_path):
+    """With Chromium's own camera, which shows a film."""
+    (tmp_path / "film.mjpeg").write_bytes(photo() * 3)
+    film = f"--use-file-for-fake-video-capture={tmp_path / 'film.mjpeg'}"
+    filming = chromium("--use-fake-device-for-media-stream", film)
+    page = filming.new_context(permissions=["camera"]).new_page()
+    page.goto(url)
+    page.locator("#camera").click()
+    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    page.locator("#shooting button[value=shoot]").click()
+    expect_text(page, "35")
+    assert page.locator("#photo").is_visible()
+    assert page.evaluate("document.getElementById('video').srcObject") is None  # its light is out
+    filming.close()
+
+
+def test_without_a_camera_the_page_says_so(page):
+    page.locator("#camera").click()
+    page.wait_for_selector("text=There is no camera that this page may use.")
+
+
 def test_a_picture_without_a_digit_says_so(page):
     page.evaluate(GIVE, ["drop", list(png(np.full((200, 300), 230, np.uint8))), "image/png"])
     page.wait_for_selector("body[data-state=none]")

@@ -55,7 +55,9 @@ class Digits:
         if len(train) < 2 and recipe.needs_pairs:
             raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
         self.recipe, self.held_out = recipe, held_out
-        self.teacher = teacher.to(device) if isinstance(teacher, Network) else teacher
+        if isinstance(teacher, Network):
+            teacher = teacher.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.teacher = teacher
         self.images = torch.tensor(train.images, device=device)  # (N, 28, 28)
         self.labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
         made = recipe.synthesis.active

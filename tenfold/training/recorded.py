@@ -1,6 +1,6 @@
 """On CUDA: the work of a step recorded once and played back.
 
-To launch the small kernels of these networks one by one, from Python, takes several times as long as they run.
+To launch the small kernels of these networks one by one, from Python, takes longer than they run.
 """
 
 from collections import Counter

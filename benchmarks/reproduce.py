@@ -33,7 +33,8 @@ from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import RECIPES
 from tenfold.run import Run
-from tenfold.training.train import network_of, train
+from tenfold.training.train import train
+from tenfold.training.trained import network_of
 from tenfold.training.watch import Watch
 
 HERE = Path(__file__).parent

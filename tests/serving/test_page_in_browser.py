@@ -223,7 +223,7 @@ def test_what_the_camera_sees_is_read(chromium, url, tmp_path):
     page = filming.new_context(permissions=["camera"]).new_page()
     page.goto(url)
     page.locator("#camera").click()
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    wait_for(lambda: page.evaluate("document.getElementById('video').videoWidth") > 0)
     page.locator("#shooting button[value=shoot]").click()
     expect_text(page, "35")
     assert page.locator("#photo").is_visible()

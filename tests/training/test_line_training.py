@@ -17,7 +17,8 @@ from tenfold.training import checkpoint
 from tenfold.training import line as line_module
 from tenfold.training.line import best_paths, ctc, fit_lines, stacked
 from tenfold.training.line_outcome import calibrated, edits
-from tenfold.training.train import network_of, split, train
+from tenfold.training.train import split, train
+from tenfold.training.trained import network_of
 from tenfold.vision.line import LineReader, confidence
 from tenfold.vision.strip import HEIGHT
 

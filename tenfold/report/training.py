@@ -219,9 +219,21 @@ def _predictions(unlabelled: Dataset, probabilities: Probabilities) -> str:
 
 def recipe(values: Mapping[str, Any]) -> str:
     """The groups of a nested recipe side by side; single values first, in a group of their own."""
-    single = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
-    groups = [("run", single), *((name, value) for name, value in values.items() if isinstance(value, Mapping))]
-    return '<div class="groups">' + "".join(_group(name, group) for name, group in groups if group) + "</div>"
+    groups: dict[str, dict[str, Any]] = {"run": {}}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            groups[name] = dict(value)
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            groups |= {f"{name} {k}": _flat(part) for k, part in enumerate(value, 1)}
+        else:
+            groups["run"][name] = value
+    return '<div class="groups">' + "".join(_group(name, group) for name, group in groups.items() if group) + "</div>"
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    parts = {name: _flat(value) if isinstance(value, Mapping) else {"": value} for name, value in values.items()}
+    return {f"{name}.{key}".rstrip("."): value for name, part in parts.items() for key, value in part.items()}
 
 
 def _group(name: str, values: Mapping[str, Any]) -> str:

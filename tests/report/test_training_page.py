@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tenfold.report.training import render
+from tenfold.report.training import recipe, render
 
 
 def rows_of(html: str, caption: str) -> list[list[str]]:
@@ -91,3 +91,14 @@ def test_without_held_out_rows_augmentation_and_test_rows(training_report, parse
 
 def test_stays_small(pages):
     assert len(pages["training"]) < 1_500_000
+
+
+def test_other_ways_to_teach_are_groups_of_their_own():
+    html = recipe(
+        {"name": "two", "others": [{"batch": 32, "net": {"stem": 8, "filters": [16, 32]}}], "net": {"stem": 4}}
+    )
+    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["run", "others 1", "net"]
+    text = re.sub(r"\s*<[^>]*>\s*", " ", html)
+    for setting in ("batch 32", "net.stem 8", "net.filters 16, 32", "stem 4"):
+        assert re.sub(r" +", " ", text).count(setting) >= 1
+    assert "{" not in html

@@ -23,7 +23,7 @@ def make_optimiser(network: nn.Module, settings: Optimiser) -> torch.optim.Optim
     on_cuda = device.type == "cuda"
     weights = [p for p in parameters if p.ndim > 1]
     hidden = weights[1:-1] if settings.name == "muon" else []
-    rest = [p for p in weights if all(p is not other for other in hidden)]
+    rest = [weights[0], weights[-1]] if hidden else weights
     times = (settings.rest_lr or settings.lr) / settings.lr
     groups: list[dict[str, Any]] = [
         {"params": rest, "weight_decay": settings.weight_decay, "times": times, "hidden": False},

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tenfold.data.dataset import CLASSES, Dataset
+from tenfold.data.dataset import CLASSES, SIDE, Dataset
 from tenfold.errors import DataError
 from tenfold.model import Model
 from tenfold.nets import Network
@@ -40,7 +40,9 @@ def fit(
     digits = Digits(recipe, train, held_out, device, teacher)
     learner = begun(recipe, digits.images, run)
     state = learner.state
-    state.precision = state.precision or choose_precision(learner.network, recipe, len(train), device)
+    # A batch larger than the data may not even fit into memory.
+    shape = (min(recipe.batch, len(train)), SIDE, SIDE)
+    state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
     return learn(recipe, learner, digits, run, watcher, shown_an_epoch=len(train))
 
 

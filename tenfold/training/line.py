@@ -19,6 +19,7 @@ from tenfold.run import Run
 from tenfold.synthesis.lines import Workshop
 from tenfold.synthesis.stock import Stock
 from tenfold.training.augment import augmented
+from tenfold.training.device import autocast, choose_precision
 from tenfold.training.learner import State
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
 from tenfold.training.randomness import derived_seed
@@ -29,7 +30,7 @@ Lines = list[tuple[NDArray[np.uint8], str]]  # strips (32, W) with their digits
 
 HELD_OUT_LINES = 2000
 WIDTHS = 32  # batches are padded to a multiple of this: few shapes, which are quicker than many
-WIDEST = 640
+USUAL, WIDEST = 192, 640  # of a row that is composed
 NEIGHBOURS = 16  # batches' worth of rows among which rows of like width find each other
 WORKSHOP, HELD_OUT = -2, -3  # steps that no training has, to derive seeds of their own
 
@@ -43,7 +44,8 @@ def fit_lines(
     """
     task = WholeRows(recipe, train, held_out, device)
     learner = begun(recipe, torch.zeros(1, HEIGHT, HEIGHT, device=device), run)
-    learner.state.precision = "float32"
+    state, shape = learner.state, (recipe.batch, HEIGHT, USUAL)
+    state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
     return learn(recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines * task.net.passes)
 
 
@@ -72,7 +74,8 @@ class WholeRows:
         lines = [self.lines[row] for row in batch.rows]
         strips, widths = stacked([line[0] for line in lines])
         texts = [line[1] for line in lines]
-        logits = network(changed(strips.to(self.device).float(), self.recipe))  # (B, 32, W) -> (B, W / 2, 11)
+        with autocast(self.device, precision):
+            logits = network(changed(strips.to(self.device).float(), self.recipe))  # (B, 32, W) -> (B, W / 2, 11)
         loss = ctc(logits, widths, texts).mean()
         return Step(loss, sum(map(str.__eq__, texts, best_paths(logits.detach(), widths))))
 

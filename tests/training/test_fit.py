@@ -291,11 +291,11 @@ def test_a_training_that_diverges_ends_with_one_sentence(optimiser, hold_out, ba
 
 def test_a_batch_larger_than_the_data_is_all_of_it(train, make_recipe, monkeypatch):
     measured = []
-    monkeypatch.setattr("tenfold.training.device._is_faster", lambda network, batch, device: measured.append(batch))
+    monkeypatch.setattr("tenfold.training.device._is_faster", lambda network, shape, device: measured.append(shape))
     fitted, _, watcher = train(make_recipe(batch=65_536))
     assert watcher.steps == [(0, 1), (1, 1)]
     assert fitted.state.history[-1]["step"] == 2
-    assert measured == [160]  # nor does the measurement take more than there is
+    assert measured == [(160, 28, 28)]  # nor does the measurement take more than there is
 
 
 @pytest.mark.parametrize(("rows", "steps", "dense"), [(1, 1, []), (33, 1, []), (33, 1, [8]), (34, 2, [8])])

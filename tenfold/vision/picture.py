@@ -7,6 +7,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,10 +89,11 @@ def _from_bytes(content: bytes, name: str) -> Picture:
     except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError) as error:
         raise DataError(f"is damaged ({_reason(error)}); {EXPECTED}", file=name) from None
     with image:
-        return _from_image(image, name)
+        return _from_image(image, name, ours=True)
 
 
-def _from_image(image: Image.Image, name: str) -> Picture:
+def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
+    """ours: nobody else has this image, so that it may be changed."""
     width, height = image.size
     if width * height == 0:
         raise DataError("has no pixels", file=name)
@@ -102,9 +104,8 @@ def _from_image(image: Image.Image, name: str) -> Picture:
         frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         if frames > 1:
             raise DataError(f"holds {frames} pictures (an animation or pages); expected a single one", file=name)
-        enough = WORKING_SIDE / max(width, height)
-        if enough < 1:  # a JPEG can be decoded at a half or a quarter
-            image.draft("RGB", (int(width * enough), int(height * enough)))
+        if ours and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
+            image.draft("RGB", _working_size(width, height))
         reduced = image.size != (width, height)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -112,7 +113,7 @@ def _from_image(image: Image.Image, name: str) -> Picture:
             grey, plain = _grey(ImageOps.exif_transpose(image))
     except DataError:
         raise
-    except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError, IndexError, KeyError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, IndexError, KeyError) as error:
         raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
     return Picture(_reduced(grey), (height, width) if turned else (width, height), name, plain and not reduced)
 
@@ -132,7 +133,7 @@ def _from_array(array: NDArray[np.uint8]) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     if array.ndim == 2:
         return Picture(_reduced(array), (width, height), name)
-    grey = _one_channel(_on_ground(array) if array.shape[2] == 4 else array)
+    grey = _one_channel(_on_ground(Image.fromarray(array)) if array.shape[2] == 4 else array)
     return Picture(_reduced(grey), (width, height), name, False)
 
 
@@ -141,17 +142,25 @@ def _grey(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
     if image.mode in ("L", "1") and not image.has_transparency_data:
         return np.asarray(image.convert("L")), True
     if image.mode.startswith("I") or image.mode == "F":
-        deep = np.nan_to_num(np.asarray(image, np.float64))
-        # 16 bits as they are meant to be; floating point from 0 to 1 or 0 to 255.
-        most = 65535 if deep.max() > 255 else 255 if deep.max() > 1 or image.mode != "F" else 1
+        deep = np.asarray(image)
+        deep = _reduced(deep if deep.dtype == np.uint16 else np.nan_to_num(deep.astype(np.float32)))
+        # Cameras and scanners fill 8 to 16 bits; floating point goes from 0 to 1 or as far as these.
+        depths = [1] * (image.mode == "F") + [2**bits - 1 for bits in range(8, 16, 2)] + [65535]
+        most = next((depth for depth in depths if deep.max() <= depth), 65535)
         return np.round(deep.clip(0, most) * (255 / most)).astype(np.uint8), False
     if image.has_transparency_data:
-        return _one_channel(_on_ground(np.asarray(image.convert("RGBA")))), False
+        return _one_channel(_on_ground(image.convert("RGBA"))), False
     return _one_channel(np.asarray(image.convert("RGB"))), False
 
 
-def _on_ground(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay uint8 (H, W, 4) on white, or on black where what is drawn is light itself -> uint8 (H, W, 3)."""
+def _on_ground(image: Image.Image) -> NDArray[np.uint8]:
+    """Lay an RGBA image on white, or on black where what is drawn is light itself -> uint8 (H, W, 3).
+
+    A large one is made smaller before: in floating point it would take a gigabyte.
+    """
+    if max(image.size) > WORKING_SIDE:
+        image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
+    rgba = np.asarray(image)
     alpha = rgba[..., 3:].astype(np.float32) / 255
     if alpha.min() == 1:
         return rgba[..., :3]
@@ -173,9 +182,14 @@ def _one_channel(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb[..., best - 1])
 
 
-def _reduced(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = WORKING_SIDE / max(grey.shape)
-    if factor >= 1:
+def _reduced(grey: NDArray[Any]) -> NDArray[Any]:
+    """(H, W), of any type, at most WORKING_SIDE a side."""
+    height, width = grey.shape
+    if max(height, width) <= WORKING_SIDE:
         return grey
-    height, width = (max(1, round(side * factor)) for side in grey.shape)
-    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return cv2.resize(grey, _working_size(width, height), interpolation=cv2.INTER_AREA)
+
+
+def _working_size(width: int, height: int) -> tuple[int, int]:
+    factor = WORKING_SIDE / max(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))

@@ -1,6 +1,7 @@
 """Whatever people call a picture comes out grey, upright and small enough, or is refused with one sentence."""
 
 import io
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -189,3 +190,33 @@ def test_every_suffix_can_be_read():
     Image.init()
     assert set(Image.EXTENSION) >= picture.SUFFIXES
     assert {Image.EXTENSION[suffix] for suffix in picture.SUFFIXES} <= set(picture.FORMATS)
+
+
+def test_a_very_thin_photo():
+    for size in ((3000, 1), (1, 5000)):
+        assert open_picture(encoded(Image.new("L", size, 255), "jpeg")).size == size
+
+
+def test_the_callers_image_stays_as_it_is():
+    """A JPEG that is decoded at half its size would change under the one who gave it."""
+    image = Image.open(io.BytesIO(encoded(Image.new("L", (4800, 2400), 200), "jpeg")))
+    assert open_picture(image).size == (4800, 2400)
+    assert image.size == (4800, 2400)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_as_deep_as_cameras_and_scanners_go(bits):
+    deep = np.linspace(0, 2**bits - 1, 600).astype(np.uint16).reshape(20, 30)
+    np.testing.assert_allclose(open_picture(Image.fromarray(deep)).grey, deep * (255 / (2**bits - 1)), atol=0.51)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16"])
+def test_a_large_picture_is_made_smaller_before_anything_is_reckoned(mode):
+    """In floating point a picture of 50 megapixels would take over a gigabyte."""
+    image = Image.new(mode, (4000, 4000), 100 if mode == "I;16" else (0, 0, 0, 128))
+    tracemalloc.start()
+    opened = open_picture(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert opened.grey.shape == (2000, 2000)
+    assert peak < 16e6 * 10, "bytes: what NumPy takes for a large picture; Pillow's own pixels are not counted"

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.vision.ink import FAINTEST
+
 INK = 60  # of 255: fainter edges join no parts
+SOLID = 0.9  # share of the way from its left to its right end that a band without holes is inked
 Box = tuple[int, int, int, int]  # x, y, width, height
 
 
@@ -93,12 +96,13 @@ def find_blobs(ink: NDArray[np.uint8]) -> Map:
 def typical_height(blobs: Sequence[Blob]) -> float:
     """The height of the writing: the median, in which each part counts by its height and ink. Specks don't."""
     tall = sorted((blob.height, blob.area * blob.height) for blob in blobs)
-    total, so_far = sum(weight for _, weight in tall), 0
-    for height, weight in tall:
-        so_far += weight
-        if 2 * so_far >= total:
-            return float(height)
-    return 0.0
+    return _middle(*np.array(tall, np.int64).T) if tall else 0.0
+
+
+def _middle(heights: NDArray[np.int64], weights: NDArray[np.int64]) -> float:
+    """The median of ascending heights, each of which counts by its weight."""
+    so_far = weights.cumsum()
+    return float(heights[np.searchsorted(2 * so_far, so_far[-1])])
 
 
 def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
@@ -110,20 +114,69 @@ def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
 
 
 def without_frame(map_: Map) -> Map:
-    """Without the frame around the writing, if there is one: ink along the edges of its box, with writing inside."""
+    """Without the frame around the writing, if there is one: ink along the edges of its box.
+
+    A 0 is such ink too, so there must be writing inside, or ink in all four corners.
+    """
     height, width = map_.ink.shape
     for blob in map_.blobs:
         x, y, w, h = blob.box
         if w < 0.6 * width or h < 0.6 * height or blob.area > 0.2 * w * h:
             continue
-        if not any(other.height > 0.15 * h for other in map_.blobs if _is_inside(other, blob)):
-            continue
         own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
         inner = own[h // 8 : h - h // 8, w // 8 : w - w // 8]
-        if inner.sum() < 0.1 * own.sum():
-            frame = cv2.dilate((map_.labels == blob.labels[0]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-            return find_blobs(np.where(frame, 0, map_.ink).astype(np.uint8))
+        written = any(other.height > 0.15 * h for other in map_.blobs if _is_inside(other, blob))
+        if (written or _is_rectangle(own)) and inner.sum() < 0.1 * own.sum():
+            return _without(blob, map_)
     return map_
+
+
+def without_edge_of_shade(map_: Map, grey: NDArray[np.uint8]) -> Map:
+    """Without bands from one border to the other that are no darker or lighter than what lies on one side of them.
+
+    grey: the picture, (H, W). The ground is taken for smooth, so beside the edge of a shadow or of a sheet on a table
+    it seems to differ from what is there. A stroke differs from what lies on either side.
+    """
+    height, width = map_.ink.shape
+    for blob in map_.blobs:
+        x, y, w, h = blob.box
+        for length, side, first, turned in ((h, height, y, False), (w, width, x, True)):
+            if first > 1 or length < side - 1:
+                continue
+            own = map_.labels == blob.labels[0]
+            if _is_edge(own.T if turned else own, grey.T if turned else grey):
+                return without_edge_of_shade(_without(blob, map_), grey)
+    return map_
+
+
+def _is_edge(band: NDArray[np.bool_], grey: NDArray[np.uint8]) -> bool:
+    """Whether this is a solid band from top to bottom, bool (H, W), as bright as what lies on its left or its right."""
+    width = band.shape[1]
+    rows = np.flatnonzero(band.any(axis=1))
+    first, last = band[rows].argmax(axis=1), width - 1 - band[rows, ::-1].argmax(axis=1)
+    if band.sum() < SOLID * (last - first + 1).sum():
+        return False
+    inside = np.median(grey[band])
+    away = max(3, width // 50)
+    for beside, there in ((first - away, first >= away), (last + away, last + away < width)):
+        if there.mean() > 0.5 and abs(np.median(grey[rows[there], beside[there]]) - inside) < FAINTEST:
+            return True
+    return False
+
+
+def _is_rectangle(own: NDArray[np.bool_]) -> bool:
+    """Whether ink fills the four sides of its box, bool (h, w)."""
+    height, width = own.shape
+    high, wide = max(height // 12, 1), max(width // 12, 1)
+    across, down = (own[:high], own[-high:]), (own[:, :wide], own[:, -wide:])
+    filled = [*(side.any(axis=0).mean() for side in across), *(side.any(axis=1).mean() for side in down)]
+    return bool(min(filled) > 0.9)
+
+
+def _without(blob: Blob, map_: Map) -> Map:
+    """Without a connected part and its faint edges."""
+    own = cv2.dilate((map_.labels == blob.labels[0]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return find_blobs(np.where(own, 0, map_.ink).astype(np.uint8))
 
 
 def _is_inside(one: Blob, other: Blob) -> bool:
@@ -133,71 +186,90 @@ def _is_inside(one: Blob, other: Blob) -> bool:
 def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
     """Drop what is no writing beside writing: lines, frames, the dark edge of the paper in a picture of `size`."""
     height, width = size
-    kept = list(blobs)
-    for blob in sorted(blobs, key=lambda blob: -max(blob.width, blob.height)):
-        others = [other for other in kept if other is not blob]
-        if not others:
+    tall = sorted(blobs, key=lambda blob: blob.height)
+    heights, thin = np.array([blob.height for blob in tall]), np.array([blob.is_thin for blob in tall], bool)
+    weights = np.array([blob.area * blob.height for blob in tall])
+    kept = np.ones(len(tall), bool)
+    for place in sorted(range(len(tall)), key=lambda place: -max(tall[place].box[2:])):
+        blob, others = tall[place], kept.copy()
+        others[place] = False
+        if not others.any():
             break
         x, y, w, h = blob.box
-        writing = typical_height([one for one in others if not one.is_thin] or others)
+        writing = _middle(heights, weights * (others & ~thin if (others & ~thin).any() else others))
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
         line = blob.is_thin and max(w, h) > (1.2 if at_edge else 1.5) * writing
         bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
-        hollow = blob.area < 0.1 * w * h and any(_is_inside(one, blob) for one in others)
+        hollow = blob.area < 0.1 * w * h and any(_is_inside(tall[other], blob) for other in np.flatnonzero(others))
         frame = hollow and max(w, h) > 1.8 * writing and min(w, h) > writing
         if line or bar or frame:
             kept = others
-    return kept
+    return sorted((tall[place] for place in np.flatnonzero(kept)), key=lambda blob: blob.left)
 
 
 def characters(blobs: Sequence[Blob]) -> list[Blob]:
     """Join the pieces of broken strokes: a piece that lies over, under or in another one, and close to it."""
-    left = sorted(blobs, key=lambda blob: -blob.area)
-    height = typical_height(left)
+    left = Heap(sorted(blobs, key=lambda blob: -blob.area))
+    height = typical_height(blobs)
     found: list[Blob] = []
-    while left:
-        blob = left.pop(0)
-        grew = True
-        while grew:
-            grew = False
-            for other in left:
-                if _belongs(other, blob, height):
-                    left.remove(other)
-                    blob = joined([blob, other])
-                    grew = True
-                    break
+    while (blob := left.largest()) is not None:
+        while pieces := left.take(left.belong_to(blob, height), most=1):
+            blob = joined([blob, *pieces])
         found.append(blob)
     return sorted(found, key=lambda blob: blob.left)
 
 
-def _belongs(piece: Blob, whole: Blob, height: float) -> bool:
-    over = min(piece.right, whole.right) - max(piece.left, whole.left)
-    gap = max(piece.top - whole.bottom, whole.top - piece.bottom, 0)
-    tall = max(piece.bottom, whole.bottom) - min(piece.top, whole.top)
-    wide = max(piece.right, whole.right) - min(piece.left, whole.left)
-    is_bar = piece.width > 2 * piece.height and piece.bottom <= whole.top  # of a 5, drawn last and far too high
-    if tall > (1.8 if is_bar else 1.35) * max(height, whole.height) or wide > 1.5 * max(tall, height):
-        return False
-    return over >= 0.5 * min(piece.width, whole.width) and gap <= (0.45 if is_bar else 0.25) * height
-
-
 def pieced(blobs: Sequence[Blob]) -> list[Blob]:
     """Characters of a picture that shows one: pieces that lie close are joined wherever they lie."""
-    left = sorted(blobs, key=lambda blob: -blob.area * blob.height)
+    left = Heap(sorted(blobs, key=lambda blob: -blob.area * blob.height))
     found = []
-    while left:
-        whole = left.pop(0)
-        reach = 0.2 * max(whole.width, whole.height)
-        near = [blob for blob in left if _away(blob, whole) <= reach or _belongs(blob, whole, whole.height)]
-        left = [blob for blob in left if blob not in near]
-        found.append(joined([whole, *near]))
+    while (whole := left.largest()) is not None:
+        near = left.away_from(whole) <= 0.2 * max(whole.width, whole.height)
+        found.append(joined([whole, *left.take(near | left.belong_to(whole, whole.height))]))
     return found
 
 
-def _away(one: Blob, other: Blob) -> float:
-    """The gap between two boxes; negative where they overlap."""
-    across = max(one.left - other.right, other.left - one.right)
-    return max(across, one.top - other.bottom, other.top - one.bottom)
+class Heap:
+    """Blobs that are taken away one after the other, all of them compared with another at once.
+
+    In Python's own loops a page of two thousand blobs would take minutes.
+    """
+
+    def __init__(self, blobs: Sequence[Blob]) -> None:
+        self._blobs, self._left = list(blobs), np.ones(len(blobs), bool)
+        boxes = np.array([blob.box for blob in blobs], np.int64).reshape(len(blobs), 4).T
+        self._x0, self._y0 = boxes[:2]
+        self._x1, self._y1 = boxes[:2] + boxes[2:]
+
+    def largest(self) -> Blob | None:
+        """Take the first that is left."""
+        return next(iter(self.take(self._left, most=1)), None)
+
+    def take(self, wanted: NDArray[np.bool_], most: int | None = None) -> list[Blob]:
+        """Take those that are wanted and left, in order."""
+        places = np.flatnonzero(wanted & self._left)[:most]
+        self._left[places] = False
+        return [self._blobs[place] for place in places]
+
+    def belong_to(self, whole: Blob, height: float) -> NDArray[np.bool_]:
+        """Which are pieces of `whole`, in writing of `height`."""
+        wide_piece, tall_piece = self._x1 - self._x0, self._y1 - self._y0
+        over = np.minimum(self._x1, whole.right) - np.maximum(self._x0, whole.left)
+        gap = np.maximum(self._y0 - whole.bottom, whole.top - self._y1).clip(min=0)
+        tall = np.maximum(self._y1, whole.bottom) - np.minimum(self._y0, whole.top)
+        wide = np.maximum(self._x1, whole.right) - np.minimum(self._x0, whole.left)
+        bar = (wide_piece > 2 * tall_piece) & (self._y1 <= whole.top)  # of a 5, drawn last and far too high
+        fits = (tall <= np.where(bar, 1.8, 1.35) * max(height, whole.height)) & (wide <= 1.5 * np.maximum(tall, height))
+        near = (over >= 0.5 * np.minimum(wide_piece, whole.width)) & (gap <= np.where(bar, 0.45, 0.25) * height)
+        belong: NDArray[np.bool_] = fits & near
+        return belong
+
+    def away_from(self, other: Blob) -> NDArray[np.int64]:
+        """The gaps between the boxes and another; negative where they overlap."""
+        across = np.maximum(self._x0 - other.right, other.left - self._x1)
+        down = np.maximum(self._y0 - other.bottom, other.top - self._y1)
+        gaps: NDArray[np.int64] = np.maximum(across, down)
+        return gaps
 
 
 def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import BUNDLED, Model, load_model
-from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_frame, without_lines, without_specks
+from tenfold.vision.blobs import (
+    characters,
+    find_blobs,
+    pieced,
+    rows,
+    without_edge_of_shade,
+    without_frame,
+    without_lines,
+    without_specks,
+)
 from tenfold.vision.filled import filled_digit, is_tiny
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink
@@ -23,7 +32,8 @@ from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, promised_d
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
-PROMISED = 0.1  # the same, where a digit is said to be there
+MOST = 1000  # characters of a page; what has more is a pattern, with which reading would go on for minutes
+PROMISED = 0.1  # digitness, from which on what is said to be a digit is taken for one
 WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
 
 
@@ -82,12 +92,12 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         filled = filled_digit(opened.grey, judging)
         return _reading([_single(filled, expect)] if filled else [], opened)
     found = find_ink(opened.grey)
-    all_ink = find_blobs(found.ink)
+    all_ink = without_edge_of_shade(find_blobs(found.ink), opened.grey)
     ink = without_frame(all_ink)
     if (plain := without_rulings(ink.ink)) is not ink.ink:
         ink = find_blobs(plain)
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
-    if not blobs:
+    if not 0 < len(blobs) <= MOST:
         return Reading("", 0.0, ())
     if expect == "digit":
         part = one_digit(ink, blobs, found.contrast, judging)

@@ -190,3 +190,46 @@ def test_the_network_reads_whole_rows(shared):
         middles = [x + width / 2 for x, _, width, _ in (digit.box for digit in reading.digits)]
         assert middles == sorted(middles)
     assert right >= 24
+
+
+@pytest.mark.parametrize("expect", ["auto", "digit", "page"])
+@pytest.mark.parametrize("levels", [(0, 255), (255, 0), (60, 200)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_light_and_dark_meet_nothing_is_written(levels, turned, expect):
+    """A sheet on a table, a wall half in shadow: read by the model in the package, which took the edge for a 1."""
+    halves = np.repeat(np.uint8(levels), 200)[None].repeat(300, axis=0)
+    assert read(halves.T if turned else halves, expect).text == ""
+
+
+def test_a_stroke_from_border_to_border_is_no_edge():
+    sheet = np.full((300, 200), 230, np.uint8)
+    cv2.line(sheet, (110, 0), (90, 300), 20, 14)
+    assert read(sheet, "digit").text == "1"
+
+
+def test_digits_beside_a_sheets_edge(model):
+    paper = on_paper(drawn("27", 90, 8))
+    table = np.full((len(paper), 80), 30, np.uint8)
+    assert read(np.hstack([paper, table]), "line", model).text == "27"
+
+
+@pytest.mark.parametrize("expect", ["auto", "digit"])
+def test_an_empty_frame_is_no_digit_but_a_large_0_is(expect):
+    box, ring = (np.full((300, 400), 255, np.uint8) for _ in range(2))
+    cv2.rectangle(box, (20, 20), (380, 280), 0, 3)
+    cv2.ellipse(ring, (200, 150), (95, 145), 0, 0, 360, 0, 6)
+    assert read(box, expect).text == ""
+    assert read(ring, expect).text == "0"
+
+
+def test_thousands_of_blots_are_a_pattern(model):
+    """Reading all of them would take minutes."""
+    tile = np.full((20, 20), 255, np.uint8)
+    tile[4:14, 4:14] = 0
+    assert read(np.tile(tile, (40, 40)), "auto", model).text == ""
+
+
+def test_a_page_of_hundreds_of_digits_is_read(model):
+    text = "3145926870" * 2
+    page = np.vstack([drawn(text, 30, 3, margin=6, gap=10) for _ in range(15)])
+    assert read(on_paper(page), "page", model).text == "\n".join([text] * 15)

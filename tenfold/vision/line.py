@@ -83,17 +83,25 @@ class LineReader:
             ),
         )
 
-    def likeliest(self, seen: Strip) -> tuple[ctc.Text, float, NDArray[np.float32]]:
-        """The likeliest text of a strip, the log of its mean probability, and what the network says of each look.
+    def digit(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """How likely each digit is if the picture, as for `read`, shows just one: (10,)."""
+        shares: NDArray[np.float64] = ctc.digit_probabilities(self.looks(strip(picture)), (0,))[0]
+        return shares
 
-        The network looks at the row as it is and slanted either way, float (3, T, 11): hands slant more than it learnt,
-        and a text that is likely however one looks is more often right.
-        """
-        looks = self.steps(np.stack([slanted(seen, slant) for slant in SLANTS]))
+    def likeliest(self, seen: Strip) -> tuple[ctc.Text, float, NDArray[np.float32]]:
+        """The likeliest text of a strip, the log of its mean probability, and its looks."""
+        looks = self.looks(seen)
         found = sorted({text for steps in looks for text in ctc.likeliest_texts(steps)[:3]})
         chances = np.logaddexp.reduce(ctc.log_probabilities(looks, found), axis=0) - math.log(len(looks))
         best = int(chances.argmax())
         return found[best], float(chances[best]), looks
+
+    def looks(self, seen: Strip) -> NDArray[np.float32]:
+        """What the network says of a strip as it is and slanted either way, float (3, T, 11).
+
+        Hands slant more than it learnt, and a text that is likely however one looks is more often right.
+        """
+        return self.steps(np.stack([slanted(seen, slant) for slant in SLANTS]))
 
     def steps(self, strips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network says of strips (N, 32, W): log probabilities, float (N, T, 11), two columns a step."""

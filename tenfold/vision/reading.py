@@ -28,7 +28,7 @@ from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
-from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, promised_digit, trust
+from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, promised_digit, read_twice, trust
 from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
@@ -88,6 +88,10 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return judge(model, crops)
 
+    def again(digit: Found) -> Found:
+        # The reader of whole rows would hide what another model reads.
+        return read_twice(digit, opened.grey, bundled_reader()) if model.name == BUNDLED else digit
+
     if expect in ("auto", "digit") and is_tiny(opened.grey):
         filled = filled_digit(opened.grey, judging)
         return _reading([_single(filled, expect)] if filled else [], opened)
@@ -102,15 +106,15 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect == "digit":
         part = one_digit(ink, blobs, found.contrast, judging)
         digit = promised_digit(opened.grey, all_ink, found.contrast, judging, part)
-        return _reading([_single(digit, expect)], opened)
+        return _reading([_single(again(digit), expect)], opened)
     if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
-        row = _single(one_digit(ink, blobs, found.contrast, judging), expect)
+        row = _single(again(one_digit(ink, blobs, found.contrast, judging)), expect)
         if row.digits or whole[0].width < NARROW * whole[0].height:
             return _reading([row], opened)
     lines = rows(characters(blobs))
     if expect == "line":
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
-    if model.name != BUNDLED:  # the reader of whole rows would hide what another model reads
+    if model.name != BUNDLED:
         return _reading([read_pieces(ink, line, judging) for line in lines], opened)
     return _reading([read_row(ink, line, judging, bundled_reader(), trust(found.contrast)) for line in lines], opened)
 

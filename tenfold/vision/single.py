@@ -13,6 +13,7 @@ from tenfold.model import Model
 from tenfold.vision.blobs import Blob, Map, joined, pieced
 from tenfold.vision.filled import filled_digit
 from tenfold.vision.frame import frame
+from tenfold.vision.line import LineReader
 from tenfold.vision.picture import Picture
 from tenfold.vision.segment import Found, Judge
 
@@ -25,6 +26,8 @@ WHOLE = 0.6  # of all ink, that a digit without neighbours has
 FILLING = 0.8  # of both sides of the picture, that the ink of a digit reaches over which was cut out along its edges
 SURER = 1.5  # times, that a part of such ink must be surer than all of it, to be the digit
 SURE = 0.9  # below it the picture is looked at in another way, too
+AROUND = 0.15  # of a digit's longer side: the paper around it that the reader of rows sees
+LEAST = 1e-6  # probability that is left to each digit, so that no network alone can rule one out
 
 
 def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
@@ -71,6 +74,21 @@ def promised_digit(grey: NDArray[np.uint8], ink: Map, contrast: float, judge: Ju
     if best.sure < SURE and (other := filled_digit(grey, judge)) and _fills(other.blob, grey):
         best = max(best, other, key=lambda one: one.sure)
     return best
+
+
+def read_twice(found: Found, grey: NDArray[np.uint8], reader: LineReader) -> Found:
+    """A digit that leaves doubt, as two networks read it together: the mean of the logs of their probabilities.
+
+    `reader` learnt from grey rows, not from framed ink, so it gets other digits wrong. Whether this is a digit at all
+    it can't tell.
+    """
+    if found.sure >= SURE:
+        return found
+    x, y, width, height = found.blob.box
+    margin = max(3, round(AROUND * max(width, height)))
+    part = grey[max(y - margin, 0) : y + height + margin, max(x - margin, 0) : x + width + margin]
+    shares = np.sqrt((found.probabilities + LEAST) * (reader.digit(part) + LEAST))
+    return replace(found, probabilities=(shares / shares.sum()).astype(np.float32))
 
 
 def _fills(blob: Blob, grey: NDArray[np.uint8]) -> bool:

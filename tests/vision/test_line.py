@@ -137,3 +137,17 @@ def test_an_endless_picture_is_read_in_time(reader):
     picture = np.full((2, 60_000), 200, np.uint8)
     picture[0, ::9] = 30
     assert all(0 <= x0 < x1 <= 60_000 for x0, x1 in reader.read(picture).spans)
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_of_one_digit_all_ten_have_a_probability(reader, digit):
+    shares = reader.digit(row(str(digit))[0])
+    assert shares.shape == (10,)
+    assert shares.sum() == pytest.approx(1)
+    assert shares.argmax() == digit
+
+
+def test_an_empty_picture_has_no_digit_but_probabilities(reader):
+    shares = reader.digit(np.full((40, 30), 200, np.uint8))
+    assert np.isfinite(shares).all()
+    assert shares.sum() == pytest.approx(1)

@@ -20,6 +20,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.delenv("TENFOLD_MNIST", raising=False)
 
 
+@pytest.fixture
+def _small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few of the pictures that a training with synthesis makes before it begins, which take it seconds."""
+    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
+        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 60)
+    monkeypatch.setattr("tenfold.synthesis.mixture.PENNED", 20)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the real files, mnist/ and kaggle/, that TENFOLD_SHARED names."""

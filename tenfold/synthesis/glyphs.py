@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 from tenfold.data.dataset import Images
 from tenfold.vision.frame import frame
 
-# Left out, for a hand may write a digit so: O o Q D □, I i l | / ( [ ! ', Z z, S s, Э, B ß, G b ь, g q P p ρ, Ч.
+# Left out, for a hand may write a digit so: O o Q D □, I i l | / ( [ ! ' Λ ^, Z z, S s, Э, B ß, G b ь, g q P p ρ, Ч.
 LATIN = "ACEFHJKLMNRTUVWXYacdefhkmnrtuvwxyÄÖÜäöüéñçÆæ"
-GREEK = "ΓΔΛΞΠΣΦΨΩαγηκλμνπτφχψω"
+GREEK = "ΓΔΞΠΣΦΨΩαγηκλμνπτφχψω"
 CYRILLIC = "БГДЖИЙЛПФЦШЩЫЮЯвдежийклмнптфцшщыюя"
-SIGNS = '?#$%&@+-–=*<>~^":;._{}£€¥©®±×÷√∑∞≈≠≤≥←→↓↔♠♣♥♦★☆☺☹✓✗✈☎♪♫■●▲▼◆△▽¶‡'
+SIGNS = '?#$%&@+-–=*<>~":;._{}£€¥©®±×÷√∑∞≈≠≤≥←→↓↔♠♣♥♦★☆☺☹✓✗✈☎♪♫■●▲▼◆△▽¶‡'
 CHARACTERS = LATIN * 3 + GREEK + CYRILLIC + SIGNS  # Latin letters are what stands beside digits most often
 SIZE = 64
 MOST_FONTS = 80  # of a system that has thousands

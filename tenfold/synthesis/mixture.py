@@ -1,15 +1,20 @@
 """What a training batch becomes: digits of many hands, some of them damaged, and pictures that are no digits."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from tenfold.data.dataset import CLASSES
 from tenfold.recipes.schema import Synthesis
 from tenfold.synthesis.corruptions import corrupted
 from tenfold.synthesis.drawing import uniform
 from tenfold.synthesis.hands import national, neighboured, posed, redrawn, scanned
 from tenfold.synthesis.negatives import negatives, pool
+from tenfold.synthesis.penned import penned
+from tenfold.synthesis.strokes import DRAWN
 
 CLEAN = 0.3  # share of the digits that are left nearly as they are
+PENNED = 2000  # pictures of each digit that are drawn by strokes, once and for all
 
 
 class Mixture:
@@ -22,6 +27,7 @@ class Mixture:
         self.settings = settings
         self.images, self.labels = images.cpu(), labels.cpu()
         self.pool = pool(seed) if settings.negatives else None
+        self.penned = all_penned(seed) if settings.hands else None
 
     def batch(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """The digits of a step, then its negatives: float (B + M, 28, 28), where the digits came from."""
@@ -51,11 +57,20 @@ class Mixture:
     def _hands(self, pixels: Tensor, labels: Tensor) -> Tensor:
         share = self.settings.hands
         pixels = national(pixels, labels, share)
-        for change, part in ((redrawn, 0.35), (posed_freely, 1.0), (scanned, 0.12), (neighboured, 0.1)):
+        if self.penned is not None:
+            some = torch.rand(len(pixels)) < 0.5 * share * torch.tensor(DRAWN)[labels]
+            pixels[some] = self.penned[labels[some], torch.randint(0, self.penned.shape[1], (int(some.sum()),))].float()
+        for change, part in ((redrawn, 0.35), (posed_freely, 1.0), (scanned, 0.12), (neighboured, 0.16)):
             some = (torch.rand(len(pixels)) < part * share).nonzero().flatten()
             if len(some):
                 pixels[some] = change(pixels[some])
         return pixels
+
+
+def all_penned(seed: int) -> Tensor:
+    """Digits drawn by strokes, uint8 (10, PENNED, 28, 28)."""
+    rng = np.random.default_rng(seed)
+    return torch.tensor(np.stack([penned(digit, PENNED, rng) for digit in range(CLASSES)]))
 
 
 def posed_freely(pixels: Tensor) -> Tensor:

@@ -7,16 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.synthesis.stock import UNIT, Stock
-from tenfold.synthesis.strokes import DIGIT_JITTER, DIGITS, SIGN_JITTER, SIGNS, Points, Stroke, written
+from tenfold.synthesis.strokes import DIGIT_JITTER, DIGITS, DRAWN, SIGN_JITTER, SIGNS, Points, Stroke, written
 
 Ink = NDArray[np.uint8]  # (H, W), white on black
 
 CAP = 36  # height of a digit on the canvas
 HEIGHT, BASELINE = 128, 82  # of the canvas, and where the digits stand on it
 PAD = 12  # around a digit's piece of the canvas: more than a pen's radius
-
-# In how many of the lines by hands that are not MNIST's each digit is drawn by strokes; else it is one of MNIST's.
-DRAWN = (0.3, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Drawn digits of known strokes, and small pools."""
+"""Drawn digits of known strokes."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from tenfold.synthesis import negatives
 from tenfold.synthesis.drawing import segments
 
 
@@ -17,12 +16,6 @@ def _one_thread() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, size in (("GLYPHS", 60), ("SCRIBBLES", 60), ("SCENES", 60)):
-        monkeypatch.setattr(negatives, name, size)
 
 
 def stroke(batch: int, start: tuple[float, float], end: tuple[float, float], width: float = 2.5) -> Tensor:

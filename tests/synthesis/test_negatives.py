@@ -62,7 +62,7 @@ def test_pairs_have_two_parts(circles):
     assert (made[:, :, 15:].sum(dim=(1, 2)) > 0).all()
 
 
-@pytest.mark.usefixtures("_small_pool")
+@pytest.mark.usefixtures("_small_pools")
 def test_the_pool_follows_from_its_seed_alone():
     torch.manual_seed(1)
     first = pool(5)

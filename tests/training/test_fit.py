@@ -32,10 +32,8 @@ ONE_CYCLE = {"schedule": {"kind": "onecycle"}, "net": {"kind": "stages", "stem":
 
 
 @pytest.fixture
-def train(digits, new_run, Watcher, float32, monkeypatch):  # noqa: N803
+def train(digits, new_run, Watcher, float32, _small_pools):  # noqa: N803
     """Fit a recipe on the small digits: what came of it, with its run and its watcher."""
-    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
-        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 30)
 
     def run_it(recipe, data=digits, run=None, ends=None):
         run, watcher = run or new_run(), Watcher(*([ends] if ends else []))

@@ -68,6 +68,7 @@ def test_the_folder_is_whole_and_sealed(trained):
     assert run.damaged_files() == []
 
 
+@pytest.mark.usefixtures("_small_pools")
 def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
     make_recipe,
     digits,
@@ -75,8 +76,6 @@ def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
     Watcher,  # noqa: N803
     monkeypatch,
 ):
-    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
-        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 30)
     fitted_on = []
     monkeypatch.setattr(train_module, "calibrate", lambda network, held: fitted_on.append(held.digest))
     recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, views=5)

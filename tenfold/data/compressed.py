@@ -40,6 +40,7 @@ class Unpacked:
         self._stream = stream
         self._file = file
         self._count = 0
+        self._damaged = False
 
     def read(self, size: int, /) -> bytes:
         return self._unpack(self._stream.read, size)
@@ -50,9 +51,10 @@ class Unpacked:
     def _unpack(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
             block = read(size)
-        except EOFError:
-            raise DataError("breaks off in the middle of its compressed data", file=self._file) from None
-        except (zlib.error, zipfile.BadZipFile, OSError) as error:
+        except (EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
+            self._damaged = True
+            if isinstance(error, EOFError):
+                raise DataError("breaks off in the middle of its compressed data", file=self._file) from None
             raise DataError(f"holds damaged compressed data ({error})", file=self._file) from None
         self._count += len(block)
         if self._count > LIMIT:
@@ -65,7 +67,12 @@ class Unpacked:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._stream.close()
+        try:
+            if isinstance(error, DataError) and not self._damaged:
+                while self.read(1 << 16):  # what made no sense may be damage, which the checksum at the end tells
+                    pass
+        finally:
+            self._stream.close()
 
 
 def gunzip(stream: IO[bytes], file: str) -> Unpacked:

@@ -59,6 +59,8 @@ def _whole_lines(stream: Stream, file: str) -> Iterator[bytes]:
     while block := stream.read(BLOCK):
         block += stream.readline(LONGEST_LINE)
         if not block.endswith(b"\n"):
+            if b"\r" in block.rstrip() and not any(byte in block for byte in b"\n\0"):
+                raise DataError("has lines that end in CR alone; expected LF or CRLF", file=file)
             if len(block) >= LONGEST_LINE:
                 raise DataError("holds a line of more than 1 MiB, which is no row of digits", file=file)
             block += b"\n"

@@ -64,7 +64,15 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
     if skipped:
         files = "1 file that is no picture was" if skipped == 1 else f"{skipped:,} files that are no pictures were"
         notes.append(f"{files} left out.")
+    if others := _other_folders(folder):
+        notes.append(f"Folders that are none of 0 to 9 were left out: {', '.join(others)}.")
     return Dataset(np.stack(images), np.array(labels, np.uint8), str(folder)), tuple(notes)
+
+
+def _other_folders(folder: Path) -> list[str]:
+    digits = {str(digit) for digit in range(CLASSES)}
+    folders = (path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(name for name in folders if name not in digits)
 
 
 def _files(folder: Path) -> list[Path]:

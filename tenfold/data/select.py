@@ -14,6 +14,8 @@ SELECTION_SEED = 0  # of parts that are no recipe's business: --limit, compare's
 
 def labelled_rows(source: Source) -> Dataset:
     """The rows to train on. Raises DataError where there are none with labels."""
+    if source.train is None and source.test is not None and source.test.labels is not None:
+        raise DataError(f"{source.name}: a test part is not trained on, and there are no labelled digits beside it")
     if source.train is None or source.train.labels is None:
         raise DataError(f"{source.name}: there are no labelled digits to train on; Kaggle's stand in train.csv")
     return source.train

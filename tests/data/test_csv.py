@@ -338,6 +338,12 @@ def test_something_else_entirely():
     refused(noise[noise != ord("\n")].tobytes())
 
 
+@pytest.mark.parametrize("rows", [1, 900])  # the latter are more than the longest line
+def test_lines_that_end_in_cr_alone(rows):
+    content = text_of(digits(rows), end="\r").encode()
+    assert str(refused(content)) == "digits.csv: has lines that end in CR alone; expected LF or CRLF"
+
+
 def test_a_line_without_end():
     content = join(cells_of()) + b"1," * (2 << 20)
     assert "a line of more than 1 MiB" in str(refused(content))

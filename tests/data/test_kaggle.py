@@ -2,6 +2,7 @@ import gzip
 import io
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -248,6 +249,23 @@ def test_damaged_gzip(tmp_path):
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     assert "train.csv.gz" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["train.csv.gz", "digits.zip"])
+def test_what_damage_made_of_a_cell_is_not_blamed_on_the_table(tmp_path, name):
+    path = tmp_path / name
+    header, _, rows = TRAIN_CSV.partition(b"\n")
+    wrong = header + b"\n256," + rows * 20  # the checksum stands behind far more than is read at a time
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(wrong))
+    else:
+        make_zip(path, {"train.csv": wrong})
+    assert "row 1 (line 2): has 786 cells" in refused(path)  # so it was packed
+    packed = path.read_bytes()
+    checksum = struct.pack("<I", zlib.crc32(wrong))
+    assert checksum in packed
+    path.write_bytes(packed.replace(checksum, struct.pack("<I", zlib.crc32(TRAIN_CSV))))
+    assert "holds damaged compressed data" in refused(path)
 
 
 def test_not_gzip_at_all(tmp_path):

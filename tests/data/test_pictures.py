@@ -119,6 +119,14 @@ def test_other_files_are_left_out(tmp_path):
     assert source.notes == ("1 file that is no picture was left out.",)
 
 
+def test_folders_that_are_no_digits_are_named(tmp_path):
+    for folder in ("2", "10", "letters", ".hidden"):
+        save(tmp_path, folder, "a.png", mnist_like()[0])
+    source = load_data(tmp_path)
+    assert source.train.labels.tolist() == [2]
+    assert source.notes == ("Folders that are none of 0 to 9 were left out: 10, letters.",)
+
+
 def test_a_blank_picture(tmp_path):
     for name, level in (("white", 255), ("black", 0)):
         save(tmp_path / name, 4, "a.png", np.full((50, 50), level, np.uint8))

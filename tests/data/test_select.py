@@ -28,9 +28,16 @@ def source(train, test) -> Source:
 
 def test_rows_to_train_on():
     assert labelled_rows(source(TRAIN, BARE)) is TRAIN
-    for train in (None, BARE):
+    for train, test in ((BARE, TEST), (BARE, None), (None, BARE), (None, None)):
         with pytest.raises(DataError, match=r"data: there are no labelled digits to train on; Kaggle's stand in train"):
-            labelled_rows(source(train, TEST))
+            labelled_rows(source(train, test))
+
+
+def test_labelled_test_rows_alone_are_said_to_be_test_rows():
+    with pytest.raises(
+        DataError, match="data: a test part is not trained on, and there are no labelled digits beside it"
+    ):
+        labelled_rows(source(None, TEST))
 
 
 @pytest.mark.parametrize("test", [TEST, BARE])

@@ -111,6 +111,14 @@ class Run:
         if self.manifest.exists() and self._sealed().get(file.name) != hashlib.sha256(content).hexdigest():
             raise RunError(f"{file}: this file is not the one that the run ended with, as manifest.json knows it")
 
+    def verify_files(self, *files: Path) -> None:
+        """Raises RunError where one of `files`, or of all where none is named, is not as the manifest says."""
+        for damaged in map(self.folder.joinpath, self.damaged_files()):
+            if not files or damaged in files:
+                raise RunError(
+                    f"{damaged}: this file is missing or not the one that the run ended with, as manifest.json knows it"
+                )
+
     def damaged_files(self) -> list[str]:
         """The files that are not as the manifest says. Raises RunError where there is no manifest."""
         return [

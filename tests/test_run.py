@@ -51,6 +51,18 @@ def test_a_changed_a_missing_and_an_emptied_file_are_found(run):
     assert run.damaged_files() == ["metrics.json"]
 
 
+def test_a_damaged_file_is_named_where_it_is_asked_for(run):
+    run.write_manifest()
+    run.verify_files()
+    run.metrics.write_text("{")
+    run.verify_files(run.recipe)
+    for files in ((), (run.recipe, run.metrics)):
+        with pytest.raises(
+            RunError, match=r"metrics\.json: this file is missing or not the one that the run ended with"
+        ):
+            run.verify_files(*files)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

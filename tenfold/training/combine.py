@@ -21,7 +21,7 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     """Write to the folder `out` one model that averages the probabilities of several finished runs; its facts.
 
     Nothing is chosen and nothing weighed: measure it with `evaluate`, which knows the rows that any of the runs saw.
-    Raises RunError for less than two runs, for one that is not finished, and where `out` is not empty.
+    Raises RunError for less than two runs, for one that is not finished or damaged, and where `out` is not empty.
     """
     runs = [Run(folder) for folder in folders]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
@@ -31,6 +31,7 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     for run in runs:
         if not run.manifest.exists():
             raise RunError(f"{run.folder}: this is no finished run, it has no {run.manifest.name}")
+        run.verify_files(run.recipe, run.weights, run.model, run.rows)
     network = Ensemble([network_of(run) for run in runs])
     facts: dict[str, Any] = {
         "tenfold": __version__,

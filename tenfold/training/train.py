@@ -104,6 +104,8 @@ def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any
             raise RunError(f"{run.folder}: this run was begun with another recipe")
         if run.read_json(run.data).get("digest") != labelled.digest:
             raise RunError(f"{run.folder}: this run was begun on other data than {labelled.source}")
+        if run.manifest.exists():  # it would be sealed again, damage and all
+            run.verify_files()
     run.manifest.unlink(missing_ok=True)
     run.remove_left_overs()
     run.checkpoints.mkdir(parents=True, exist_ok=True)

@@ -141,6 +141,21 @@ def test_runs_are_combined_into_their_mean(trained, digits, tmp_path):
     assert len(facts["members"]) == 2
 
 
+def test_a_damaged_run_is_not_combined(trained, tmp_path):
+    runs = [trained(f"run{seed}", seed=seed, epochs=1).run.folder for seed in (0, 1)]
+    for name in ("recipe.json", "model.safetensors", "model.onnx", "rows.npy"):
+        file = runs[1] / name
+        whole = file.read_bytes()
+        for damage in (lambda file: file.write_bytes(file.read_bytes()[:-1]), lambda file: file.unlink()):
+            damage(file)
+            with pytest.raises(RunError, match=f"{name}: this file is missing or not the one that the run ended with"):
+                combine(runs, tmp_path / "new")
+            file.write_bytes(whole)
+    assert not (tmp_path / "new").exists()
+    (runs[1] / "README.md").write_text("mine")  # nothing that a model is made of
+    combine(runs, tmp_path / "new")
+
+
 def test_what_cannot_be_combined_is_said(trained, tmp_path):
     run = trained(epochs=1).run.folder
     with pytest.raises(RunError, match="two runs or more"):

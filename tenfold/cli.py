@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tenfold.errors import CheckFailed, Interrupted, TenfoldError, Unavailable
+from tenfold.files import makeable
 from tenfold.threads import choose_waiting
 
 EXIT_CODES = """
@@ -57,7 +58,7 @@ def replaceable(path: Path | None) -> Path | None:
         return None
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path} is no regular file")
-    return path.resolve() if path.is_symlink() else path
+    return makeable(path.resolve() if path.is_symlink() else path)
 
 
 def seconds(text: str) -> float:
@@ -203,7 +204,7 @@ def train(
     """
     choose_waiting()
     if resume:
-        if recipe or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
+        if recipe is not None or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
             raise typer.BadParameter(
                 "a resumed run goes on as it was begun; give no more than DATA, --time-limit and --at-once"
             )
@@ -217,7 +218,7 @@ def train(
             raise typer.BadParameter("say what to train on, or --resume a run", param_hint="DATA")
         from tenfold import console, jobs
 
-        chosen = jobs.recipe(recipe or "fast", settings or [], epochs, seed)
+        chosen = jobs.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
         job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or ())
     trained = jobs.train(job, console.ERR, time_limit, at_once)
     if not json:
@@ -240,7 +241,7 @@ def ensemble(
     from tenfold import console
     from tenfold.training.combine import combine
 
-    facts = combine(runs, out)
+    facts = combine(runs, makeable(out))
     if not json:
         console.say_where("model", out)
     finish(facts, json)
@@ -357,7 +358,7 @@ def compare(
 
     chosen = [jobs.recipe(name.strip(), settings or [], epochs, None) for name in recipes.split(",")]
     contest = jobs.contest(data, limit)
-    board = compare_recipes(contest, chosen, seeds, out, console.ERR)
+    board = compare_recipes(contest, chosen, seeds, makeable(out), console.ERR)
     if not json:
         console.print_leaderboard(board, contest.note)
         console.say_where("page", out / "compare.html")
@@ -384,7 +385,8 @@ def read(
         Path | None,
         typer.Option(
             "--show",
-            help="Write the picture with boxes, values and what the network saw; of several pictures, into a folder.",
+            help="Write the picture with boxes, values and what the network saw, of several --models the first; of "
+            "several pictures, into a folder, by their names, numbered where two are called alike.",
             metavar="OUT",
         ),
     ] = None,
@@ -405,13 +407,17 @@ def read(
     """
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    if server and models:
+        raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
     from tenfold import console
     from tenfold.vision import batch
+    from tenfold.vision.show import places, write_shown
 
     if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
         models = models + [name for name in files if batch.is_model(Path(name))]
         files = [name for name in files if not batch.is_model(Path(name))]
     pictures = batch.picture_files(files)
+    shown = places(pictures, show) if show is not None else {}
     if server:
         from tenfold.serving.client import Client
 
@@ -423,10 +429,8 @@ def read(
         answers.append(answer)
         if not json:
             console.print_read(answer, alone=len(pictures) == 1)
-        if show is not None and answer.error is None:
-            from tenfold.vision.show import write_shown
-
-            write_shown(answer, show, alone=len(pictures) == 1)
+        if answer.error is None and answer.file in shown:
+            write_shown(answer, shown[answer.file])
     if out is not None:
         batch.write_table(out, answers)
     failed = [answer.error for answer in answers if answer.error is not None]
@@ -625,7 +629,9 @@ def finish(document: Any, json: bool, error: Any = None) -> None:
         if isinstance(error, UsageError):
             error.show()  # with the usage line
         else:
-            print(f"tenfold: {error}", file=sys.stderr)
+            from tenfold.console import printable
+
+            print(printable(f"tenfold: {error}"), file=sys.stderr)
         raise SystemExit(error.exit_code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
+# What would break a line or steer the terminal, and what stands for bytes that are no UTF-8: names of files hold it.
+UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Output(Console):
@@ -47,9 +50,17 @@ OUT = Output(stderr=False)
 ERR = Output(stderr=True)
 
 
+def printable(text: str) -> str:
+    """The text on one line, with escapes for what a terminal would obey."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
     """Inside, stdout is written; ends the program quietly where nobody reads on. Raises TenfoldError."""
+    if sys.stdout is None:  # closed before the program began; the error may still have to be told as JSON
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+        raise TenfoldError("standard output can't be written: it is closed")
     try:
         yield
         sys.stdout.flush()
@@ -68,7 +79,7 @@ def write(text: str) -> None:
 
 def say(thing: RenderableType) -> None:
     with writing():
-        OUT.print(thing)
+        OUT.print(printable(thing) if isinstance(thing, str) else thing)
 
 
 def print_json(content: Any) -> None:
@@ -265,7 +276,7 @@ def print_read(answer: Read, alone: bool) -> None:
     """A line a file: its name, the text and how sure it is; of several models, a line each."""
     if answer.error is not None:
         if not alone:
-            ERR.print(f"tenfold: {answer.error}")
+            ERR.print(printable(f"tenfold: {answer.error}"))
         return
     if len(answer.readings) == 1:
         (reading,) = answer.readings.values()

@@ -10,19 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tenfold.errors import TenfoldError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it is removed.
 
-    A link stays and what it points to is replaced. Raises OSError where `path` is a folder, a device or a pipe, which a
-    rename would remove.
+    A link stays and what it points to is replaced. Raises OSError that names `path` where it can't be made, and where
+    it is a folder, a device or a pipe, which a rename would remove.
     """
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "is no regular file", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)
     beside = Path(name)
     try:
@@ -38,13 +43,22 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def makeable(path: Path) -> Path:
+    """`path`, which may be there or not. Raises TenfoldError where something that is no folder is in its way."""
+    for folder in path.parents:
+        if folder.exists() and not folder.is_dir():
+            raise TenfoldError(f"{path}: can't be written, for {folder} is no folder")
+    return path
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     with replacing(path) as beside:
         beside.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    write_bytes(path, content.encode())
+    # Names of files may hold bytes that are no UTF-8; in JSON such an escape reads back as the very name.
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -16,6 +16,7 @@ from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
+from tenfold.files import makeable
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
@@ -47,8 +48,11 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
         base = from_file(Path(name))
     else:
         raise Unavailable(f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to begin with")
-    overrides = [f"epochs={epochs}"] * (epochs is not None) + [f"seed={seed}"] * (seed is not None)
-    return edited(base, [*settings, *overrides])
+    changed = edited(base, settings)
+    for key, value in (("epochs", epochs), ("seed", seed)):
+        if value is not None:
+            changed = from_dict(changed.model_dump(mode="json") | {key: value}, f"--{key} {value}")
+    return changed
 
 
 def new(
@@ -61,7 +65,7 @@ def new(
     extra: Sequence[str] = (),
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
-    run = Run(out or Path("runs") / recipe.name)
+    run = Run(makeable(out or Path("runs") / recipe.name))
     if run.exists and not overwrite:
         raise RunError(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenfold.files import replacing, sha256, write_bytes, write_json, write_text
+from tenfold.errors import TenfoldError
+from tenfold.files import makeable, replacing, sha256, write_bytes, write_json, write_text
 
 
 def names(folder):
@@ -55,6 +56,37 @@ def test_a_rename_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="folder"):
         write_bytes(tmp_path / "folder", b"content")
     assert names(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("name", ["file/result.csv", "file/deep/result.csv"])
+def test_what_cannot_be_made_is_named_and_so_is_what_is_in_its_way(tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TenfoldError) as caught:
+        makeable(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: can't be written, for {tmp_path / 'file'} is no folder"
+    with pytest.raises(OSError, match="file") as raised:
+        write_bytes(tmp_path / name, b"")
+    assert raised.value.filename == str(tmp_path / name)
+    assert makeable(tmp_path / "new" / "result.csv") == tmp_path / "new" / "result.csv"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_that_takes_no_files_is_told_by_the_name_of_the_result(tmp_path, monkeypatch):
+    def refuse(prefix, dir):  # noqa: A002
+        raise PermissionError(13, "Permission denied", f"{dir}/{prefix}12345678")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(PermissionError) as raised:
+        write_bytes(tmp_path / "file", b"content")
+    assert raised.value.filename == str(tmp_path / "file")
+
+
+def test_bytes_of_a_name_that_are_no_utf8_are_kept_as_escapes(tmp_path):
+    name = os.fsdecode(b"bad\xff.png")
+    write_text(tmp_path / "file.csv", f"{name},Größe\n")
+    assert (tmp_path / "file.csv").read_text("utf-8") == "bad\\udcff.png,Größe\n"
+    write_json(tmp_path / "file.json", name)
+    assert json.loads((tmp_path / "file.json").read_text("utf-8")) == name
 
 
 def test_content_is_on_the_disk_before_the_name_points_to_it(tmp_path, monkeypatch):

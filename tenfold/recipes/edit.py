@@ -8,6 +8,7 @@ from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tenfold.errors import RecipeError
 from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis, Taught
@@ -73,8 +74,14 @@ def _value(text: str) -> Any:
 
 
 def explain(error: ValidationError, values: dict[str, Any]) -> str:
-    """The first thing that is wrong, in one sentence."""
-    first = error.errors(include_url=False)[0]
+    """The first thing that is wrong, in one sentence; beside a missing key also one too many, for it may be meant."""
+    first, *others = error.errors(include_url=False)
+    said = _explained(first, values)
+    unknown = [other for other in others if other["type"] == "extra_forbidden"]
+    return f"{said}, and {_explained(unknown[0], values)}" if first["type"] == "missing" and unknown else said
+
+
+def _explained(first: ErrorDetails, values: dict[str, Any]) -> str:
     place, before = [str(part) for part in first["loc"]], ""
     whole: type[Part] = Recipe
     if place[:1] == ["others"] and place[2:]:  # within another way to teach, of which a recipe may hold several

@@ -57,25 +57,20 @@ def _digit_to_dict(digit: Digit) -> dict[str, Any]:
 
 
 def picture_files(names: Sequence[str]) -> list[Path]:
-    """The files that paths, folders (all pictures in them, at any depth) and glob patterns mean. Raises Unavailable."""
-    files: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_picture(file, path))
-            if not inside:
-                raise Unavailable(
-                    f"{path}: there are no pictures in this folder; expected {', '.join(sorted(SUFFIXES))}"
-                )
-            files += inside
-        elif path.exists() or not glob.has_magic(name):
-            files.append(path)  # a missing one is told of when its turn comes
-        else:
-            matching = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
-            if not matching:
-                raise Unavailable(f"{name}: no file has such a name")
-            files += matching
-    return list(dict.fromkeys(files))
+    """The files that paths, folders (all pictures in them, at any depth) and glob patterns mean.
+
+    A name that means no file stays as it is, to be told of when its turn comes.
+    """
+    return list(dict.fromkeys(file for name in names for file in _meant(name) or [Path(name)]))
+
+
+def _meant(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if _is_picture(file, path))
+    if path.exists():
+        return [path]
+    return sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
 
 
 def _is_picture(file: Path, folder: Path) -> bool:
@@ -87,8 +82,8 @@ def model_paths(patterns: Sequence[str]) -> list[Path]:
     """Run folders and .onnx files that paths and glob patterns mean, in order. Raises Unavailable."""
     found: list[Path] = []
     for pattern in patterns:
-        matching = [Path(match) for match in sorted(glob.glob(pattern))]  # noqa: PTH207
-        models = [path for path in matching if is_model(path)]
+        matching = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern))  # noqa: PTH207
+        models = [path for path in map(Path, matching) if is_model(path)]
         if not models:
             raise Unavailable(f"{pattern}: there is no such model; expected run folders or .onnx files")
         found += models
@@ -106,19 +101,26 @@ def load_models(paths: Sequence[Path]) -> dict[str, Model]:
 
 def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) -> Iterator[Read]:
     """Read one file after the other; a file that can't be read is an answer too."""
-    for file in files:
-        try:
-            opened = open_picture(file)
-            yield Read(file, {name: read_opened(opened, expect, model) for name, model in models.items()})
-        except TenfoldError as error:
-            yield Read(file, {}, error)
+
+    def read(file: Path) -> dict[str, Reading]:
+        opened = open_picture(file)
+        return {name: read_opened(opened, expect, model) for name, model in models.items()}
+
+    return _each(files, read)
 
 
 def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Expect) -> Iterator[Read]:
     """The same, where `reader` gets each file's bytes and `name` is what it is called."""
+    return _each(files, lambda file: {name: reader(content_of(file), expect)})
+
+
+def _each(files: Sequence[Path], read: Callable[[Path], dict[str, Reading]]) -> Iterator[Read]:
     for file in files:
         try:
-            yield Read(file, {name: reader(content_of(file), expect)})
+            if file.is_dir():
+                expected = ", ".join(sorted(SUFFIXES))
+                raise Unavailable(f"{file}: there are no pictures in this folder; expected {expected}")
+            yield Read(file, read(file))
         except TenfoldError as error:
             yield Read(file, {}, error)
 

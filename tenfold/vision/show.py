@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from tenfold.files import replacing
+from tenfold.errors import TenfoldError
+from tenfold.files import makeable, replacing
 from tenfold.vision.batch import Read
 from tenfold.vision.reading import Reading
 
 SMALLEST, LARGEST = 480, 1600  # sides of the picture as it is shown
 SEEN = 84  # side of a shown 28x28
 INK, PAPER = (200, 30, 30), (255, 255, 255)
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def write_shown(answer: Read, out: Path, alone: bool) -> None:
-    """Write the first model's reading as PNG to `out`, or into the folder `out` where there are several pictures."""
-    path = out if alone and not out.is_dir() else out / f"{answer.file.stem}.png"
+def places(files: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Where each picture is to be shown: at `out`, or in the folder `out` where it is one or the pictures are several.
+
+    There it has its own name, numbered from 2 on where pictures are called alike. Raises TenfoldError for what can't be
+    made and for what must not be replaced: a picture that is to be read, and any file that is no PNG.
+    """
+    if len(files) == 1 and not out.is_dir():
+        shown = {files[0]: out}
+    elif out.exists() and not out.is_dir():
+        raise TenfoldError(f"{out}: to show {len(files):,} pictures takes a folder, and this is a file")
+    else:
+        names = _names(files)
+        shown = {file: out / name for file, name in zip(files, names, strict=True)}
+    read = {file.resolve() for file in files}
+    for path in shown.values():
+        if makeable(path).resolve() in read:
+            raise TenfoldError(f"{path}: this picture is to be read, so it is not replaced; show it elsewhere")
+        if path.exists() and not _is_png(path):
+            raise TenfoldError(f"{path}: what is there is no PNG, so it is not replaced; show the picture elsewhere")
+    return shown
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    names: dict[str, None] = {}
+    for file in files:
+        others = (f"{file.stem}-{number}.png" for number in count(2))
+        name = f"{file.stem}.png"
+        while name in names:
+            name = next(others)
+        names[name] = None
+    return list(names)
+
+
+def _is_png(path: Path) -> bool:
+    """Whether there is a PNG, or an empty file, which holds nothing to lose."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(PNG)) in (b"", PNG)
+
+
+def write_shown(answer: Read, path: Path) -> None:
+    """Write the first model's reading as PNG."""
     shown = drawn(answer.file, next(iter(answer.readings.values())))
     with replacing(path) as beside:
         shown.save(beside, "PNG")

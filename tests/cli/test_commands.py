@@ -49,6 +49,7 @@ def test_version_and_help(run_cli):
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
         ("check", ["--page FILE", "--json"]),
         ("evaluate", ["--page FILE", "--robustness", "`bundled`", "--json"]),
+        ("read", ["of several --models the first", "numbered where two are called alike", "--json"]),
         ("recipes show", ["NAME", "--json"]),
         ("data get", ["mnist", "--json"]),
     ],

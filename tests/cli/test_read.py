@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import cv2
@@ -99,20 +100,30 @@ def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
     [
         (["{broken}"], INPUT, "cut.png: is "),
         (["nothing.png"], MISSING, "nothing.png: there is no such file"),
-        (["no*.png"], MISSING, "no*.png: no file has such a name"),
+        (["no*.png"], MISSING, "no*.png: there is no such file"),
+        (["no[1].png"], MISSING, "no[1].png: there is no such file"),
         (["{empty}"], MISSING, "there are no pictures in this folder"),
         ([], USAGE, "Missing argument"),
         (["{broken}", "--expect", "word"], USAGE, "'word' is not one of"),
         (["{broken}", "--out", "a.txt"], USAGE, "a.txt ends neither in .csv nor in .json"),
         (["{broken}", "--models", "nothing"], MISSING, "nothing: there is no such model"),
+        (["{broken}", "--models", "m", "--server", "http://127.0.0.1:9"], USAGE, "a server reads with its own model"),
+        (["{broken}", "--out", "{notes}/out.csv"], INPUT, "notes.md/out.csv: can't be written, for "),
+        (["{broken}", "--show", "{notes}/out.png"], INPUT, "notes.md/out.png: can't be written, for "),
+        (["{broken}", "--show", "{notes}"], INPUT, "notes.md: what is there is no PNG, so it is not replaced"),
+        (["{broken}", "--show", "{broken}"], INPUT, "cut.png: this picture is to be read, so it is not replaced"),
+        (["{broken}", "a.png", "--show", "{notes}"], INPUT, "notes.md: to show 2 pictures takes a folder"),
     ],
 )
 def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    arguments = [argument.format(broken=broken, empty=tmp_path / "empty") for argument in arguments]
-    ran = run_cli("read", *arguments)
+    (tmp_path / "notes.md").write_text("mine")
+    places = {"broken": broken, "empty": tmp_path / "empty", "notes": tmp_path / "notes.md"}
+    before = {path: path.read_bytes() for path in (broken, tmp_path / "notes.md")}
+    ran = run_cli("read", *(argument.format(**places) for argument in arguments))
     assert (ran.code, ran.out) == (code, "")
+    assert {path: path.read_bytes() for path in before} == before
     assert said in ran.err.splitlines()[-1]
     assert code == USAGE or ran.err.count("\n") == 1
 
@@ -142,6 +153,73 @@ def test_show(run_cli, pictures, tmp_path):
     assert red.sum() > 500  # the boxes
     assert run_cli("read", pictures / "one.png", pictures / "sub", "--show", tmp_path / "all").code == 0
     assert {path.name for path in (tmp_path / "all").iterdir()} == {"one.png", "[again].png"}
+
+
+def test_pictures_are_not_replaced_by_what_is_shown_of_them(run_cli, pictures, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(pictures, own)
+    before = {path: path.read_bytes() for path in own.rglob("*.png")}
+    (tmp_path / "link").symlink_to(own)
+    for show in (own, tmp_path / "link"):
+        ran = run_cli("read", own, "--show", show)
+        assert (ran.code, ran.out) == (INPUT, "")
+        assert "this picture is to be read, so it is not replaced" in ran.err
+    assert {path: path.read_bytes() for path in own.rglob("*.png")} == before
+
+
+def test_pictures_that_are_called_alike_are_all_shown(run_cli, pictures, tmp_path):
+    for name, suffix in (("one", "bmp"), ("seven", "tiff"), ("pair", "gif")):
+        with Image.open(pictures / f"{name}.png") as picture:
+            picture.save(tmp_path / f"a.{suffix}")
+    shutil.copy(pictures / "empty.png", tmp_path / "a-2.png")
+    out = tmp_path / "out"
+    for _ in range(2):  # what was shown before is replaced
+        ran = run_cli(
+            "read", tmp_path / "a.bmp", tmp_path / "a.gif", *tmp_path.glob("a-*"), tmp_path / "a.tiff", "--show", out
+        )
+        assert ran.code == 0
+        assert sorted(path.name for path in out.iterdir()) == ["a-2-2.png", "a-2.png", "a-3.png", "a.png"]
+    assert len({path.read_bytes() for path in out.iterdir()}) == 4
+
+
+def test_a_folder_without_pictures_among_others(run_cli, pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    ran = run_cli("read", tmp_path / "empty", f"{tmp_path}/zz*", pictures / "one.png", tmp_path / "no[1].png")
+    assert ran.code == INPUT
+    assert ran.out.startswith(f"{pictures / 'one.png'}: 1 (")
+    empty, *missing, last = ran.err.splitlines()
+    assert empty.startswith(f"tenfold: {tmp_path / 'empty'}: there are no pictures in this folder; expected .bmp, ")
+    assert missing == [f"tenfold: {tmp_path / name}: there is no such file" for name in ("zz*", "no[1].png")]
+    assert last == "tenfold: 3 of 4 files couldn't be read"
+
+
+def test_names_that_are_not_utf8_are_written_as_escapes(run_cli, pictures, tmp_path):
+    bad = tmp_path / os.fsdecode(b"bad\xff.png")
+    shutil.copy(pictures / "one.png", bad)
+    assert run_cli("read", bad, "--out", tmp_path / "out.csv").code == 0
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["file"], row["text"]) == (f"{tmp_path}/bad\\udcff.png", "1")
+    assert run_cli("read", bad, "--out", tmp_path / "out.json").code == 0
+    assert json.loads((tmp_path / "out.json").read_text("utf-8"))[0]["file"] == str(bad)
+
+
+def test_names_of_files_neither_steer_the_terminal_nor_break_a_line(run_cli, pictures, broken, tmp_path):
+    good, bad = tmp_path / "a\x1b[31m\n1.png", tmp_path / "b\x1b]0;\x07.png"
+    shutil.copy(pictures / "one.png", good)
+    shutil.copy(broken, bad)
+    ran = run_cli("read", good, bad)
+    assert ran.out.startswith(f"{tmp_path}/a\\x1b[31m\\n1.png: 1 (")
+    assert ran.err.startswith(f"tenfold: {tmp_path}/b\\x1b]0;\\x07.png: is ")
+    assert (ran.out.count("\n"), ran.err.count("\n")) == (1, 2)
+    assert run_cli("read", bad).err.startswith(f"tenfold: {tmp_path}/b\\x1b]0;\\x07.png: is ")
+    assert run_cli("read", good, "--json").document["readings"][0]["file"] == str(good)
+
+
+def test_a_run_whose_name_looks_like_a_pattern(run_cli, pictures, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "m[1]")
+    ran = run_cli("read", pictures / "seven.png", "--models", tmp_path / "m[1]")
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_models_side_by_side(run_cli, pictures, trained, tmp_path):

@@ -208,6 +208,13 @@ def test_a_full_device_for_the_output_is_one_sentence(valid):
     assert (process.communicate(timeout=120)[1], process.returncode) == (said, 3)
 
 
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_closed_output_is_one_sentence(valid, json):
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", START, "submit", "--check", valid, *json]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (done.stderr, done.returncode) == ("tenfold: standard output can't be written: it is closed\n", 3)
+
+
 def test_an_output_without_unicode_still_gets_the_figures(tmp_path):
     file = tmp_path / "“submission”.csv"
     file.write_text("ImageId,Label\n1,7\n")

@@ -41,13 +41,17 @@ CASES = [
     ("train", USAGE, "say what to train on"),
     ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
     ("train test.csv", INPUT, r"test\.csv: there are no labelled digits to train on"),
-    ("train digits:test", INPUT, "digits:test: there are no labelled digits to train on"),
+    ("train digits:test", INPUT, "digits:test: a test part is not trained on"),
+    ("train train.csv --recipe=", INPUT, "there is no recipe ''; here exist flash, "),
     ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; here exist flash, "),
     ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
     ("train train.csv --recipe bad.toml", INPUT, r"bad\.toml: this is no TOML file"),
     ("train train.csv --recipe wrong.toml", INPUT, r"wrong\.toml: "),
     ("train train.csv --set net.colour=1", INPUT, r"there is no 'net\.colour'; here exist kind, "),
     ("train train.csv --set optimiser.lr=fast", INPUT, r"optimiser\.lr = 'fast'"),
+    ("train train.csv --set optimiser.lr=fast --epochs 1", INPUT, r"^tenfold: --set optimiser\.lr=fast: optimiser"),
+    ("train train.csv --set epochs=0 --epochs 1", INPUT, "--set epochs=0: epochs = 0: "),
+    ("train train.csv --seed 9999999999", INPUT, "^tenfold: --seed 9999999999: seed = 9999999999: "),
     ("train train.csv --set batch", INPUT, "expected key=value"),
     ("train train.csv --epochs 0", USAGE, "--epochs"),
     ("train train.csv --limit -1", USAGE, "--limit"),
@@ -59,7 +63,7 @@ CASES = [
     ("train train.csv --out no-run", INPUT, "no-run: this folder is no run of tenfold"),
     ("train train.csv --out no-run --overwrite", INPUT, "no-run: this folder is no run of tenfold"),
     ("train train.csv --out a-file", USAGE, "'a-file' is a file"),
-    ("train train.csv --recipe dense-s --set hold_out=50 --out a-file/run", INPUT, "a-file"),
+    ("train nothing.csv --out a-file/run", INPUT, "a-file/run: can't be written, for a-file is no folder"),
     ("train --resume", USAGE, "say which run with --out"),
     ("train --resume --out nothing", MISSING, "nothing: there is no run to go on with"),
     ("train --resume --out no-run", MISSING, "no-run: there is no run to go on with"),
@@ -76,7 +80,7 @@ CASES = [
     ("submit run train.csv", INPUT, r"train\.csv: there are no test rows, only labelled ones"),
     ("submit run digits:train", INPUT, "digits:train: there are no test rows"),
     ("submit run nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
-    ("submit run test.csv -o a-file/submission.csv", INPUT, r"a-file/submission\.csv: can't be written"),
+    ("submit run nothing.csv -o a-file/submission.csv", INPUT, r"a-file/submission\.csv: can't be written"),
     ("submit run test.csv -o no-run", USAGE, "no-run is no regular file"),
     ("submit --check nothing.csv", MISSING, r"nothing\.csv: can't be read"),
     ("submit --check a-file", CHECK, "a-file, line 1: the header must be ImageId,Label"),
@@ -90,6 +94,8 @@ CASES = [
     ("compare train.csv --recipes ,", INPUT, "there is no recipe ''"),
     ("compare train.csv --recipes fast --seeds 0", USAGE, "--seeds"),
     ("compare train.csv --recipes fast --out a-file", USAGE, "'a-file' is a file"),
+    ("compare train.csv --recipes fast --out a-file/runs", INPUT, "a-file/runs: can't be written, for a-file is no"),
+    ("ensemble run damaged --out a-file/both", INPUT, "a-file/both: can't be written, for a-file is no folder"),
     ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labelled digits to train on"),
     ("recipes show nobody", INPUT, "there is no recipe 'nobody'"),
     ("recipes shew fast", USAGE, "No such command"),
@@ -119,6 +125,17 @@ def test_an_impossible_hold_out_leaves_the_old_run_alone(run_cli, bench):
     ran = run_cli("train", "train.csv", "--out", "run", "--overwrite", "--limit", "5")
     assert ran.code == INPUT
     assert sorted(bench.joinpath("run").iterdir()) == before
+
+
+def test_a_damaged_run_is_not_sealed_again(run_cli, bench):
+    file = bench / "run" / "model.onnx"
+    file.write_bytes(file.read_bytes()[:1000])
+    seal = (bench / "run" / "manifest.json").read_bytes()
+    ran = run_cli("train", "--resume", "--out", "run")
+    assert (ran.code, ran.out) == (INPUT, "")
+    assert ran.err.startswith("tenfold: run/model.onnx: this file is missing or not the one that the run ended with")
+    assert (bench / "run" / "manifest.json").read_bytes() == seal
+    assert file.stat().st_size == 1000
 
 
 def test_ctrl_c_before_anything_began(run_cli, tmp_path, monkeypatch):

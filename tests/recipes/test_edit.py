@@ -211,6 +211,14 @@ def test_an_unknown_key_in_a_file_says_which_exist(tmp_path):
         from_file(tmp_path / "a.toml")
 
 
+def test_a_misspelt_key_is_named_beside_the_missing_one(tmp_path):
+    (tmp_path / "a.toml").write_text(to_toml(find("dense-s").recipe).replace("epochs =", "epochz ="))
+    with pytest.raises(RecipeError) as caught:
+        from_file(tmp_path / "a.toml")
+    said = f"'epochs' is missing, and there is no 'epochz'; here exist {GROUPS}"
+    assert str(caught.value) == f"{tmp_path / 'a.toml'}: {said}"
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(RecipeError, match=r"none\.toml: No such file or directory"):
         from_file(tmp_path / "none.toml")

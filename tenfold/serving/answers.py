@@ -37,6 +37,11 @@ class Late(Refused):
         super().__init__(504, "timeout", f"there was no answer within {seconds:g} s")
 
 
+class Ending(Refused):
+    def __init__(self) -> None:
+        super().__init__(503, "ending", "this server is ending", {"Retry-After": "1"})
+
+
 def refusal(path: str, refused: Refused) -> Response:
     """The error as the API says it; in Open Inference Protocol's form under /v2."""
     said: dict[str, Any] = {"code": refused.code, "message": refused.message}

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.data.dataset import Images
 from tenfold.serving import body
-from tenfold.serving.answers import Busy, Json, Refused
+from tenfold.serving.answers import Busy, Json, Late, Refused
 from tenfold.serving.engine import Engine
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.metrics import Metrics
@@ -67,11 +68,20 @@ class Api:
         self._metrics.read((digit.value, digit.confidence) for digit in reading.digits)
         answer = reading_to_dict(reading)
         if details and reading.digits:
-            probabilities = await self._engine.predict(np.stack([digit.frame for digit in reading.digits]))
+            left = self._limits.seconds - (time.perf_counter() - begun)
+            probabilities = await self._predicted(np.stack([digit.frame for digit in reading.digits]), left)
             for said, digit, shares in zip(answer["digits"], reading.digits, probabilities, strict=True):
                 said |= {"frame": base64.b64encode(digit.frame.tobytes()).decode(), "probabilities": shares}
         answer["milliseconds"] = round(1000 * (time.perf_counter() - begun), 2)
         return Json(answer)
+
+    async def _predicted(self, images: Images, seconds: float) -> NDArray[np.float32]:
+        """For a request that has only so many seconds left of those it was promised."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._engine.predict(images)
+        except TimeoutError:
+            raise Late(self._limits.seconds) from None
 
     async def _picture(self, request: Request) -> tuple[bytes, Expect, bool]:
         """The picture's bytes, what to expect in it, and whether details are wanted."""

@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
 
 from tenfold import __version__
+from tenfold.errors import TenfoldError
 from tenfold.model import load_model
 from tenfold.serving import schema
 from tenfold.serving.about import about
@@ -23,7 +24,7 @@ from tenfold.serving.answers import Json, Refused, refusal
 from tenfold.serving.api import Api
 from tenfold.serving.engine import Engine
 from tenfold.serving.feedback import Feedback
-from tenfold.serving.front import Front
+from tenfold.serving.front import Front, log
 from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.protocol import Protocol
@@ -36,6 +37,12 @@ Every error is JSON, `{"error": {"code": ..., "message": ...}}`, under `/v2` as 
 codes stay, messages may change. 503 says with `Retry-After` when to come again.
 """
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
+NO_CORRECTIONS = Refused(
+    503,
+    "feedback_failed",
+    "the database of corrections can't be used now; the server's log says why",
+    {"Retry-After": "60"},
+)
 
 
 def create_app(settings: Settings) -> Front:
@@ -122,7 +129,7 @@ def add_api(app: FastAPI, api: Api, guard: Guard, settings: Settings) -> None:
 
     @app.get(
         "/v1/feedback",
-        **operation(401, 403, 404, 422, answer=record(corrections=schema.array(schema.CORRECTION))),
+        **operation(401, 403, 404, 422, 503, answer=record(corrections=schema.array(schema.CORRECTION))),
     )
     async def corrections(
         request: Request,
@@ -223,6 +230,15 @@ def add_errors(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(Refused)
     async def ours(request: Request, error: Refused) -> Response:
         return said(request, error)
+
+    @app.exception_handler(TenfoldError)
+    async def of_feedback(request: Request, error: TenfoldError) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return said(request, NO_CORRECTIONS)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        raise error  # to the front, which logs and answers; Starlette would answer in plain text
 
     @app.exception_handler(HTTPException)
     async def of_starlette(request: Request, error: HTTPException) -> Response:

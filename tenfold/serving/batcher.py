@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from tenfold.serving.answers import Busy, Late
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+
+PATIENCE = 2.0  # seconds for work that nobody waits for any more
 
 
 @dataclass(slots=True, eq=False)
@@ -74,11 +78,12 @@ class Batcher(Generic[Given, Made]):
             self.load -= size
 
     def close(self) -> None:
-        """End the threads once all that was accepted is worked on."""
+        """End the threads once all that was accepted is worked on. One that takes long is left to the process' end."""
         for _ in self._threads:
             self._queue.put(None)
+        end = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, end - time.monotonic()))
         if self._sweep is not None:
             self._sweep.cancel()
 
@@ -97,7 +102,8 @@ class Batcher(Generic[Given, Made]):
                 results = self._work([job.given for job in batch])
             except Exception as error:
                 results = [error] * len(batch)
-            self._loop.call_soon_threadsafe(self._answer, batch, results)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited for this has gone
+                self._loop.call_soon_threadsafe(self._answer, batch, results)
 
     def _with_what_waits(self, first: Job[Given, Made]) -> tuple[list[Job[Given, Made]], Job[Given, Made] | None]:
         """A batch that begins with `first`, and the job that was next but did not fit."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
@@ -16,47 +18,67 @@ from tenfold.errors import DataError, TenfoldError, Unavailable
 from tenfold.vision.reading import Digit, Expect, Reading
 
 SECONDS = 60.0
+# What JSON that isn't as expected makes of the code that reads it.
+WRONG = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class Client:
     """A running `tenfold serve` at `url`. Raises TenfoldError for what is no http address."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        if _scheme(url) not in ("http", "https"):
             raise TenfoldError(f"{url}: this is no address of a server; expected one such as http://127.0.0.1:8000")
         self._url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/octet-stream"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self._token = token
 
     def read(self, picture: bytes, expect: Expect = "auto") -> Reading:
         """Raises DataError for a picture that the server can't read, Unavailable where it does not answer."""
-        request = urllib.request.Request(f"{self._url}/v1/read?details=true&expect={expect}", picture, self._headers)
+        answer = self._ask(f"/v1/read?details=true&expect={expect}", picture)
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-                return _reading(json.load(answer))
+            return _reading(json.loads(answer))
+        except WRONG:
+            raise Unavailable(f"{self._url}: this server's answer is no reading of tenfold's") from None
+
+    def _ask(self, path: str, content: bytes) -> bytes:
+        try:
+            with urllib.request.urlopen(self._request(path, content), timeout=SECONDS) as answer:
+                received: bytes = answer.read()
+                return received
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(self._url, error.code, error.read()) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = getattr(error, "reason", error)
+                raise _refused(self._url, error) from None
+        except (OSError, HTTPException, ValueError) as error:
+            reason = textwrap.shorten(str(getattr(error, "reason", error)), 200)
             raise Unavailable(f"{self._url}: this server can't be asked ({reason})") from None
 
+    def _request(self, path: str, content: bytes) -> urllib.request.Request:
+        request = urllib.request.Request(self._url + path, content, {"Content-Type": "application/octet-stream"})
+        if self._token:  # for this server, and not for where it may redirect to
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        return request
 
-def _refused(url: str, status: int, content: bytes) -> TenfoldError:
+
+def _scheme(url: str) -> str:
     try:
-        said = json.loads(content)["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        said = f"it answered {status}"
-    return DataError(said) if status in (413, 415, 422) else Unavailable(f"{url}: {said}")
+        return urllib.parse.urlsplit(url).scheme
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> TenfoldError:
+    try:
+        said = json.load(error)["error"]["message"]
+    except (OSError, HTTPException, *WRONG):
+        said = f"it answered {error.code}"
+    return DataError(said) if error.code in (413, 415, 422) else Unavailable(f"{url}: {said}")
 
 
 def _reading(answer: dict[str, Any]) -> Reading:
-    return Reading(answer["text"], answer["confidence"], tuple(_digit(digit) for digit in answer["digits"]))
+    return Reading(str(answer["text"]), float(answer["confidence"]), tuple(_digit(digit) for digit in answer["digits"]))
 
 
 def _digit(said: dict[str, Any]) -> Digit:
-    x, y, width, height = said["box"]
+    x, y, width, height = map(int, said["box"])
     frame = np.frombuffer(base64.b64decode(said["frame"]), np.uint8).reshape(SIDE, SIDE)
-    alternatives = tuple((value, share) for value, share in said["alternatives"])
-    return Digit(said["value"], said["confidence"], (x, y, width, height), alternatives, frame)
+    alternatives = tuple((int(value), float(share)) for value, share in said["alternatives"])
+    return Digit(int(said["value"]), float(said["confidence"]), (x, y, width, height), alternatives, frame)

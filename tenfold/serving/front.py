@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenfold.serving.answers import Refused, refusal
+from tenfold.serving.answers import Ending, Refused, refusal
 from tenfold.serving.api import Endpoint
 from tenfold.serving.batcher import Batcher
 from tenfold.serving.guard import Guard
@@ -49,7 +50,7 @@ class Front:
     def check_ready(self) -> None:
         """Raises Refused (503) once the server was told to end."""
         if self.draining:
-            raise Refused(503, "ending", "this server is ending", {"Retry-After": "1"})
+            raise Ending
 
     def sheds(self, path: str) -> bool:
         """Whether requests for this path are turned away now."""
@@ -65,7 +66,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        status = 500
+        status = 0  # as long as nothing is said
 
         async def send_safely(message: Message) -> None:
             nonlocal status
@@ -88,9 +89,14 @@ class Front:
             await self._refuse(refused, scope, receive, send_safely)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
-            await self._refuse(INTERNAL, scope, receive, send_safely)
+            if not status:
+                await self._refuse(INTERNAL, scope, receive, send_safely)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough for this one
+            if status:
+                raise
+            await self._refuse(Ending(), scope, receive, send_safely)
         finally:
-            self._metrics.answered(_route(scope, endpoint), status, time.perf_counter() - begun)
+            self._metrics.answered(_route(scope, endpoint), status or 500, time.perf_counter() - begun)
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.refused(refused.code)

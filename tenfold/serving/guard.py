@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import ipaddress
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from starlette.types import Scope
 from tenfold.serving.answers import Refused
 
 OPEN = ("/docs", "/openapi.json", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+
+LONGEST = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")  # of all addresses
 
 
 class Guard:
@@ -50,21 +53,23 @@ class Guard:
                           {"WWW-Authenticate": "Bearer"})  # fmt: skip
 
     def _is_own(self, name: str) -> bool:
-        if name in self._names:
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        self._names.add(name)
-        return len(self._names) < 1000  # addresses are remembered, for looking at one takes a while
+        return name in self._names or (len(name) <= LONGEST and _is_address(name))
+
+
+@functools.lru_cache(1000)  # looking at one takes a while
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _hostname(host: bytes) -> str:
-    """The Host header without its port and an IPv6 address's brackets."""
+    """The Host header without its port, and an IPv6 address's brackets and scope."""
     name = host.decode("latin-1").lower()
     if name.startswith("["):
-        return name[1:].partition("]")[0]
+        return name[1:].partition("]")[0].partition("%")[0]
     return name.partition(":")[0]
 
 

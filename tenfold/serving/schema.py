@@ -116,7 +116,8 @@ MEANINGS = {
     413: "The body is too large",
     415: "The body is of a type that is not read here",
     422: "The body is not what was expected; the message says what was",
-    503: "Too many requests are waiting, or the server is ending; Retry-After says when to come again",
+    503: "Too many requests are waiting, the server is ending, or corrections can't be kept; "
+    "Retry-After says when to come again",
     504: "There was no answer in time",
 }
 WORK = (400, 401, 403, 408, 413, 415, 422, 503, 504)  # what may happen where a body is read and a queue waited in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -24,12 +25,14 @@ from tenfold.errors import TenfoldError
 from tenfold.model import load_model
 from tenfold.serving.app import create_app
 from tenfold.serving.feedback import Feedback
+from tenfold.serving.metrics import forget
 from tenfold.serving.settings import Settings
 from tenfold.serving.shedding import SheddingProtocol
 
 # Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
 # requests on the connections that are there.
 DRAIN, SETTLE = 0.5, 0.2
+GRACE = 5  # more than an answer may take: then whoever has not sent or taken what was due is not waited for
 BACKLOG = 2048
 
 
@@ -141,6 +144,7 @@ def server(settings: Settings) -> Server:
         ws="none",
         backlog=BACKLOG,
         timeout_keep_alive=75,  # longer than the usual proxy keeps its connections, so that it is the one to end them
+        timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + GRACE,
     )
     return Server(config)
 
@@ -161,6 +165,7 @@ class Workers:
             multiprocessing.connection.wait([worker.sentinel for worker in workers], timeout=0.5)
             for place, worker in enumerate(workers):
                 if not worker.is_alive() and not self._ending:
+                    forget(worker.pid)
                     time.sleep(0.5)  # one that can't start must not be started in a hurry
                     workers[place] = self._started()
         self._listening.close()  # the last of the workers to let go of it closes it

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tenfold.serving import batcher as batcher_module
 from tenfold.serving.answers import Busy, Late
 from tenfold.serving.batcher import Batcher
 
@@ -178,3 +179,22 @@ def test_closing_ends_what_was_accepted_first():
         return await asyncio.gather(*accepted)
 
     assert run(scenario) == [10 * number for number in range(20)]
+
+
+def test_closing_does_not_wait_for_work_that_does_not_end(monkeypatch):
+    monkeypatch.setattr(batcher_module, "PATIENCE", 0.2)
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, capacity=9, largest=1, seconds=0.1, threads=3)
+        with pytest.raises(Late):
+            await batcher(1)
+        begun_at = time.monotonic()
+        batcher.close()
+        assert time.monotonic() - begun_at < 5
+        return batcher
+
+    threads = run(scenario)._threads
+    gate.open.set()  # and what it makes finds no loop any more
+    for thread in threads:
+        thread.join(30)

@@ -1,10 +1,13 @@
 """Who asks a server: the command line, and the examples of the README, run as they stand."""
 
+import contextlib
 import json
 import re
 import shutil
+import socketserver
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,90 @@ def test_what_goes_wrong_is_an_error_of_ours(client, model_file):
         with pytest.raises(Unavailable, match="Authorization: Bearer TOKEN"):
             Client(url).read(ONE)
         assert Client(url, "t").read(ONE, "digit").digits
+
+
+@contextlib.contextmanager
+def answering(answer):
+    """A server that says this to whatever it is asked, and notes what that was."""
+    asked = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            lines = [line.decode().strip().lower() for line in iter(self.rfile.readline, b"\r\n")]
+            length = next((int(line.split(": ")[1]) for line in lines if line.startswith("content-length")), 0)
+            self.rfile.read(length)
+            asked.append(lines)
+            self.wfile.write(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ok(content, status="200 OK"):
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
+
+
+DIGIT = {"value": 1, "confidence": 1, "box": [0, 0, 1, 1], "alternatives": [], "frame": ""}
+NO_READING = [
+    "",
+    "[]",
+    "5",
+    "{}",
+    "[" * 100_000,
+    '{"text": "", "confidence": null, "digits": []}',
+    '{"text": "", "confidence": 1, "digits": 5}',
+    '{"text": "", "confidence": 1, "digits": [5]}',
+    json.dumps({"text": "1", "confidence": 1, "digits": [DIGIT]}),
+    json.dumps({"text": "1", "confidence": 1, "digits": [DIGIT | {"box": [float("inf")] * 4}]}),
+]
+NO_ANSWER = [
+    b"",
+    b"SSH-2.0-OpenSSH_9.6\r\n",
+    b"x" * 100_000,
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\n{}",
+    *map(ok, NO_READING),
+    *(ok(content, "500 No") for content in NO_READING),
+    ok('{"error": []}', "500 No"),
+]
+
+
+@pytest.mark.parametrize("answer", NO_ANSWER, ids=range(len(NO_ANSWER)))
+def test_what_is_no_answer_of_tenfold_is_one_sentence(answer):
+    with answering(answer) as (url, _), pytest.raises(Unavailable) as error:
+        Client(url).read(ONE)
+    assert str(error.value).startswith(f"{url}: ")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:80a", "http://127.0.0.1:99999", "http://", "http://a b", "http://é/"]
+)
+def test_an_address_that_leads_nowhere_is_one_sentence(url):
+    with pytest.raises(Unavailable, match="this server can't be asked"):
+        Client(url).read(ONE)
+
+
+def test_an_address_with_a_bracket_too_many_is_none():
+    with pytest.raises(TenfoldError, match="this is no address of a server"):
+        Client("http://[::1")
+
+
+def test_the_token_goes_to_no_other_server():
+    with answering(ok("{}")) as (other, asked_there):
+        there = f"HTTP/1.1 302 Found\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with answering(there) as (url, asked_here), pytest.raises(Unavailable):
+            Client(url, "s3cret").read(ONE)
+    assert "authorization: bearer s3cret" in asked_here[0]
+    assert "s3cret" not in str(asked_there)
 
 
 def test_read_on_the_command_line(client, tmp_path):

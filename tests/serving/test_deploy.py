@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tenfold.serving.batcher import PATIENCE
+from tenfold.serving.server import DRAIN, SETTLE, server
+from tenfold.serving.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 HADOLINT = shutil.which("hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -97,7 +101,8 @@ def test_kubernetes_probes_limits_and_rights():
     assert pod["securityContext"]["runAsUser"] == int(of_last_stage("USER")[0])
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
-    assert pod["terminationGracePeriodSeconds"] > 5 + 10  # preStop, and the longest that a request may take
+    longest = DRAIN + SETTLE + server(Settings()).config.timeout_graceful_shutdown + 2 * PATIENCE
+    assert pod["terminationGracePeriodSeconds"] > 5 + longest  # preStop, and the longest that ending may take
 
 
 @pytest.mark.skipif(not HADOLINT, reason="hadolint is not installed")

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import os
 import signal
 import sqlite3
@@ -140,3 +141,35 @@ def test_a_server_that_keeps_nothing(model_file):
         answer = client.post("/v1/feedback", json=correction(ONE, truth=1))
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_feedback")
         assert client.get("/v1/model").json()["keeps_corrections"] is False
+
+
+@pytest.fixture
+def kept(model_file, tmp_path):
+    """A client of a server that keeps corrections, and the database."""
+    with serving(Settings(model_file, port=0, token="t", feedback=tmp_path / "feedback.db")) as client:
+        client.headers["Authorization"] = "Bearer t"
+        yield client, tmp_path / "feedback.db"
+
+
+def test_a_database_that_fails_is_said_in_json_and_logged(kept, caplog):
+    client, file = kept
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("DROP TABLE corrections")
+    for answer in (client.post("/v1/feedback", json=correction(ONE, truth=1)), client.get("/v1/feedback")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "feedback_failed")
+        assert "retry-after" in answer.headers
+        assert str(file) not in answer.text
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
+        "POST /v1/feedback",
+        "GET /v1/feedback",
+    ]
+    assert "no such table" in caplog.text
+
+
+def test_a_fault_of_ours_is_json_where_fastapi_routes_and_logged_once(kept, caplog, monkeypatch):
+    monkeypatch.setattr(Feedback, "keep", None)
+    answer = kept[0].post("/v1/feedback", json=correction(ONE, truth=1))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    (record,) = caplog.records
+    assert record.exc_info[0] is TypeError
+    assert 'tenfold_refused_total{code="internal"} 1.0' in kept[0].get("/metrics").text

@@ -1,6 +1,11 @@
+import contextlib
+import tracemalloc
+
 import pytest
 from serving_help import serving
 
+from tenfold.serving.answers import Refused
+from tenfold.serving.guard import Guard
 from tenfold.serving.settings import Settings, is_loopback
 
 
@@ -74,3 +79,26 @@ def test_answers_carry_the_headers_that_keep_browsers_strict(client):
 def test_loopback_is_known():
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.2", "example.org")] == [False] * 4
+
+
+def ask(guard, host):
+    guard.check({"path": "/healthz", "headers": [(b"host", host.encode())]})
+
+
+def test_every_address_is_right_however_many_there_were():
+    guard = Guard([], None)
+    for number in range(3000):
+        ask(guard, f"10.0.{number // 256}.{number % 256}:8000")
+        ask(guard, f"[fe80::{number:x}%eth0]:8000")
+
+
+def test_names_that_clients_make_up_are_not_remembered():
+    guard = Guard([], None)
+    tracemalloc.start()
+    for number in range(200):
+        for host in (f"[fe80::1%{number:030000}]", f"[::{number:030000}]", f"{number:030000}"):
+            with contextlib.suppress(Refused):
+                ask(guard, host)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 1_000_000

@@ -1,5 +1,6 @@
 """Too much at once, and too slow: 503 and 504, and nothing lost."""
 
+import asyncio
 import concurrent.futures
 import socket
 import threading
@@ -8,6 +9,7 @@ import time
 import pytest
 from serving_help import ONE, serving, wait_for
 
+from tenfold.serving.engine import Engine
 from tenfold.serving.settings import Limits, Settings
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -110,6 +112,26 @@ def test_what_takes_too_long_is_given_up_with_504(slowly):
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
         model.open.set()
         assert predict(client).status_code == 200
+
+
+def test_details_are_in_the_time_that_was_promised_for_all(slowly, monkeypatch):
+    read = Engine.read
+
+    async def slow_read(engine, picture, expect):
+        reading = await read(engine, picture, expect)
+        made[0].wait()  # what comes after is not answered
+        await asyncio.sleep(1.5)
+        return reading
+
+    made = []
+    monkeypatch.setattr(Engine, "read", slow_read)
+    with slowly(seconds=2) as (client, model):
+        made.append(model)
+        model.open.set()
+        begun = time.monotonic()
+        answer = client.post("/v1/read?expect=digit&details=true", content=ONE, headers={"Content-Type": "image/png"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
+        assert 2 <= time.monotonic() - begun < 3.2
 
 
 def test_what_arrives_while_the_model_works_goes_to_it_together(slowly):

@@ -1,6 +1,7 @@
 """The command as a process: signals, kills, restarts, several workers."""
 
 import concurrent.futures
+import contextlib
 import signal
 import socket
 import threading
@@ -9,6 +10,9 @@ import time
 import httpx
 import pytest
 from serving_help import command, serving, wait_for
+
+from tenfold.serving import body, server
+from tenfold.serving.settings import Limits, Settings
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
@@ -81,9 +85,10 @@ def test_corrections_outlive_kill_9_and_a_restart(model_file, tmp_path):
         assert len(httpx.get(f"{server.url}/v1/feedback", headers=headers).json()["corrections"]) == 3
 
 
-def test_several_workers_share_port_counters_and_a_killed_one_is_replaced(model_file):
+def test_several_workers_share_port_counters_and_a_killed_one_is_replaced(model_file, monkeypatch, tmp_path):
     import os
 
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the workers keep what Prometheus is told
     with command(model_file, "--no-feedback", "--workers", 2) as server:
         workers = wait_workers(server.process.pid)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -92,8 +97,11 @@ def test_several_workers_share_port_counters_and_a_killed_one_is_replaced(model_
         assert (
             'tenfold_requests_total{route="/v1/predict",status="200"} 40.0' in httpx.get(f"{server.url}/metrics").text
         )
+        waiting = next(tmp_path.glob("tenfold-metrics-*")) / f"gauge_livesum_{workers[0]}.db"
+        wait_for(waiting.exists)
         os.kill(workers[0], signal.SIGKILL)
         wait_for(lambda: set(wait_workers(server.process.pid)) - set(workers))
+        assert not waiting.exists()  # what waited in it waits no more
         assert post(server.url) == 200
         assert server.end() == 0
 
@@ -118,17 +126,62 @@ def wait_workers(parent):
     return found
 
 
-def test_a_body_that_trickles_in_is_given_up(model_file, monkeypatch):
-    from tenfold.serving import body
-    from tenfold.serving.settings import Settings
+HEAD = (
+    b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\n"
+    b"Content-Type: application/octet-stream\r\n\r\n"
+)
 
+
+@contextlib.contextmanager
+def connected(client):
+    """A connection that sends what it is told to and no more."""
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=20) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("begun_with", [b"", b"abc"])
+def test_a_body_that_does_not_come_in_is_given_up(model_file, monkeypatch, begun_with):
     monkeypatch.setattr(body, "SLOWEST", 0.3)
     with serving(Settings(model_file, port=0)) as client:
-        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
-            head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\n"
-            connection.sendall(f"{head}Content-Type: application/octet-stream\r\n\r\nabc".encode())
+        with connected(client) as connection:
+            connection.sendall(HEAD + begun_with)
             begun = time.monotonic()
-            answer = connection.makefile("rb").read()
+            answer = everything(connection)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b'"slow"' in answer
         assert time.monotonic() - begun >= 0.3
+
+
+def everything(connection):
+    with connection.makefile("rb") as answer:
+        return answer.read()
+
+
+def test_a_body_that_comes_with_its_head_needs_no_clock(model_file, monkeypatch):
+    monkeypatch.setattr(body, "_streamed", None)
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(HEAD.replace(b"Host", b"Connection: close\r\nHost") + bytes(784))
+        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("begun_with", [b"", b"abc"])
+def test_ending_waits_only_so_long_for_a_client_that_sends_nothing(model_file, monkeypatch, begun_with):
+    monkeypatch.setattr(server, "GRACE", 1)
+    with contextlib.ExitStack() as ended:
+        with serving(Settings(model_file, port=0, limits=Limits(seconds=0.5))) as client:
+            connection = ended.enter_context(connected(client))
+            connection.sendall(HEAD + begun_with)
+            giving_up = threading.Timer(15, connection.shutdown, [socket.SHUT_RDWR])
+            giving_up.start()
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 10
+        giving_up.cancel()
+        answer = everything(connection)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b'"ending"' in answer
+
+
+def test_ending_waits_longer_than_an_answer_may_take():
+    for seconds in (0.5, 10, 60):
+        settings = Settings(limits=Limits(seconds=seconds))
+        assert server.server(settings).config.timeout_graceful_shutdown > seconds

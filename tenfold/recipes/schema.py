@@ -111,9 +111,9 @@ class LineNet(Part):
     """
 
     kind: Literal["line"] = "line"
-    filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (16, 32, 64, 96)
-    context: Size = 128  # filters of the layers that look along the row
-    depth: Annotated[int, Field(ge=0, le=8)] = 2  # how many of those
+    filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (32, 64, 96, 128)
+    context: Size = 160  # filters of the layers that look along the row
+    depth: Annotated[int, Field(ge=0, le=8)] = 3  # how many of those
     lines: Size = 12_288
     passes: Annotated[int, Field(ge=1, le=100)] = 3
 

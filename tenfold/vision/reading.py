@@ -116,7 +116,8 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
     if model.name != BUNDLED:
         return _reading([read_pieces(ink, line, judging) for line in lines], opened)
-    return _reading([read_row(ink, line, judging, bundled_reader(), trust(found.contrast)) for line in lines], opened)
+    reader, trusted, grey = bundled_reader(), trust(found.contrast), opened.grey if len(lines) == 1 else None
+    return _reading([read_row(ink, line, judging, reader, trusted, grey) for line in lines], opened)
 
 
 def _single(one: Found, expect: Expect) -> Row:

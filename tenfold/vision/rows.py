@@ -18,6 +18,7 @@ from tenfold.weights import read_weights
 UNDECIDED = 0.5  # such texts are right about as often as not
 SURER = 4.0  # the pieces are believed against the network where their odds are so many times as high
 MARGIN = 4  # pixels of paper around a row
+PAPER = 0.2  # of a row's height: the paper around it where its grey levels are read
 STEEP, STEEPEST = 0.03, 0.3  # a row that rises or falls by more is made level; by far more it is none
 IS_DIGIT = 0.5  # what is less probably a digit is left out
 
@@ -41,8 +42,12 @@ def read_pieces(ink: Map, row: Sequence[Blob], judge: Judge) -> Row:
     return Row(digits, float(np.prod([one.sure for one in digits])) if digits else 0.0)
 
 
-def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, trust: float) -> Row:
+def read_row(
+    ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, trust: float, grey: NDArray[np.uint8] | None = None
+) -> Row:
     """Read one row of characters: the text is the network's, unless the pieces are far surer of another.
+
+    grey: the picture that `ink` was found in, where there is no other row: thin strokes that are no ink are in it.
 
     The digits are the pieces that read so; where no pieces do, the network's own spans. A row whose pieces are no
     digits is none, unless the network is sure of it.
@@ -52,7 +57,8 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, tr
     uncut = [ink.crop(blob) for blob in row if not is_sign(blob, typical_height(row))]
     lattice = Lattice(ink, row, judge)
     pieces = lattice.best()
-    read = reader.read(_level(np.pad(alone, MARGIN), row, whole.left - MARGIN))
+    seen, lead = (np.pad(alone, MARGIN), MARGIN) if grey is None else _on_paper(grey, whole)
+    read = reader.read(_level(seen, row, whole.left - lead))
     if not read.values:
         return Row([], 0.0)
     alike = read.values == tuple(one.value for one in pieces)
@@ -64,7 +70,7 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, tr
     if sure < UNDECIDED and uncut and float(np.median(judge(uncut)[1])) < IS_DIGIT:
         return Row([], 0.0)  # letters, of which pieces look like digits
     _, digits = lattice.reads_as(read.values)
-    digits = digits or _spanned(alone, whole, read)
+    digits = digits or _spanned(alone, whole, read, lead)
     if len(digits) == 1:  # neighbours are what tells a row from some other thing
         sure = min(sure, digits[0].sure)
     probable = trust * float(np.median([one.digitness for one in digits]))
@@ -73,29 +79,38 @@ def read_row(ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, tr
     return Row([_told(one, read, place) for place, one in enumerate(digits)], sure)
 
 
-def _level(alone: NDArray[np.uint8], row: Sequence[Blob], left: int) -> NDArray[np.uint8]:
-    """The ink of one row, uint8 (h, w), which begins at column `left`, made level where it rises or falls."""
+def _level(seen: NDArray[np.uint8], row: Sequence[Blob], left: int) -> NDArray[np.uint8]:
+    """A row, uint8 (h, w), which begins at column `left` of the picture, made level where it rises or falls."""
     height = typical_height(row)
     large = [blob for blob in row if blob.height >= 0.5 * height]
     if len(large) < 3:
-        return alone
+        return seen
     middles = [(blob.left + blob.width / 2 - left, blob.top + blob.height / 2) for blob in large]
     across, down = np.transpose(middles)
     slope = float(np.polyfit(across, down, 1)[0])
-    rise = abs(slope) * alone.shape[1]
+    rise = abs(slope) * seen.shape[1]
     if not STEEP < abs(slope) < STEEPEST or rise < 0.25 * height:
-        return alone
-    shift = np.array([[1, 0, 0], [-slope, 1, max(slope, 0) * alone.shape[1]]])
-    level = cv2.warpAffine(alone, shift, (alone.shape[1], int(alone.shape[0] + rise))).astype(np.uint8, copy=False)
-    filled = np.flatnonzero(level.any(axis=1))
-    return level[max(filled[0] - MARGIN, 0) : filled[-1] + 1 + MARGIN]
+        return seen
+    shift = np.array([[1, 0, 0], [-slope, 1, max(slope, 0) * seen.shape[1]]])
+    size = seen.shape[1], int(seen.shape[0] + rise)
+    return cv2.warpAffine(seen, shift, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
-def _spanned(alone: NDArray[np.uint8], whole: Blob, read: LineReading) -> list[Found]:
-    """The digits as the network places them: from the top of the row's ink to its bottom there."""
+def _on_paper(grey: NDArray[np.uint8], row: Blob) -> tuple[NDArray[np.uint8], int]:
+    """The grey levels of a row with some paper around it, and how many columns of them lie before it."""
+    margin = max(MARGIN, round(PAPER * row.height))
+    top, left = max(row.top - margin, 0), max(row.left - margin, 0)
+    return grey[top : row.bottom + margin, left : row.right + margin], row.left - left
+
+
+def _spanned(alone: NDArray[np.uint8], whole: Blob, read: LineReading, lead: int) -> list[Found]:
+    """The digits as the network places them: from the top of the row's ink to its bottom there.
+
+    lead: columns before the row's ink in what the network read.
+    """
     found = []
     for first, last in read.spans:
-        begin, end = (int(np.clip(column - MARGIN, 0, whole.width)) for column in (first, last))
+        begin, end = (int(np.clip(column - lead, 0, whole.width)) for column in (first, last))
         part = alone[:, begin : max(end, begin + 1)]
         rows = np.flatnonzero(part.any(axis=1))
         top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, whole.height)

@@ -6,19 +6,18 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from tenfold.errors import RunError
-from tenfold.files import replacing
+from tenfold.files import write_bytes
 
 Tensors = dict[str, Tensor]
 
 
 def save(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
-    with replacing(path) as beside:
-        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(whole, beside, metadata={"state": json.dumps(state)})
+    _write(path, tensors, {"state": json.dumps(state)})
 
 
 def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
@@ -63,8 +62,13 @@ def without_prefix(prefix: str, tensors: Tensors) -> Tensors:
 
 def save_weights(path: Path, network: nn.Module) -> None:
     """model.safetensors: the network's tensors alone."""
-    with replacing(path) as beside:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, beside)
+    _write(path, network.state_dict())
+
+
+def _write(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> None:
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Not by `save_file`, which writes under a name of its own first, and a kill would leave that file there.
+    write_bytes(path, serialised(whole, metadata))
 
 
 def load_weights(path: Path) -> Tensors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -127,7 +127,7 @@ def without_frame(map_: Map) -> Map:
         inner = own[h // 8 : h - h // 8, w // 8 : w - w // 8]
         written = any(other.height > 0.15 * h for other in map_.blobs if _is_inside(other, blob))
         if (written or _is_rectangle(own)) and inner.sum() < 0.1 * own.sum():
-            return _without(blob, map_)
+            return _without([blob], map_)
     return map_
 
 
@@ -138,30 +138,34 @@ def without_edge_of_shade(map_: Map, grey: NDArray[np.uint8]) -> Map:
     it seems to differ from what is there. A stroke differs from what lies on either side.
     """
     height, width = map_.ink.shape
-    for blob in map_.blobs:
-        x, y, w, h = blob.box
-        for length, side, first, turned in ((h, height, y, False), (w, width, x, True)):
-            if first > 1 or length < side - 1:
-                continue
-            own = map_.labels == blob.labels[0]
-            if _is_edge(own.T if turned else own, grey.T if turned else grey):
-                return without_edge_of_shade(_without(blob, map_), grey)
-    return map_
+    down = [blob for blob in map_.blobs if blob.top <= 1 and blob.height >= height - 1]
+    across = [blob for blob in map_.blobs if blob.left <= 1 and blob.width >= width - 1]
+    edges = [blob for blob in down if _is_edge(blob, map_.labels, grey)]
+    edges += [blob for blob in across if _is_edge(_turned(blob), map_.labels.T, grey.T)]
+    return _without(edges, map_) if edges else map_
 
 
-def _is_edge(band: NDArray[np.bool_], grey: NDArray[np.uint8]) -> bool:
-    """Whether this is a solid band from top to bottom, bool (H, W), as bright as what lies on its left or its right."""
+def _is_edge(blob: Blob, labels: NDArray[np.int32], grey: NDArray[np.uint8]) -> bool:
+    """Whether this is a solid band from top to bottom, as bright as what lies on its left, or on its right."""
+    away = max(3, grey.shape[1] // 50)
+    part = slice(max(blob.left - away, 0), blob.right + away)
+    band, grey = labels[:, part] == blob.labels[0], grey[:, part]
     width = band.shape[1]
     rows = np.flatnonzero(band.any(axis=1))
     first, last = band[rows].argmax(axis=1), width - 1 - band[rows, ::-1].argmax(axis=1)
     if band.sum() < SOLID * (last - first + 1).sum():
         return False
     inside = np.median(grey[band])
-    away = max(3, width // 50)
     for beside, there in ((first - away, first >= away), (last + away, last + away < width)):
         if there.mean() > 0.5 and abs(np.median(grey[rows[there], beside[there]]) - inside) < FAINTEST:
             return True
     return False
+
+
+def _turned(blob: Blob) -> Blob:
+    """In the picture with its rows as columns."""
+    x, y, width, height = blob.box
+    return replace(blob, box=(y, x, height, width))
 
 
 def _is_rectangle(own: NDArray[np.bool_]) -> bool:
@@ -173,9 +177,10 @@ def _is_rectangle(own: NDArray[np.bool_]) -> bool:
     return bool(min(filled) > 0.9)
 
 
-def _without(blob: Blob, map_: Map) -> Map:
-    """Without a connected part and its faint edges."""
-    own = cv2.dilate((map_.labels == blob.labels[0]).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+def _without(blobs: Sequence[Blob], map_: Map) -> Map:
+    """Without some connected parts and their faint edges."""
+    own = np.isin(map_.labels, [label for blob in blobs for label in blob.labels])
+    own = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return find_blobs(np.where(own, 0, map_.ink).astype(np.uint8))
 
 
@@ -209,7 +214,7 @@ def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
 
 def characters(blobs: Sequence[Blob]) -> list[Blob]:
     """Join the pieces of broken strokes: a piece that lies over, under or in another one, and close to it."""
-    left = Heap(sorted(blobs, key=lambda blob: -blob.area))
+    left = Remaining(sorted(blobs, key=lambda blob: -blob.area))
     height = typical_height(blobs)
     found: list[Blob] = []
     while (blob := left.largest()) is not None:
@@ -221,7 +226,7 @@ def characters(blobs: Sequence[Blob]) -> list[Blob]:
 
 def pieced(blobs: Sequence[Blob]) -> list[Blob]:
     """Characters of a picture that shows one: pieces that lie close are joined wherever they lie."""
-    left = Heap(sorted(blobs, key=lambda blob: -blob.area * blob.height))
+    left = Remaining(sorted(blobs, key=lambda blob: -blob.area * blob.height))
     found = []
     while (whole := left.largest()) is not None:
         near = left.away_from(whole) <= 0.2 * max(whole.width, whole.height)
@@ -229,7 +234,7 @@ def pieced(blobs: Sequence[Blob]) -> list[Blob]:
     return found
 
 
-class Heap:
+class Remaining:
     """Blobs that are taken away one after the other, all of them compared with another at once.
 
     In Python's own loops a page of two thousand blobs would take minutes.

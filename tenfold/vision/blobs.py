@@ -54,6 +54,12 @@ class Blob:
         return max(self.box[2:]) > 7 * min(self.box[2:])
 
 
+def on_paper(blob: Blob, grey: NDArray[np.uint8], margin: int) -> tuple[NDArray[np.uint8], int]:
+    """The grey levels of `blob` with a margin of paper around it, and how many columns of them lie before it."""
+    top, left = max(blob.top - margin, 0), max(blob.left - margin, 0)
+    return grey[top : blob.bottom + margin, left : blob.right + margin], blob.left - left
+
+
 def joined(blobs: Sequence[Blob]) -> Blob:
     left, top = min(blob.left for blob in blobs), min(blob.top for blob in blobs)
     right, bottom = max(blob.right for blob in blobs), max(blob.bottom for blob in blobs)

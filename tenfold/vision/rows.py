@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import Blob, Map, joined, typical_height
+from tenfold.vision.blobs import Blob, Map, joined, on_paper, typical_height
 from tenfold.vision.line import LineReader, LineReading
 from tenfold.vision.segment import Found, Judge, Lattice, is_sign
 from tenfold.weights import read_weights
@@ -57,7 +57,9 @@ def read_row(
     uncut = [ink.crop(blob) for blob in row if not is_sign(blob, typical_height(row))]
     lattice = Lattice(ink, row, judge)
     pieces = lattice.best()
-    seen, lead = (np.pad(alone, MARGIN), MARGIN) if grey is None else _on_paper(grey, whole)
+    seen, lead = np.pad(alone, MARGIN), MARGIN
+    if grey is not None:
+        seen, lead = on_paper(whole, grey, max(MARGIN, round(PAPER * whole.height)))
     read = reader.read(_level(seen, row, whole.left - lead))
     if not read.values:
         return Row([], 0.0)
@@ -94,13 +96,6 @@ def _level(seen: NDArray[np.uint8], row: Sequence[Blob], left: int) -> NDArray[n
     shift = np.array([[1, 0, 0], [-slope, 1, max(slope, 0) * seen.shape[1]]])
     size = seen.shape[1], int(seen.shape[0] + rise)
     return cv2.warpAffine(seen, shift, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-
-
-def _on_paper(grey: NDArray[np.uint8], row: Blob) -> tuple[NDArray[np.uint8], int]:
-    """The grey levels of a row with some paper around it, and how many columns of them lie before it."""
-    margin = max(MARGIN, round(PAPER * row.height))
-    top, left = max(row.top - margin, 0), max(row.left - margin, 0)
-    return grey[top : row.bottom + margin, left : row.right + margin], row.left - left
 
 
 def _spanned(alone: NDArray[np.uint8], whole: Blob, read: LineReading, lead: int) -> list[Found]:

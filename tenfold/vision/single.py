@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import Model
-from tenfold.vision.blobs import Blob, Map, joined, pieced
+from tenfold.vision.blobs import Blob, Map, joined, on_paper, pieced
 from tenfold.vision.filled import filled_digit
 from tenfold.vision.frame import frame
 from tenfold.vision.line import LineReader
@@ -84,9 +84,8 @@ def read_twice(found: Found, grey: NDArray[np.uint8], reader: LineReader) -> Fou
     """
     if found.sure >= SURE:
         return found
-    x, y, width, height = found.blob.box
-    margin = max(3, round(AROUND * max(width, height)))
-    part = grey[max(y - margin, 0) : y + height + margin, max(x - margin, 0) : x + width + margin]
+    longer = max(found.blob.width, found.blob.height)
+    part, _ = on_paper(found.blob, grey, max(3, round(AROUND * longer)))
     shares = np.sqrt((found.probabilities + LEAST) * (reader.digit(part) + LEAST))
     return replace(found, probabilities=(shares / shares.sum()).astype(np.float32))
 

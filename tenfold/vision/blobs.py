@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.vision.ink import FAINTEST
+from tenfold.vision.quantile import median
 
 INK = 60  # of 255: fainter edges join no parts
 SOLID = 0.9  # share of the way from its left to its right end that a band without holes is inked
@@ -161,9 +162,9 @@ def _is_edge(blob: Blob, labels: NDArray[np.int32], grey: NDArray[np.uint8]) -> 
     first, last = band[rows].argmax(axis=1), width - 1 - band[rows, ::-1].argmax(axis=1)
     if band.sum() < SOLID * (last - first + 1).sum():
         return False
-    inside = np.median(grey[band])
+    inside = median(grey[band])
     for beside, there in ((first - away, first >= away), (last + away, last + away < width)):
-        if there.mean() > 0.5 and abs(np.median(grey[rows[there], beside[there]]) - inside) < FAINTEST:
+        if there.mean() > 0.5 and abs(median(grey[rows[there], beside[there]]) - inside) < FAINTEST:
             return True
     return False
 
@@ -232,6 +233,8 @@ def characters(blobs: Sequence[Blob]) -> list[Blob]:
 
 def pieced(blobs: Sequence[Blob]) -> list[Blob]:
     """Characters of a picture that shows one: pieces that lie close are joined wherever they lie."""
+    if len(blobs) < 2:
+        return list(blobs)
     left = Remaining(sorted(blobs, key=lambda blob: -blob.area * blob.height))
     found = []
     while (whole := left.largest()) is not None:

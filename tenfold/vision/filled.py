@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tenfold.vision.blobs import Blob
 from tenfold.vision.enlarge import enlarged
 from tenfold.vision.ink import FAINTEST
+from tenfold.vision.quantile import quantile
 from tenfold.vision.segment import Found, Judge
 
 TINY = 24  # pixels of the longer side
-GROUND, PEN = 10, 98  # percentiles of the grey levels that are taken for the ground and for full ink
+GROUND, PEN = 0.1, 0.98  # quantiles of the grey levels that are taken for the ground and for full ink
 
 
 def is_tiny(grey: NDArray[np.uint8]) -> bool:
@@ -34,7 +35,7 @@ def filled_digit(grey: NDArray[np.uint8], judge: Judge) -> Found | None:
 
 def stretched(bright: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`bright`, whose ink is the lighter part, with its ground at 0 and its ink at 255."""
-    ground, pen = np.percentile(bright, [GROUND, PEN])
+    ground, pen = quantile(bright, GROUND), quantile(bright, PEN)
     if pen - ground < FAINTEST:  # hardly any ink
         pen = bright.max()
     share = (bright - ground) / max(pen - ground, 1.0)

@@ -13,11 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.vision.quantile import median, quantile
+
 GROUND_SIDE = 240  # the ground is smooth: it is estimated on a picture of this side
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
 UNREST = 4.0  # ink stands out by this many standard deviations of its ground
 
 Grey = NDArray[np.uint8]  # (H, W)
+Risen = NDArray[Any]  # uint8 or float32 (H, W), grey levels above the ground
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,14 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
     nothing = Ink(np.zeros_like(grey), bool(light), 0.0)
     if int(grey.max()) - int(grey.min()) < FAINTEST:
         return nothing
-    ground = _even_ground(grey)
+    histogram = _histogram(grey)
+    ground = _even_ground(grey, histogram)
     if ground is not None:
+        cubes = histogram @ (np.arange(256.0) - ground) ** 3
+        light = bool(cubes > 0) if light is None else light
+        # Stays uint8, on which all below takes a fraction of the time.
         even = np.full_like(grey, ground)
-        above, below = cv2.subtract(grey, even), cv2.subtract(even, grey)
-        light = _cubes(above) > _cubes(below) if light is None else light
-        risen = (above if light else below).astype(np.float32)
+        risen = cv2.subtract(grey, even) if light else cv2.subtract(even, grey)
     else:
         light = is_light_on_dark(grey) if light is None else light
         risen = _above_ground(grey if light else 255 - grey, light)
@@ -56,20 +61,31 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
         return nothing
     high = max(0.5 * level, 0.9 * between, lowest)
     low = max(0.3 * level, 0.7 * lowest, min(_pattern(risen, high), 0.8 * high))
-    seen = _connected_to((risen > low).astype(np.uint8), risen > high)
+    seen = _connected_to(_above(risen, low), _above(risen, high))
     # Between the thresholds the edge of a stroke is grey, as far as it covers its pixels.
     foot = 0.5 * low
-    soft = ((risen - foot) * (255 / (0.9 * level - foot))).clip(0, 255)
-    ink = np.where(cv2.dilate(seen, np.ones((3, 3), np.uint8)) > 0, soft, 0).astype(np.uint8)
+    scale = 255 / (0.9 * level - foot)
+    soft = cv2.addWeighted(risen, scale, risen, 0, -foot * scale - 0.5, dtype=cv2.CV_8U)  # clipped and rounded down
+    ink = cv2.bitwise_and(soft, cv2.dilate(seen, np.ones((3, 3), np.uint8))).astype(np.uint8, copy=False)
     return Ink(ink, light, level / max(unrest, 1.0))
 
 
-def _even_ground(grey: Grey) -> int | None:
+def _even_ground(grey: Grey, histogram: NDArray[np.float64]) -> int | None:
     """The one level of a canvas that is drawn on, or of a clean scan; None for paper in some light."""
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     level = int(np.bincount(border).argmax())
-    is_even = (border == level).mean() > 0.7 and (grey == level).mean() > 0.5
+    is_even = (border == level).mean() > 0.7 and histogram[level] > 0.5 * grey.size
     return level if is_even else None
+
+
+def _histogram(values: Grey) -> NDArray[np.float64]:
+    """How many pixels have each of the 256 levels."""
+    return cv2.calcHist([values], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+
+
+def _above(risen: Risen, threshold: float) -> NDArray[np.uint8]:
+    """255 where `risen` is above, else 0."""
+    return cv2.threshold(risen, threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
 def is_light_on_dark(grey: Grey) -> bool:
@@ -97,7 +113,7 @@ def _fine_strokes(small: Grey) -> float:
 
 def _cubes(values: NDArray[Any]) -> float:
     """The sum of the third powers of uint8 values: few that are large outweigh many that are small."""
-    return float(np.bincount(values.ravel(), minlength=256) @ np.arange(256.0) ** 3)
+    return float(_histogram(values) @ np.arange(256.0) ** 3)
 
 
 def _disc(width: int) -> NDArray[Any]:
@@ -148,7 +164,7 @@ def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:
     for _ in range(6):  # what lies far off the surface counts less and less (Cauchy's weights)
         surface, *_ = np.linalg.lstsq(few * weights[:, None], values * weights, rcond=None)
         away = values - few @ surface
-        spread = 1.4826 * np.median(np.abs(away)) + 1
+        spread = 1.4826 * median(np.abs(away)) + 1
         weights = np.sqrt(1 / (1 + (away / (2 * spread)) ** 2))
     trend: NDArray[np.float32] = np.tensordot(surface, terms, 1).astype(np.float32)
     return trend
@@ -160,13 +176,13 @@ def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
     return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
 
 
-def _levels(risen: NDArray[np.float32]) -> tuple[float, float, float]:
+def _levels(risen: Risen) -> tuple[float, float, float]:
     """Standard deviation of the ground, how far ink stands above it (0 where nothing does), and a level between."""
     step = max(1, int(np.ceil(np.sqrt(risen.size / 50_000))))
     sample = risen[::step, ::step].ravel()
     below = sample[sample <= 0]
     unrest = float(np.sqrt(np.mean(below**2))) if len(below) else 0.0
-    unrest = min(unrest, 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) + 1)
+    unrest = min(unrest, 1.4826 * median(np.abs(sample - median(sample))) + 1)
     out = sample[sample > max(FAINTEST, UNREST * unrest)]
     if not len(out):
         return unrest, 0.0, 0.0
@@ -176,20 +192,18 @@ def _levels(risen: NDArray[np.float32]) -> tuple[float, float, float]:
     return unrest, float(np.sort(out)[len(out) // 2 :].mean()), float(between)
 
 
-def _pattern(risen: NDArray[np.float32], high: float) -> float:
+def _pattern(risen: Risen, high: float) -> float:
     """What the ground itself, away from sure ink, rises above at one pixel in a hundred: rulings, security patterns."""
-    away = cv2.dilate((risen > high).astype(np.uint8), _disc(7)) == 0
+    away = cv2.dilate(_above(risen, high), _disc(7)) == 0
     ground = risen[away]
-    return (
-        float(np.percentile(ground[:: max(1, len(ground) // 50_000)], 99)) if len(ground) > 0.05 * risen.size else 0.0
-    )
+    return quantile(ground[:: max(1, len(ground) // 50_000)], 0.99) if len(ground) > 0.05 * risen.size else 0.0
 
 
-def _connected_to(mask: NDArray[np.uint8], core: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The parts of `mask` that hold some pixel of `core`: uint8 (H, W) of 0 and 1."""
+def _connected_to(mask: NDArray[np.uint8], core: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The parts of `mask` that hold some pixel of `core`; all uint8 (H, W) of 0 and 255."""
     count, labels = cv2.connectedComponents(mask, connectivity=8)
     kept = np.zeros(count, np.uint8)
-    kept[labels[core]] = 1
+    kept[labels[core > 0]] = 255
     kept[0] = 0
     result: NDArray[np.uint8] = kept[labels]
     return result

@@ -160,10 +160,10 @@ def _on_ground(image: Image.Image) -> NDArray[np.uint8]:
     """
     if max(image.size) > WORKING_SIDE:
         image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
+    if image.getchannel("A").getextrema() == (255, 255):
+        return np.asarray(image.convert("RGB"))
     rgba = np.asarray(image)
     alpha = rgba[..., 3:].astype(np.float32) / 255
-    if alpha.min() == 1:
-        return rgba[..., :3]
     drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
     # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.
     ground = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
@@ -175,7 +175,7 @@ def _one_channel(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     step = max(1, max(rgb.shape[:2]) // 256)
     small = np.ascontiguousarray(rgb[::step, ::step])
     choices = [cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), *cv2.split(small)]
-    contrasts = [float(np.std(choice)) for choice in choices]
+    contrasts = [float(cv2.meanStdDev(choice)[1].item()) for choice in choices]
     best = int(np.argmax(contrasts))
     if best == 0 or contrasts[best] < 2 * contrasts[0] + 2:
         return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tenfold.vision.blobs import Blob, Map, joined, on_paper, typical_height
 from tenfold.vision.line import LineReader, LineReading
+from tenfold.vision.quantile import median
 from tenfold.vision.segment import Found, Judge, Lattice, is_sign
 from tenfold.weights import read_weights
 
@@ -69,13 +70,13 @@ def read_row(
         digits = [one for one in pieces if one.digitness >= IS_DIGIT]
         return Row(digits, UNDECIDED)
     sure = read.text_confidence
-    if sure < UNDECIDED and uncut and float(np.median(judge(uncut)[1])) < IS_DIGIT:
+    if sure < UNDECIDED and uncut and median(judge(uncut)[1]) < IS_DIGIT:
         return Row([], 0.0)  # letters, of which pieces look like digits
     _, digits = lattice.reads_as(read.values)
     digits = digits or _spanned(alone, whole, read, lead)
     if len(digits) == 1:  # neighbours are what tells a row from some other thing
         sure = min(sure, digits[0].sure)
-    probable = trust * float(np.median([one.digitness for one in digits]))
+    probable = trust * median(np.array([one.digitness for one in digits]))
     if probable < IS_DIGIT and (len(digits) == 1 or trust * sure < IS_DIGIT):
         return Row([], 0.0)
     return Row([_told(one, read, place) for place, one in enumerate(digits)], sure)

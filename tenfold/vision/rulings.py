@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.vision.quantile import median
+
 SLOPES = np.linspace(-0.1, 0.1, 33)  # a page held askew by up to six degrees
 SEARCH_SIDE = 400  # lines are searched for on a picture of this side
 FILLED = 0.9  # share of a line's way that is ink
@@ -59,7 +61,10 @@ def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Slope, height at the left edge, and thickness (0: there is none) of the fullest straight line through `mask`."""
     height, width = mask.shape
     # Lines are dotted and not quite straight; writing leaves wider gaps.
-    whole = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
+    gaps = np.ones((1, 5), np.uint8)
+    if cv2.morphologyEx(mask.max(axis=0)[None], cv2.MORPH_CLOSE, gaps).mean() < FILLED:
+        return 0.0, 0.0, 0.0  # not even all rows together reach so far
+    whole = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, gaps)
     best, line = FILLED, (0.0, 0.0, 0.0)
     # Even askew a line is level for a good way, nearly everywhere: most pictures are done with here.
     if cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, 21), np.uint8)).any(axis=0).mean() < FILLED:
@@ -72,7 +77,7 @@ def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
         clear = np.where(np.minimum(above, below) < 0.75 * filled, filled, 0)
         row = int(clear.argmax())
         if clear[row] > best:
-            spare = filled[max(row - 6, 0) : row + 7] - np.median(filled[max(row - 6, 0) : row + 7])
+            spare = filled[max(row - 6, 0) : row + 7] - median(filled[max(row - 6, 0) : row + 7])
             thick = float(spare.clip(0).sum() / spare.max()) - 2 if spare.max() > 0 else 1.0
             best, line = float(clear[row]), (float(slope), float(row), float(np.clip(thick, 1, 6)))
     return line

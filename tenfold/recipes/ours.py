@@ -77,12 +77,12 @@ BEST = Entry(
             "name": "best",
             "net": FINER,
             "augment": WIDEST.model_copy(update={"clean": 0.3}),
-            "epochs": 12,
+            "epochs": 18,
         }
     ),
     source="tenfold",
     published="",
-    reproduced="MNIST's test part 0.9973 (n = 4)",
+    reproduced="MNIST's test part 0.9975 (n = 5)",
     story="A wider network of the kind of strong's, taught longer, on images that are changed as much as they can be "
     "and still be read.",
 )
@@ -108,6 +108,7 @@ RECORD = Entry(
     BEST.recipe.model_copy(
         update={
             "name": "record",
+            "epochs": 12,
             "members": 6,
             "others": (COARSER, SMALL_STEPS),
             "hold_out": 0.0,

@@ -131,19 +131,27 @@ DISTILLED = Entry(
             "augment": WIDER,
             "optimiser": MUON,
             "net": QUICK.model_copy(
-                update={"stem": 40, "stem_padding": "same", "filters": (80,), "depth": 2, "dense": ()}
+                update={
+                    "stem": 40,
+                    "stem_padding": "same",
+                    "filters": (80,),
+                    "depth": 2,
+                    "padding": "same",
+                    "dense": (),
+                }
             ),
             "epochs": 60,
             "views": 1,
             "label_smoothing": 0.0,
             "distil": 0.9,
+            "int8": True,
         }
     ),
     source="tenfold",
     published="",
     reproduced="taught by best: validation 0.9980, MNIST's test part 0.9964 (n = 1)",
     story="One small, quick network that learns for long from a larger one what it says of each changed image: name "
-    "that one's run, or a model's file, with --teacher.",
+    "that one's run, or a model's file, with --teacher. Its file computes in 8 bits, so it may do twice the work.",
 )
 
 MLP = Entry(
@@ -180,6 +188,7 @@ ROBUST = Entry(
         hold_out=3000,
         ema=0.999,
         calibrate=True,
+        int8=True,
     ),
     source="tenfold",
     published="",

@@ -27,6 +27,8 @@ from tenfold.training.randomness import seed_step
 
 SHOWN_DIGITS, SHOWN_DRAWS = 10, 12  # in the report's table of augmentations
 SHOWN_PREDICTIONS = 60
+IN_8_BITS = """
+`model.onnx` computes in 8 bits; `model.safetensors` holds the weights as they were learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +204,7 @@ def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -
 {story(recipe)}
 
 Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities. Normalisation
-is inside the model. {no_digits(recipe)}
+is inside the model. {no_digits(recipe)}{IN_8_BITS if recipe.int8 else ""}
 
 ## Figures
 

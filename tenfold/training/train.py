@@ -26,6 +26,7 @@ from tenfold.training.line import fit_lines
 from tenfold.training.line_outcome import leave_line_reader
 from tenfold.training.loop import Watcher
 from tenfold.training.outcome import measured, model_card, report_page, score
+from tenfold.training.quantise import quantise
 from tenfold.training.teacher import Teacher
 from tenfold.training.temper import calibrate
 
@@ -86,6 +87,8 @@ def train(
         calibrate(fitted.network, held_out)
     checkpoint.save_weights(run.weights, fitted.network)
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
+    if recipe.int8:
+        quantise(run.model, train_part.images)
     model = Model(run.model.read_bytes(), str(run.folder))
     scored = score(model, held_out) if held_out else None
     reached = scored.evaluation.to_dict() if scored else None

@@ -12,7 +12,7 @@ from tenfold.recipes.schema import Augment, DenseNet, OneCycle, Optimiser, Plate
 
 GROUPS = (
     "name, normalise, batch, epochs, hold_out, keep, early_stop, ema, label_smoothing, distil, members, others, views, "
-    "seed, net, augment, synthesis, calibrate, optimiser, schedule"
+    "seed, net, augment, synthesis, calibrate, int8, optimiser, schedule"
 )
 
 

@@ -1,0 +1,83 @@
+"""An exported model in 8 bits: a quarter of the size, and where processors multiply bytes (VNNI, Arm's dot product) two
+to three times as quick.
+"""
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from tenfold.data.dataset import Images
+from tenfold.files import write_bytes
+
+DENSE = ["Gemm", "MatMul"]  # whose outputs stay as they are: steps of a logit would be steps of probability
+LAYERS = ["Conv", "MaxPool", "Transpose", "Reshape", *DENSE]
+SAMPLE, BATCH = 1000, 100  # images that the ranges of activations are taken from, and how many at a time
+
+
+def quantise(path: Path, images: Images) -> None:
+    """Rewrite the ONNX file at `path` with weights and activations of 8 bits, scaled as `images` (N, 28, 28) need it.
+
+    Weights have a scale for each filter and use 7 of the 8 bits: processors without instructions for it would
+    overflow in sums of two products of all 8 (Jacob et al., "Quantization and Training of Neural Networks for
+    Efficient Integer-Arithmetic-Only Inference", 2018, is the method; ONNX Runtime does it).
+    """
+    metadata = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
+        quant_pre_process(path, plain, skip_symbolic_shape=True)
+        quantize_static(
+            plain,
+            small,
+            _Sample(images),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            op_types_to_quantize=LAYERS,
+            extra_options={"OpTypesToExcludeOutputQuantization": DENSE},
+        )
+        model = onnx.load(small)
+    # The tools leave shapes and the names of operator sets that nothing here uses.
+    del model.graph.value_info[:]
+    own = [operators for operators in model.opset_import if not operators.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(own)
+    model.producer_name, model.producer_version = "tenfold", ""
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
+
+
+class _Sample(CalibrationDataReader):  # type: ignore[misc]  # it has no types
+    """Some of `images`, from all over them."""
+
+    def __init__(self, images: Images) -> None:
+        sample = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
+        self._batches = iter(np.ascontiguousarray(sample[i : i + BATCH]) for i in range(0, len(sample), BATCH))
+
+    def get_next(self) -> dict[str, Images] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"images": batch}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """ONNX Runtime's tools print what they do and advise on it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

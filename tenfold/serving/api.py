@@ -49,7 +49,7 @@ class Api:
         if kind == "application/octet-stream":
             images = body.raw_images(await body.whole(request, most * body.PIXELS))
         elif kind == "application/json":
-            images = body.json_images(body.json(await body.whole(request, most * body.PIXELS * 8)).get("images"))
+            images = body.json_images(await body.whole(request, most * body.PIXELS * 8))
         elif kind == "image/png":
             images = body.png_image(await body.whole(request, 1 << 16))
         else:

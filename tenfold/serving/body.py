@@ -120,8 +120,31 @@ def png_image(body: bytes) -> Images:
     return images
 
 
-def json_images(given: object) -> Images:
-    """Nested lists of whole numbers: N images of 28 rows of 28, or of 784 -> (N, 28, 28). Raises Refused (422)."""
+def json_images(content: bytes) -> Images:
+    """`images` of a JSON object, N of 28 rows of 28 or of 784 levels -> (N, 28, 28). Raises Refused (400, 422)."""
+    given = json(content).get("images")
+    has_truths = b"true" in content or b"false" in content  # which Python takes for 1 and 0
+    images = None if has_truths else _rows(given)
+    return _nested(given) if images is None else images
+
+
+def _rows(given: Any) -> Images | None:
+    """Lists of 28 lists of 28 whole numbers, as most send them, in a fifth of the time; None for anything else."""
+    packed = bytearray()
+    try:
+        for image in given:
+            if len(image) != SIDE:
+                return None
+            for row in image:
+                if len(row) != SIDE:
+                    return None
+                packed.extend(row)
+    except (TypeError, ValueError):
+        return None
+    return np.frombuffer(packed, np.uint8).reshape(-1, SIDE, SIDE) if packed else None
+
+
+def _nested(given: object) -> Images:
     expected = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
     images = grey_levels(given)
     if images is None:

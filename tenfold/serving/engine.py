@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ class Engine:
         if len(batch) == 1:
             return [self.model.predict_proba(batch[0])]
         together = self.model.predict_proba(np.concatenate(batch))
-        return np.split(together, np.cumsum([len(images) for images in batch[:-1]]))
+        ends = accumulate(map(len, batch))
+        return [together[end - len(images) : end] for images, end in zip(batch, ends, strict=True)]
 
     def _read(self, batch: list[tuple[bytes, Expect]]) -> list[Reading | Exception]:
         ((picture, expect),) = batch

@@ -90,14 +90,21 @@ class Map:
 
 def find_blobs(ink: NDArray[np.uint8]) -> Map:
     """All connected parts of `ink`, uint8 (H, W), from the left."""
-    core = (ink >= INK).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=8)
+    core = cv2.threshold(ink, INK - 1, 1, cv2.THRESH_BINARY)[1]
+    left, top, right, bottom = cv2.boundingRect(core)  # ink seldom fills its picture
+    right, bottom = left + right, top + bottom
+    labels = np.zeros(ink.shape, np.int32)
+    if right == left:
+        return Map(ink, labels)
+    _, labels[top:bottom, left:right], stats, _ = cv2.connectedComponentsWithStats(
+        core[top:bottom, left:right], connectivity=8
+    )
     blobs = [
-        Blob((label,), (int(x), int(y), int(width), int(height)), int(area))
+        Blob((label,), (left + int(x), top + int(y), int(width), int(height)), int(area))
         for label, (x, y, width, height, area) in enumerate(stats)
         if label > 0
     ]
-    return Map(ink, labels.astype(np.int32, copy=False), sorted(blobs, key=lambda blob: blob.left))
+    return Map(ink, labels, sorted(blobs, key=lambda blob: blob.left))
 
 
 def typical_height(blobs: Sequence[Blob]) -> float:

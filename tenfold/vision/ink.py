@@ -176,10 +176,15 @@ def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
     return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
 
 
+def _sampled(risen: Risen) -> Risen:
+    """Every so manieth row and column, so that some 50,000 pixels are left."""
+    step = max(1, int(np.ceil(np.sqrt(risen.size / 50_000))))
+    return risen[::step, ::step]
+
+
 def _levels(risen: Risen) -> tuple[float, float, float]:
     """Standard deviation of the ground, how far ink stands above it (0 where nothing does), and a level between."""
-    step = max(1, int(np.ceil(np.sqrt(risen.size / 50_000))))
-    sample = risen[::step, ::step].ravel()
+    sample = _sampled(risen).ravel()
     below = sample[sample <= 0]
     unrest = float(np.sqrt(np.mean(below**2))) if len(below) else 0.0
     unrest = min(unrest, 1.4826 * median(np.abs(sample - median(sample))) + 1)
@@ -194,16 +199,20 @@ def _levels(risen: Risen) -> tuple[float, float, float]:
 
 def _pattern(risen: Risen, high: float) -> float:
     """What the ground itself, away from sure ink, rises above at one pixel in a hundred: rulings, security patterns."""
-    away = cv2.dilate(_above(risen, high), _disc(7)) == 0
-    ground = risen[away]
-    return quantile(ground[:: max(1, len(ground) // 50_000)], 0.99) if len(ground) > 0.05 * risen.size else 0.0
+    sample, away = _sampled(risen), _sampled(cv2.dilate(_above(risen, high), _disc(7))) == 0
+    ground = sample[away]
+    return quantile(ground, 0.99) if ground.size > 0.05 * sample.size else 0.0
 
 
 def _connected_to(mask: NDArray[np.uint8], core: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The parts of `mask` that hold some pixel of `core`; all uint8 (H, W) of 0 and 255."""
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    kept = np.zeros(count, np.uint8)
-    kept[labels[core > 0]] = 255
-    kept[0] = 0
-    result: NDArray[np.uint8] = kept[labels]
+    x, y, width, height = cv2.boundingRect(mask)
+    part = slice(y, y + height), slice(x, x + width)
+    result = np.zeros_like(mask)
+    if width:
+        count, labels = cv2.connectedComponents(mask[part], connectivity=8)
+        kept = np.zeros(count, np.uint8)
+        kept[labels[core[part] > 0]] = 255
+        kept[0] = 0
+        result[part] = kept[labels]
     return result

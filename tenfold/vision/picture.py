@@ -160,9 +160,9 @@ def _on_ground(image: Image.Image) -> NDArray[np.uint8]:
     """
     if max(image.size) > WORKING_SIDE:
         image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
-    if image.getchannel("A").getextrema() == (255, 255):
-        return np.asarray(image.convert("RGB"))
     rgba = np.asarray(image)
+    if rgba[..., 3].min() == 255:
+        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
     alpha = rgba[..., 3:].astype(np.float32) / 255
     drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
     # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.

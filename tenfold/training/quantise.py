@@ -5,6 +5,7 @@ to three times as quick.
 import contextlib
 import io
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class _Sample(CalibrationDataReader):  # type: ignore[misc]  # it has no types
     """Some of `images`, from all over them."""
 
     def __init__(self, images: Images) -> None:
-        sample = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
+        sample = images[:: math.ceil(len(images) / SAMPLE)]
         self._batches = iter(np.ascontiguousarray(sample[i : i + BATCH]) for i in range(0, len(sample), BATCH))
 
     def get_next(self) -> dict[str, Images] | None:

@@ -95,7 +95,14 @@ def test_it_learns(trained):
 
 
 @pytest.mark.parametrize(
-    "change", [{"members": 2}, {"normalise": "centred"}, {"augment": {"elastic": 1}}, {"schedule": {"kind": "plateau"}}]
+    "change",
+    [
+        {"members": 2},
+        {"normalise": "centred"},
+        {"augment": {"elastic": 1}},
+        {"schedule": {"kind": "plateau"}},
+        {"int8": True},
+    ],
 )
 def test_what_means_nothing_to_rows_is_refused(change):
     with pytest.raises(RecipeError, match="reads rows"):

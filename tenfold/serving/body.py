@@ -20,6 +20,7 @@ from tenfold.serving.answers import Refused
 
 PIXELS = SIDE * SIDE
 SLOWEST = 30.0  # seconds that a body may take to come in
+EXPECTED = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
 
 
 def media_type(request: Request) -> str:
@@ -123,9 +124,20 @@ def png_image(body: bytes) -> Images:
 def json_images(content: bytes) -> Images:
     """`images` of a JSON object, N of 28 rows of 28 or of 784 levels -> (N, 28, 28). Raises Refused (400, 422)."""
     given = json(content).get("images")
-    has_truths = b"true" in content or b"false" in content  # which Python takes for 1 and 0
-    images = None if has_truths else _rows(given)
+    if (b"true" in content or b"false" in content) and _has_truths(given):
+        raise invalid(EXPECTED)
+    images = _rows(given)
     return _nested(given) if images is None else images
+
+
+def _has_truths(given: object) -> bool:
+    """Whether true or false, which Python and NumPy take for 1 and 0, is among what may be pixels."""
+    level = [given]
+    for _ in range(4):  # images, rows, pixels; what lies deeper is none
+        if any(isinstance(value, bool) for value in level):
+            return True
+        level = [inner for value in level if isinstance(value, list) for inner in value]
+    return False
 
 
 def _rows(given: Any) -> Images | None:
@@ -145,12 +157,11 @@ def _rows(given: Any) -> Images | None:
 
 
 def _nested(given: object) -> Images:
-    expected = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
     images = grey_levels(given)
     if images is None:
-        raise invalid(expected)
+        raise invalid(EXPECTED)
     if images.shape[1:] not in ((SIDE, SIDE), (PIXELS,)):
-        raise invalid(f"{expected}, got numbers in the shape {images.shape}")
+        raise invalid(f"{EXPECTED}, got numbers in the shape {images.shape}")
     return images.reshape(-1, SIDE, SIDE)
 
 

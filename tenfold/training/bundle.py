@@ -14,7 +14,7 @@ SMALL = 256  # tensors with fewer numbers stay as they are
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network with its weights stored as float16: half the size.
+    """The same network with its weights stored as float16: half the size. What has 8 bits stays as it is.
 
     ONNX Runtime turns them into float32 when it loads the model, so that speed stays the same; each weight is off by
     at most 1/2048 of itself.

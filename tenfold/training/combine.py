@@ -32,7 +32,7 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
         if not run.manifest.exists():
             raise RunError(f"{run.folder}: this is no finished run, it has no {run.manifest.name}")
         run.verify_files(run.recipe, run.weights, run.model, run.rows)
-    network = Ensemble([network_of(run) for run in runs])
+    network = Ensemble([network_of(run) for run in runs])  # in 32 bits, also of runs whose files compute in 8
     facts: dict[str, Any] = {
         "tenfold": __version__,
         "members": [{"run": str(run.folder), "model": sha256(run.model)} for run in runs],
@@ -52,8 +52,8 @@ def _card(runs: Sequence[Run], parameters: int) -> str:
     lines = "\n".join(f"- {run.folder}: {run.read_json(run.recipe)['name']}" for run in runs)
     return f"""# An ensemble of {len(runs)} runs
 
-Averages the probabilities of these runs, all heard alike; {parameters:,} parameters together. Reads images of single
-handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities.
+Averages the probabilities of these runs, all heard alike, in 32 bits; {parameters:,} parameters together. Reads images
+of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities.
 
 {lines}
 """

@@ -1,11 +1,8 @@
-"""An exported model in 8 bits: a quarter of the size, and where processors multiply bytes (VNNI, Arm's dot product) two
-to three times as quick.
-"""
+"""An exported model in 8 bits: a quarter of the size, and 1.5 to 2.4 times as quick with avx512_vnni."""
 
 import contextlib
 import io
 import logging
-import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -63,7 +60,8 @@ class _Sample(CalibrationDataReader):  # type: ignore[misc]  # it has no types
     """Some of `images`, from all over them."""
 
     def __init__(self, images: Images) -> None:
-        sample = images[:: math.ceil(len(images) / SAMPLE)]
+        rows = np.random.default_rng(0).permutation(len(images))[:SAMPLE]  # a stride might meet the same digits only
+        sample = images[np.sort(rows)]
         self._batches = iter(np.ascontiguousarray(sample[i : i + BATCH]) for i in range(0, len(sample), BATCH))
 
     def get_next(self) -> dict[str, Images] | None:

@@ -6,6 +6,7 @@ out; what stands out from it by far more than the ground's own unrest, and by a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
     # Between the thresholds the edge of a stroke is grey, as far as it covers its pixels.
     foot = 0.5 * low
     scale = 255 / (0.9 * level - foot)
-    soft = cv2.addWeighted(risen, scale, risen, 0, -foot * scale - 0.5, dtype=cv2.CV_8U)  # clipped and rounded down
+    soft = cv2.addWeighted(risen, scale, risen, 0, -foot * scale - 0.5, dtype=cv2.CV_8U)  # clipped and rounded, down
     ink = cv2.bitwise_and(soft, cv2.dilate(seen, np.ones((3, 3), np.uint8))).astype(np.uint8, copy=False)
     return Ink(ink, light, level / max(unrest, 1.0))
 
@@ -177,14 +178,16 @@ def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
 
 
 def _sampled(risen: Risen) -> Risen:
-    """Every so manieth row and column, so that some 50,000 pixels are left."""
-    step = max(1, int(np.ceil(np.sqrt(risen.size / 50_000))))
-    return risen[::step, ::step]
+    """Some 50,000 of its pixels (N,), no row and no column left out: rulings are a pixel thin."""
+    step = max(1, risen.size // 50_000)
+    while math.gcd(step, risen.shape[1]) > 1:
+        step += 1
+    return risen.ravel()[::step]
 
 
 def _levels(risen: Risen) -> tuple[float, float, float]:
     """Standard deviation of the ground, how far ink stands above it (0 where nothing does), and a level between."""
-    sample = _sampled(risen).ravel()
+    sample = _sampled(risen)
     below = sample[sample <= 0]
     unrest = float(np.sqrt(np.mean(below**2))) if len(below) else 0.0
     unrest = min(unrest, 1.4826 * median(np.abs(sample - median(sample))) + 1)

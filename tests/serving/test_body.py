@@ -44,6 +44,8 @@ def test_pixels_arrive_as_they_were_sent_nested_or_flat(pixels):
         [[*[ROW] * 27, "0" * 28]],
         [[*[ROW] * 27, None]],
         [[[True] * 28] * 28],
+        [[*[ROW] * 27, [*[0] * 27, True]]],
+        [[*[0] * 783, False]],
         {"0" * 28: IMAGE},
     ],
 )

@@ -95,3 +95,13 @@ def test_polarity_can_be_said():
     picture = scene("paper")
     assert find_ink(picture, light=False).light is False
     assert overlap(find_ink(picture, light=True).ink) < 0.3
+
+
+@pytest.mark.parametrize("offset", range(1, 8))
+def test_rulings_a_pixel_thin_are_no_ink_wherever_they_lie(offset):
+    page = np.full((600, 800), 255, np.uint8)
+    page[offset::24] = 185
+    page = cv2.putText(page, "3", (300, 450), cv2.FONT_HERSHEY_SIMPLEX, 12, 40, 24)
+    ink = find_ink(page).ink
+    assert ink[300:320, 420:470].any(), "the digit is there"
+    assert not ink[:, :200].any()

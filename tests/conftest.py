@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import torch
 
 CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # what a shell starts in its background does not hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,5 @@
 """From a trained network to one ONNX file that takes raw pixels and gives probabilities."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +9,7 @@ from torch import Tensor, nn
 
 from tenfold.files import write_bytes
 from tenfold.nets import Network
+from tenfold.training.quiet import quiet
 
 
 class Probabilities(nn.Module):
@@ -63,9 +59,7 @@ def write_onnx(
     module: nn.Module, example: Tensor, names: list[str], sizes: dict[int, Any], path: Path, metadata: dict[str, str]
 ) -> None:
     """names: of the input and of the outputs; sizes: the dimensions of the input that are free."""
-    # The exporter reports its progress on stdout and warns of its own future; neither is for our users.
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
-        warnings.simplefilter("ignore")
+    with quiet():  # the exporter reports its progress and warns of its own future
         program = torch.onnx.export(
             module.eval(),
             (example,),
@@ -91,16 +85,3 @@ def remember(path: Path, metadata: dict[str, str]) -> None:
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {prop.key: prop.value for prop in model.metadata_props} | metadata)
     write_bytes(path, model.SerializeToString())
-
-
-@contextlib.contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

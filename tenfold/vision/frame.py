@@ -43,9 +43,8 @@ def _shrink(square: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(S, S) -> (20, 20), each new pixel the mean of the area that it covers."""
     if len(square) < BOX:  # OpenCV takes means of areas only where a picture becomes smaller
         square = square.repeat(BOX, axis=0).repeat(BOX, axis=1)
-    return cv2.resize(square.astype(np.float32), (BOX, BOX), interpolation=cv2.INTER_AREA).astype(
-        np.float32, copy=False
-    )
+    small = cv2.resize(square.astype(np.float32), (BOX, BOX), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32, copy=False)
 
 
 def _corner(mass: NDArray[np.float64]) -> int:

@@ -39,15 +39,22 @@ def _square(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.copyMakeBorder(ink, *ends, cv2.BORDER_CONSTANT, value=0).astype(np.uint8, copy=False)
 
 
-def _shrink(square: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(S, S) -> (20, 20), each new pixel the mean of the area that it covers."""
-    if len(square) < BOX:  # OpenCV takes means of areas only where a picture becomes smaller
-        square = square.repeat(BOX, axis=0).repeat(BOX, axis=1)
-    small = cv2.resize(square.astype(np.float32), (BOX, BOX), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32, copy=False)
+def _shrink(square: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(S, S) -> (20, 20), each new pixel the mean of the area that it covers, however many or few pixels that are."""
+    size = len(square)
+    fits = 255 * size**2 < 2**31
+    sums = cv2.integral(square, sdepth=cv2.CV_32S if fits else cv2.CV_64F)  # of all above and left, (S + 1, S + 1)
+    edges = np.linspace(0, size, BOX + 1)
+    pixel = np.minimum(edges.astype(np.intp), size - 1)
+    part = edges - pixel
+    # Between the edges of pixels, sums grow linearly: so areas are exact.
+    sums = sums[pixel] * (1 - part[:, None]) + sums[pixel + 1] * part[:, None]
+    sums = sums[:, pixel] * (1 - part) + sums[:, pixel + 1] * part
+    means: NDArray[np.float64] = np.diff(np.diff(sums, axis=0), axis=1) * (BOX / size) ** 2
+    return means
 
 
 def _corner(mass: NDArray[np.float64]) -> int:
     """Where the box begins along one axis, given the ink in each of its 20 lines."""
     centre = (mass @ (np.arange(BOX) + 0.5)) / mass.sum()
-    return int(np.clip(int(MIDDLE - centre), 0, SIDE - BOX))
+    return min(max(int(MIDDLE - centre), 0), SIDE - BOX)

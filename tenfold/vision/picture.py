@@ -109,13 +109,14 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         reduced = image.size != (width, height)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            grey, plain = _grey(ImageOps.exif_transpose(image))
+            turn = image.getexif().get(0x0112, 1)
+            grey, plain = _grey(image if turn == 1 else ImageOps.exif_transpose(image))
     except DataError:
         raise
     except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, IndexError, KeyError) as error:
         raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
-    return Picture(_reduced(grey), (height, width) if turned else (width, height), name, plain and not reduced)
+    size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
+    return Picture(_reduced(grey), size, name, plain and not reduced)
 
 
 def _reason(error: Exception) -> str:
@@ -133,8 +134,8 @@ def _from_array(array: NDArray[np.uint8]) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     if array.ndim == 2:
         return Picture(_reduced(array), (width, height), name)
-    grey = _one_channel(_on_ground(Image.fromarray(array)) if array.shape[2] == 4 else array)
-    return Picture(_reduced(grey), (width, height), name, False)
+    grey, plain = _grey(Image.fromarray(array))
+    return Picture(_reduced(grey), (width, height), name, plain)
 
 
 def _grey(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
@@ -149,37 +150,37 @@ def _grey(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
         most = next((depth for depth in depths if deep.max() <= depth), 65535)
         return np.round(deep.clip(0, most) * (255 / most)).astype(np.uint8), False
     if image.has_transparency_data:
-        return _one_channel(_on_ground(image.convert("RGBA"))), False
-    return _one_channel(np.asarray(image.convert("RGB"))), False
+        image = _on_ground(image if image.mode == "RGBA" else image.convert("RGBA"))
+    return _one_channel(image if image.mode in ("RGB", "RGBA") else image.convert("RGB")), False
 
 
-def _on_ground(image: Image.Image) -> NDArray[np.uint8]:
-    """Lay an RGBA image on white, or on black where what is drawn is light itself -> uint8 (H, W, 3).
+def _on_ground(image: Image.Image) -> Image.Image:
+    """Lay an RGBA image on white, or on black where what is drawn is light itself; an opaque one stays as it is.
 
     A large one is made smaller before: in floating point it would take a gigabyte.
     """
     if max(image.size) > WORKING_SIDE:
         image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
+    if image.getchannel("A").getextrema() == (255, 255):
+        return image
     rgba = np.asarray(image)
-    if rgba[..., 3].min() == 255:
-        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
     alpha = rgba[..., 3:].astype(np.float32) / 255
     drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
     # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.
     ground = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
-    return np.round(rgba[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
+    return Image.fromarray(np.round(rgba[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8))
 
 
-def _one_channel(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (H, W, 3) -> (H, W): its luminance, or the colour channel that shows much more (yellow on white)."""
-    step = max(1, max(rgb.shape[:2]) // 256)
-    small = np.ascontiguousarray(rgb[::step, ::step])
-    choices = [cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), *cv2.split(small)]
-    contrasts = [float(cv2.meanStdDev(choice)[1].item()) for choice in choices]
+def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
+    """RGB, or opaque RGBA, as uint8 (H, W): luminance, or the colour that shows much more (yellow on white)."""
+    step = -(-max(image.size) // 128)
+    few = (-(-image.width // step), -(-image.height // step))
+    small = image.resize(few, Image.Resampling.NEAREST)
+    choices = [small.convert("L"), *small.split()[:3]]
+    contrasts = [float(cv2.meanStdDev(np.asarray(choice))[1].item()) for choice in choices]
     best = int(np.argmax(contrasts))
-    if best == 0 or contrasts[best] < 2 * contrasts[0] + 2:
-        return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    return np.ascontiguousarray(rgb[..., best - 1])
+    seen = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
+    return np.asarray(seen)
 
 
 def _reduced(grey: NDArray[Any]) -> NDArray[Any]:

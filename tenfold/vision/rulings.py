@@ -15,6 +15,7 @@ from tenfold.vision.quantile import median
 SLOPES = np.linspace(-0.1, 0.1, 33)  # a page held askew by up to six degrees
 SEARCH_SIDE = 400  # lines are searched for on a picture of this side
 FILLED = 0.9  # share of a line's way that is ink
+GAP = 5  # pixels, wider than the gaps of a dotted line
 LONGER = 1.5  # a line is longer than this many heights of what is written: no stroke is
 SMALLEST = 0.08  # of the height, that writing has
 MOST = 60  # lines a page has
@@ -40,9 +41,10 @@ def without_rulings(ink: Ink) -> Ink:
 def _without_lines_across(ink: Ink) -> Ink:
     """`ink` itself where there are none."""
     height, width = ink.shape
-    if width < 40 or height < 12 or not ink.any():
-        return ink
     factor = min(1.0, SEARCH_SIDE / width)
+    reach = cv2.boundingRect(ink)[2] + 2 * GAP / factor  # gaps at both ends count as filled
+    if width < 40 or height < 12 or reach < FILLED * width:
+        return ink
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     mask = (cv2.resize(ink, size, interpolation=cv2.INTER_AREA) > 60).astype(np.uint8)
     left = ink
@@ -61,7 +63,7 @@ def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Slope, height at the left edge, and thickness (0: there is none) of the fullest straight line through `mask`."""
     height, width = mask.shape
     # Lines are dotted and not quite straight; writing leaves wider gaps.
-    gaps = np.ones((1, 5), np.uint8)
+    gaps = np.ones((1, GAP), np.uint8)
     if cv2.morphologyEx(mask.max(axis=0)[None], cv2.MORPH_CLOSE, gaps).mean() < FILLED:
         return 0.0, 0.0, 0.0  # not even all rows together reach so far
     whole = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, gaps)

@@ -41,6 +41,7 @@ reproduce: .venv/installed  ## train the write-ups' recipes on KAGGLE=FILE (hour
 bench: .venv/installed  ## the benchmarks, quick
 	$(BIN)/python benchmarks/csv_reading.py --quick
 	$(BIN)/python benchmarks/training_speed.py --quick
+	$(BIN)/python benchmarks/reading_speed.py --quick
 	$(BIN)/python benchmarks/serving.py --quick
 
 serve: .venv/installed  ## the page and the API at http://127.0.0.1:8000

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tenfold.files import write_bytes
 from tenfold.nets import Network
 from tenfold.training.quiet import quiet
+from tenfold.training.reorder import pooled_last
 
 
 class Probabilities(nn.Module):
@@ -30,7 +31,7 @@ def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
     """Write `network` as one ONNX file without external data, for any batch size, metadata inside."""
     example = torch.zeros(2, 28, 28, dtype=torch.uint8)
     sizes = {0: torch.export.Dim("batch")}
-    module = Probabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    module = Probabilities(_ready(network))
     names = ["images", "probabilities", *(["digitness"] if network.tells_digits else [])]
     write_onnx(module, example, names, sizes, path, metadata)
 
@@ -51,8 +52,14 @@ def export_line(network: Network, path: Path, metadata: dict[str, str]) -> None:
     """Write a network that reads rows, for any number of strips of any width that is a multiple of 4."""
     example = torch.zeros(2, 32, 64, dtype=torch.uint8)
     sizes = {0: torch.export.Dim("batch"), 2: 4 * torch.export.Dim("quarter", min=2)}
-    module = LogProbabilities(network.cpu().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    module = LogProbabilities(_ready(network))
     write_onnx(module, example, ["strips", "log_probabilities"], sizes, path, metadata)
+
+
+def _ready(network: Network) -> Network:
+    """A copy as it is exported."""
+    ready: Network = pooled_last(network).cpu().eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return ready
 
 
 def write_onnx(

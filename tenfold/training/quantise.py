@@ -13,7 +13,7 @@ from tenfold.files import write_bytes
 from tenfold.training.quiet import quiet
 
 DENSE = ["Gemm", "MatMul"]  # whose outputs stay as they are: steps of a logit would be steps of probability
-LAYERS = ["Conv", "MaxPool", "Transpose", "Reshape", *DENSE]
+LAYERS = ["Conv", "Relu", "MaxPool", "Transpose", "Reshape", *DENSE]
 SAMPLE, BATCH = 1000, 100  # images that the ranges of activations are taken from, and how many at a time
 
 

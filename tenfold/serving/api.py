@@ -39,9 +39,10 @@ class Api:
             raise Busy
         images = await self._images(request)
         probabilities = await self._engine.predict(images)
-        digits = probabilities.argmax(axis=1)
-        self._metrics.read(zip(digits.tolist(), probabilities.max(axis=1).tolist(), strict=True))
-        return Json({"digits": digits, "probabilities": probabilities})
+        # For one image, lists take a third of NumPy's time; for a thousand it is all one beside writing the answer.
+        digits = [(shares.index(most), most) for shares in probabilities.tolist() for most in [max(shares)]]
+        self._metrics.read(digits)
+        return Json({"digits": [digit for digit, _ in digits], "probabilities": probabilities})
 
     async def _images(self, request: Request) -> Images:
         kind = body.media_type(request)

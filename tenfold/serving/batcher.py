@@ -51,6 +51,7 @@ class Batcher(Generic[Given, Made]):
         self._work, self._capacity, self._largest, self._seconds, self._watch = work, capacity, largest, seconds, watch
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
+        self._arrived: list[Job[Given, Made]] = []  # in this turn of the loop
         self._open: deque[Job[Given, Made]] = deque()  # oldest first, so also by deadline
         self._sweep: asyncio.TimerHandle | None = None
         self.load = 0  # accepted and unanswered; changed by the loop's thread alone
@@ -68,7 +69,9 @@ class Batcher(Generic[Given, Made]):
             raise Busy
         job: Job[Given, Made] = Job(given, size, self._loop.time() + self._seconds, self._loop.create_future())
         self._open.append(job)
-        self._queue.put(job)
+        self._arrived.append(job)
+        if len(self._arrived) == 1:
+            self._loop.call_soon(self._hand_over)
         if self._sweep is None:
             self._sweep = self._loop.call_at(job.deadline, self._end_late)
         self.load += size
@@ -79,6 +82,7 @@ class Batcher(Generic[Given, Made]):
 
     def close(self) -> None:
         """End the threads once all that was accepted is worked on. One that takes long is left to the process' end."""
+        self._hand_over()
         for _ in self._threads:
             self._queue.put(None)
         end = time.monotonic() + PATIENCE
@@ -123,6 +127,12 @@ class Batcher(Generic[Given, Made]):
         return batch, None
 
     # In the loop
+
+    def _hand_over(self) -> None:
+        """Give the threads what arrived in one turn of the loop: else the first of many would be a batch alone."""
+        for job in self._arrived:
+            self._queue.put(job)
+        self._arrived.clear()
 
     def _answer(self, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
         for job, result in zip(batch, results, strict=True):

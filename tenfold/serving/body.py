@@ -24,12 +24,20 @@ EXPECTED = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 25
 
 
 def media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+def header(request: Request, name: bytes) -> str:
+    """The value of a header by its name in small letters, or ""; Starlette's own way takes four times as long."""
+    for each, value in request.scope["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return ""
 
 
 async def whole(request: Request, most: int) -> bytes:
     """The body of at most `most` bytes, counted as it comes in. Raises Refused (413, 408)."""
-    declared = request.headers.get("content-length", "")
+    declared = header(request, b"content-length")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
     if _is_here(request):

@@ -32,6 +32,12 @@ SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
+# What data needs that no browser shows: not to be taken for a page, framed, or read by others.
+SECURITY_OF_DATA = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
 INTERNAL = Refused(500, "internal", "the server failed at this; its log says why")
 
 
@@ -66,18 +72,19 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
+        endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
+        security = SECURITY if endpoint is None else SECURITY_OF_DATA
         status = 0  # as long as nothing is said
 
         async def send_safely(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY]
+                message["headers"] = [*message["headers"], *security]
                 if self.draining:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             self._guard.check(scope)
             if endpoint is None:

@@ -26,6 +26,7 @@ class Guard:
     def __init__(self, names: Iterable[str], token: str | None) -> None:
         self._names = {"localhost", *(name.lower() for name in names)}
         self._token = token.encode() if token else None
+        self._right = b""  # the last Host that was right: the next is mostly the same
 
     def check(self, scope: Scope) -> None:
         """Raises Refused (401, 403)."""
@@ -37,8 +38,10 @@ class Guard:
                 origin = value
             elif name == b"authorization":
                 sent = value
-        if not self._is_own(_hostname(host)):
-            raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME makes it known")
+        if host != self._right:
+            if not self._is_own(_hostname(host)):
+                raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME makes it known")
+            self._right = host
         if origin and origin.partition(b"//")[2] != host:
             raise Refused(403, "wrong_origin", "pages of other servers may not ask this one")
         if self._token is not None and not _is_open(scope["path"]):

@@ -45,6 +45,7 @@ class Metrics:
         self._by_digit = [self._digits.labels(str(digit)) for digit in range(10)]
         self._queues: list[tuple[Gauge, Callable[[], int]]] = []
         self._shed: Counts[str] = Counts()
+        self._is_shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._routes: dict[tuple[str, int], Callable[[float], None]] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -58,7 +59,7 @@ class Metrics:
 
             self._routes[route, status] = known
         known(seconds)
-        if _is_shared():
+        if self._is_shared:
             self._count_queues()
             self._count_shed()
 
@@ -99,7 +100,7 @@ class Metrics:
         self._count_queues()
         self._count_shed()
         registry = self._registry
-        if _is_shared():
+        if self._is_shared:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -108,7 +109,3 @@ class Metrics:
 def forget(process: int) -> None:
     """Nothing waits any more in a process that has died; what it counted stays."""
     mark_process_dead(process)  # type: ignore[no-untyped-call]
-
-
-def _is_shared() -> bool:
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tenfold.serving.answers import Busy, refusal
+from tenfold.serving.together import Together
 
 DEAF = 1.0  # seconds, as long as Retry-After says
 
@@ -36,7 +37,8 @@ class SheddingProtocol(HttpToolsProtocol):
         self._between = True  # requests: what comes next begins one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._together = Together(transport)
+        super().connection_made(cast(asyncio.Transport, self._together))
         self._made()
 
     def data_received(self, data: bytes) -> None:
@@ -44,7 +46,8 @@ class SheddingProtocol(HttpToolsProtocol):
             path = data[5 : data.find(b" ", 5)].partition(b"?")[0].decode("latin-1")
             if self._front.sheds(path) and _is_whole(data):
                 self._front.shed(path)
-                self.transport.write(_BUSY[path.startswith("/v2")])
+                self._together.write(_BUSY[path.startswith("/v2")])
+                self._together.flush()
                 self.flow.pause_reading()
                 self.loop.call_later(DEAF, self.listen)
                 return
@@ -59,6 +62,10 @@ class SheddingProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._between = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._together.flush()  # the answer to a HEAD is a head alone
+        super().on_response_complete()
 
 
 def _is_whole(data: bytes) -> bool:

@@ -55,6 +55,34 @@ def test_what_waits_is_taken_together_and_each_gets_its_own():
     assert gate.batches == [[0], list(range(1, 9)), [9, 10, 11]]
 
 
+def test_what_arrives_in_one_turn_of_the_loop_is_one_batch():
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT)
+        answers = await asyncio.gather(*map(batcher, range(5)))
+        batcher.close()
+        return answers
+
+    assert run(scenario) == [0, 10, 20, 30, 40]
+    assert gate.batches == [[0, 1, 2, 3, 4]], "and not the first of them alone"
+
+
+def test_closing_forgets_nothing_that_arrived_in_this_turn():
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario():
+        batcher = Batcher(gate, **WAIT)
+        answer = asyncio.create_task(batcher(7))
+        await asyncio.sleep(0)
+        batcher.close()
+        return await answer
+
+    assert run(scenario) == 70
+
+
 def test_sizes_count_and_a_large_one_goes_alone():
     gate = Gate()
 

@@ -76,6 +76,13 @@ def test_answers_carry_the_headers_that_keep_browsers_strict(client):
         assert "access-control-allow-origin" not in headers
 
 
+def test_answers_of_the_hot_paths_are_no_pages_and_for_nobody_else(client):
+    for answer in (client.post("/v1/predict"), client.post("/v1/predict", json={"images": [[[0] * 28] * 28]})):
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
 def test_loopback_is_known():
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.2", "example.org")] == [False] * 4

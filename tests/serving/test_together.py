@@ -1,0 +1,69 @@
+import socket
+
+from serving_help import serving
+
+from tenfold.serving.settings import Settings
+from tenfold.serving.together import Together
+
+HEAD, BODY = b"HTTP/1.1 200 OK\r\n\r\n", b"answer"
+
+
+class Transport:
+    def __init__(self):
+        self.written, self.closed = [], False
+
+    def write(self, data):
+        self.written.append(data)
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_head_goes_with_what_follows_it_and_the_rest_goes_by_itself():
+    transport = Transport()
+    together = Together(transport)
+    for data in (HEAD, BODY, b"more", HEAD, BODY):
+        together.write(data)
+    assert transport.written == [HEAD + BODY, b"more", HEAD + BODY]
+
+
+def test_nothing_is_kept_for_good():
+    transport = Transport()
+    together = Together(transport)
+    together.write(HEAD)
+    together.flush()
+    together.flush()
+    together.write(HEAD)
+    together.close()
+    assert transport.written == [HEAD, HEAD]
+    assert transport.closed
+
+
+def answers(client, request):
+    """What comes back on a connection of its own: the first part at once, and all the rest."""
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=20) as connection:
+        connection.sendall(request)
+        first = connection.recv(65536)
+        connection.sendall(bytes(784))
+        rest = b""
+        while more := connection.recv(65536):
+            rest += more
+    return first, rest
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is_told(model_file):
+    head = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\nExpect: 100-continue\r\n"
+        b"Content-Type: application/octet-stream\r\nConnection: close\r\n\r\n"
+    )
+    with serving(Settings(model_file, port=0)) as client:
+        first, rest = answers(client, head)
+    assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_answer_without_a_body_is_sent(client):
+    answer = client.head("/page/main.js")
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert int(answer.headers["content-length"]) == len(client.get("/page/main.js").content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -54,3 +55,11 @@ def refusal(path: str, refused: Refused) -> Response:
     said: dict[str, Any] = {"code": refused.code, "message": refused.message}
     body = {"error": refused.message, "code": refused.code} if path.startswith("/v2") else {"error": said}
     return Json(body, refused.status, refused.headers)
+
+
+def canned(path: str, refused: Refused) -> bytes:
+    """The refusal as it goes over the line, for where no application answers."""
+    answer = refusal(path, refused)
+    status = f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\n".encode()
+    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+    return b"%b%b\r\n%b" % (status, head, bytes(answer.body))

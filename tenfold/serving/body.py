@@ -132,14 +132,19 @@ def png_image(body: bytes) -> Images:
 def json_images(content: bytes) -> Images:
     """`images` of a JSON object, N of 28 rows of 28 or of 784 levels -> (N, 28, 28). Raises Refused (400, 422)."""
     given = json(content).get("images")
-    if (b"true" in content or b"false" in content) and _has_truths(given):
+    if has_truths(content, given):
         raise invalid(EXPECTED)
     images = _rows(given)
     return _nested(given) if images is None else images
 
 
-def _has_truths(given: object) -> bool:
-    """Whether true or false, which Python and NumPy take for 1 and 0, is among what may be pixels."""
+def has_truths(content: bytes, given: object) -> bool:
+    """Whether true or false, which Python and NumPy take for 1 and 0, is among what may be pixels.
+
+    given: a part of `content`'s JSON.
+    """
+    if b"true" not in content and b"false" not in content:
+        return False
     level = [given]
     for _ in range(4):  # images, rows, pixels; what lies deeper is none
         if any(isinstance(value, bool) for value in level):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,7 +46,7 @@ class Protocol:
             raise Busy
         content = await body.whole(request, self._limits.images * body.PIXELS * 8)
         asked, tensors = _split(content, request.headers.get(JSON_LENGTH))
-        images = _images(asked, tensors)
+        images = _images(asked, tensors, content)
         if len(images) > self._limits.images:
             raise body.invalid(f"expected at most {self._limits.images:,} images in a request, got {len(images):,}")
         binary = _wants_binary(asked)
@@ -76,7 +75,8 @@ def _split(content: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
     return body.json(content[: int(length)]), content[int(length) :]
 
 
-def _images(asked: dict[str, Any], tensors: bytes) -> Images:
+def _images(asked: dict[str, Any], tensors: bytes, content: bytes) -> Images:
+    """content: the whole body."""
     inputs = asked.get("inputs")
     if not (isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], dict)):
         raise body.invalid(f"expected one input, {IMAGES!r}")
@@ -94,15 +94,11 @@ def _images(asked: dict[str, Any], tensors: bytes) -> Images:
         if size != pixels or len(tensors) != pixels:
             raise body.invalid(f"{IMAGES}: expected {pixels:,} bytes for the shape {shape}, got {len(tensors):,}")
         return np.frombuffer(tensors, np.uint8).reshape(shape)
-    return _numbers(given["data"], pixels).reshape(shape)
-
-
-def _numbers(data: object, pixels: int) -> NDArray[np.uint8]:
-    """A tensor's data, nested or flat."""
-    numbers = body.grey_levels(data)
+    # A tensor's data, nested or flat.
+    numbers = None if body.has_truths(content, given["data"]) else body.grey_levels(given["data"])
     if numbers is None or numbers.size != pixels:
         raise body.invalid(f"{IMAGES}: expected {pixels:,} whole numbers from 0 to 255 as `data`")
-    return numbers
+    return numbers.reshape(shape)
 
 
 def _wants_binary(asked: dict[str, Any]) -> bool:

@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from tenfold.serving.answers import Busy, refusal
+from tenfold.serving.answers import Busy, canned
+from tenfold.serving.prompt import PromptProtocol
 from tenfold.serving.together import Together
 
 DEAF = 1.0  # seconds, as long as Retry-After says
@@ -23,8 +22,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade|connection): ", re.IGNORECASE)
 
 
-class SheddingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with the short way for requests that come in one piece and ask for something that is full.
+class SheddingProtocol(PromptProtocol):
+    """HTTP with a short way for requests that come in one piece and ask for something that is full.
 
     Whatever is out of the ordinary takes the long way and gets the same answer there.
     """
@@ -75,10 +74,4 @@ def _is_whole(data: bytes) -> bool:
     return length is not None and len(data) == end + 2 + int(length[1]) and not _UNUSUAL.search(data, 0, end)
 
 
-def _canned(path: str) -> bytes:
-    answer = refusal(path, Busy())
-    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
-    return b"HTTP/1.1 503 Service Unavailable\r\n%b\r\n%b" % (head, bytes(answer.body))
-
-
-_BUSY = (_canned("/v1"), _canned("/v2"))
+_BUSY = (canned("/v1", Busy()), canned("/v2", Busy()))

@@ -83,6 +83,7 @@ def test_what_json_says_otherwise_and_means_the_same(client, changes):
         one(data=[256] * 784),
         one(data=[0.5] * 784),
         one(data=["0"] * 784),
+        one(data=[True] + [0] * 783),
         one(data=[[0], [1, 2]]),
         one(data=None),
         one(parameters=5),

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from serving_help import command, serving, wait_for
 
-from tenfold.serving import body, server
+from tenfold.serving import body, prompt, server
 from tenfold.serving.settings import Limits, Settings
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -162,6 +162,28 @@ def test_a_body_that_comes_with_its_head_needs_no_clock(model_file, monkeypatch)
     with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
         connection.sendall(HEAD.replace(b"Host", b"Connection: close\r\nHost") + bytes(784))
         assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("begun_with", "told"), [(b"", b""), (HEAD[:20], b"HTTP/1.1 408 Request Timeout\r\n")])
+def test_a_head_that_does_not_come_in_is_given_up(model_file, monkeypatch, begun_with, told):
+    monkeypatch.setattr(prompt, "SLOWEST", 0.3)
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(begun_with)
+        answer = everything(connection)
+    assert answer.startswith(told)
+    assert bool(answer) is bool(told)
+    assert (b'"slow"' in answer) is bool(told)
+
+
+def test_a_head_that_comes_in_time_may_be_followed_by_another_much_later(model_file, monkeypatch):
+    monkeypatch.setattr(prompt, "SLOWEST", 0.3)
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        for _ in range(2):
+            connection.sendall(HEAD[:20])
+            time.sleep(0.1)
+            connection.sendall(HEAD[20:] + bytes(784))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            time.sleep(0.5)  # between requests there is more time
 
 
 @pytest.mark.parametrize("begun_with", [b"", b"abc"])

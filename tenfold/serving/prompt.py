@@ -1,0 +1,54 @@
+"""Not waiting for ever for the head of a request: whoever connects says within a time what it wants."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tenfold.serving.answers import Refused, canned
+
+SLOWEST = 30.0  # seconds that a head may take to come in, from the connection or from its first byte
+SLOW = Refused(408, "slow", f"the head of the request did not come in within {SLOWEST:g} s", {"Connection": "close"})
+
+
+class PromptProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP, which itself limits the time between requests alone."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = False
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_waited()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head and self._waiting is None:
+            self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._has_waited()
+        super().on_headers_complete()
+
+    def _has_waited(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _give_up(self) -> None:
+        if self._in_head:
+            self.transport.write(canned("/v1", SLOW))
+        self.transport.close()

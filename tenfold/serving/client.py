@@ -81,4 +81,5 @@ def _digit(said: dict[str, Any]) -> Digit:
     x, y, width, height = map(int, said["box"])
     frame = np.frombuffer(base64.b64decode(said["frame"]), np.uint8).reshape(SIDE, SIDE)
     alternatives = tuple((int(value), float(share)) for value, share in said["alternatives"])
-    return Digit(int(said["value"]), float(said["confidence"]), (x, y, width, height), alternatives, frame)
+    box, confidence = (x, y, width, height), float(said["confidence"])
+    return Digit(int(said["value"]), confidence, box, alternatives, frame, is_framed=True)

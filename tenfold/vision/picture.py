@@ -175,12 +175,17 @@ def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
     """RGB, or opaque RGBA, as uint8 (H, W): luminance, or the colour that shows much more (yellow on white)."""
     step = -(-max(image.size) // 128)
     few = (-(-image.width // step), -(-image.height // step))
-    small = image.resize(few, Image.Resampling.NEAREST)
-    choices = [small.convert("L"), *small.split()[:3]]
-    contrasts = [float(cv2.meanStdDev(np.asarray(choice))[1].item()) for choice in choices]
+    small = np.asarray(image.resize(few, Image.Resampling.NEAREST))
+    luminance = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY if small.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
+    contrasts = [*_contrasts(luminance), *_contrasts(small)[:3]]
     best = int(np.argmax(contrasts))
     seen = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
     return np.asarray(seen)
+
+
+def _contrasts(picture: NDArray[Any]) -> list[float]:
+    """The standard deviation of each channel of uint8 (H, W) or (H, W, C)."""
+    return [float(deviation) for deviation in cv2.meanStdDev(picture)[1].ravel()]
 
 
 def _reduced(grey: NDArray[Any]) -> NDArray[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,14 +42,20 @@ class Digit:
     """One digit of a reading.
 
     box: x, y, width, height in pixels of the given picture, turned upright. alternatives: other values with their
-    probabilities, the likeliest first. frame: what the network saw, uint8 (28, 28).
+    probabilities, the likeliest first. ink: white on black, of the digit alone, uint8 (h, w), or framed already.
     """
 
     value: int
     confidence: float
     box: tuple[int, int, int, int]
     alternatives: tuple[tuple[int, float], ...]
-    frame: NDArray[np.uint8]
+    ink: NDArray[np.uint8] = field(repr=False)
+    is_framed: bool = field(default=False, repr=False)
+
+    @cached_property
+    def frame(self) -> NDArray[np.uint8]:
+        """What the network saw, uint8 (28, 28)."""
+        return self.ink if self.is_framed else frame(self.ink)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
 
 @cache
 def bundled_model() -> Model:
-    return load_model()
+    return load_model(threads=1)  # a second thread, that waits for work by spinning, takes more than it gives
 
 
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
@@ -154,5 +160,5 @@ def _digit(found: Found, picture: Picture) -> Digit:
     right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
     box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
-    shown = found.ink if found.ink.shape == (SIDE, SIDE) and not found.blob.labels else frame(found.ink)
-    return Digit(found.value, found.sure, box, alternatives, shown)
+    is_framed = found.ink.shape == (SIDE, SIDE) and not found.blob.labels
+    return Digit(found.value, found.sure, box, alternatives, found.ink, is_framed)

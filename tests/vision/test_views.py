@@ -12,7 +12,7 @@ def test_the_width_of_a_bar_is_measured(pen, size):
     bar = np.zeros((size, size), np.uint8)
     bar[:, 30 : 30 + pen] = 255
     bar[0, 0] = bar[0, -1] = 255
-    assert stroke_width(bar) == pytest.approx(pen * BOX / size, rel=0.2)
+    assert stroke_width(bar) == pytest.approx(pen * BOX / size, rel=0.2, abs=0.15)  # MNIST's pixels
 
 
 def test_a_usual_stroke_is_seen_once_and_a_thin_one_twice():

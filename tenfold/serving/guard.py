@@ -26,7 +26,7 @@ class Guard:
     def __init__(self, names: Iterable[str], token: str | None) -> None:
         self._names = {"localhost", *(name.lower() for name in names)}
         self._token = token.encode() if token else None
-        self._right = b""  # the last Host that was right: the next is mostly the same
+        self._right: bytes | None = None  # the last Host that was right: the next is mostly the same
 
     def check(self, scope: Scope) -> None:
         """Raises Refused (401, 403)."""

@@ -30,6 +30,19 @@ def test_foreign_names_are_not(secret, host):
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_host")
 
 
+def test_no_name_is_foreign_too_even_to_a_server_that_was_never_asked():
+    for headers in ([], [(b"host", b"")]):
+        with pytest.raises(Refused, match="not known under that name"):
+            Guard([], None).check({"type": "http", "path": "/healthz", "headers": headers})
+
+
+def test_a_name_that_was_right_makes_no_other_right():
+    guard = Guard([], None)
+    guard.check({"type": "http", "path": "/healthz", "headers": [(b"host", b"localhost")]})
+    with pytest.raises(Refused, match="not known under that name"):
+        guard.check({"type": "http", "path": "/healthz", "headers": [(b"host", b"evil.example")]})
+
+
 def test_only_its_own_page_may_ask_from_a_browser(secret):
     host = secret.base_url.netloc.decode()
     assert secret.get("/healthz", headers={"Origin": f"http://{host}"}).status_code == 200

@@ -47,7 +47,10 @@ def main() -> int:
     print(f"{'milliseconds':58}{'median':>9}{'fastest':>9}{'slowest':>9}{'n':>6}")
     canvas = [timed(name, digit_readers(picture), 300 // share) for name, picture in drawings().items()]
     photo = timed("12 megapixels, JPEG", row_readers(photo_of_a_row()), 15 // share)
-    program = timed("320x320, grey PNG, program", programs(packed(drawing(320))), 15 // share)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drawn.png"
+        path.write_bytes(packed(drawing(320)))
+        program = timed("320x320, grey PNG, program", programs(path), 15 // share)
     return report([
         ("a picture of 28x28 or a canvas", max(statistics.median(times["tenfold"]) for times in canvas), CANVAS_MS),
         ("a row on a photo of 12 megapixels", statistics.median(photo["tenfold"]), PHOTO_MS),
@@ -105,12 +108,11 @@ def row_readers(picture: bytes) -> Readers:
     return {"tenfold": lambda: tenfold.read(picture, expect="line"), "unpacked": lambda: unpacked(picture)}
 
 
-def programs(picture: bytes) -> Readers:
-    """Each starts, reads the picture from a file, and ends. Tesseract's answer is its own affair."""
-    path = Path(tempfile.mkdtemp()) / "drawn.png"
-    path.write_bytes(picture)
-    readers: Readers = {"tenfold": lambda: run(Path(sys.executable).with_name("tenfold"), "read", path)}
-    must_read("2", run(*(Path(sys.executable).with_name("tenfold"), "read", path)).split()[1])
+def programs(path: Path) -> Readers:
+    """Each starts, reads the picture in a file, and ends. Tesseract's answer is its own affair."""
+    tenfold_read = Path(sys.executable).with_name("tenfold"), "read", path
+    must_read("2", run(*tenfold_read).split()[1])
+    readers: Readers = {"tenfold": lambda: run(*tenfold_read)}
     if tesseract := shutil.which("tesseract"):
         digits = ("--psm", "10", "-c", "tessedit_char_whitelist=0123456789")
         readers["Tesseract"] = lambda: run(tesseract, path, "stdout", *digits)

@@ -1,4 +1,4 @@
-"""The command `tenfold`, also as `python -m tenfold`: quiet about Ctrl-C while the command line still loads."""
+"""The command `tenfold`, also as `python -m tenfold`: quiet about Ctrl-C while the command line loads."""
 
 
 def main() -> None:

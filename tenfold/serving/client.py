@@ -82,4 +82,4 @@ def _digit(said: dict[str, Any]) -> Digit:
     frame = np.frombuffer(base64.b64decode(said["frame"]), np.uint8).reshape(SIDE, SIDE)
     alternatives = tuple((int(value), float(share)) for value, share in said["alternatives"])
     box, confidence = (x, y, width, height), float(said["confidence"])
-    return Digit(int(said["value"]), confidence, box, alternatives, frame, is_framed=True)
+    return Digit(int(said["value"]), confidence, box, alternatives, ink=frame, is_framed=True)

@@ -69,7 +69,10 @@ class Engine:
         try:
             if _pixels(picture) > self._most_pixels:
                 raise Refused(422, "too_many_pixels", f"the picture has more than {self._most_pixels:,} pixels")
-            return [read(picture, expect, self.model)]
+            reading = read(picture, expect, self.model)
+            for digit in reading.digits:
+                digit.frame  # noqa: B018  # made here, not in the event loop
+            return [reading]
         except Refused as refused:
             return [refused]
         except DataError as error:

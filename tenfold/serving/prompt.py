@@ -31,7 +31,7 @@ class PromptProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._in_head and self._waiting is None:
+        if self._waiting is None and (self._in_head or self._is_idle):
             self._waiting = self.loop.call_later(SLOWEST, self._give_up)
 
     def on_message_begin(self) -> None:
@@ -43,12 +43,27 @@ class PromptProtocol(HttpToolsProtocol):
         self._has_waited()
         super().on_headers_complete()
 
+    def has_answered(self) -> None:
+        """A request was answered that uvicorn never saw: as after any other, there is time until the next."""
+        self._has_waited()
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered, and uvicorn's own timer for that was ended by what came in."""
+        return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
+
     def _has_waited(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
 
     def _give_up(self) -> None:
+        self._waiting = None
+        if self.cycle is not None and not self.cycle.response_complete:  # an earlier request's answer comes first
+            self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+            return
         if self._in_head:
             self.transport.write(canned("/v1", SLOW))
         self.transport.close()

@@ -47,6 +47,7 @@ class SheddingProtocol(PromptProtocol):
                 self._front.shed(path)
                 self._together.write(_BUSY[path.startswith("/v2")])
                 self._together.flush()
+                self.has_answered()
                 self.flow.pause_reading()
                 self.loop.call_later(DEAF, self.listen)
                 return

@@ -15,8 +15,8 @@ HEAD, INTERIM = b"HTTP/1.1 ", b"HTTP/1.1 1"
 class Together:
     """A transport that keeps the head of an answer back until the next writing.
 
-    An interim answer (100 Continue) is not kept: the client waits for it. Whoever has nothing to write after a head
-    calls `flush`.
+    What begins as an answer does is taken for a head; if it is none, it is late but in its place. An interim answer
+    (100 Continue) is not kept: the client waits for it. Whoever has nothing to write after a head calls `flush`.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:

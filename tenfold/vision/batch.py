@@ -95,8 +95,11 @@ def is_model(path: Path) -> bool:
 
 
 def load_models(paths: Sequence[Path]) -> dict[str, Model]:
-    """The models by the names they are shown with; the bundled one where no path is given."""
-    return {str(path): load_model(path) for path in paths} if paths else {"bundled": load_model()}
+    """The models by the names they are shown with; the bundled one where no path is given.
+
+    With one thread, for a picture asks about few images at a time: a second would wait for work, and spin.
+    """
+    return {str(path): load_model(path, 1) for path in paths} if paths else {"bundled": load_model(threads=1)}
 
 
 def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) -> Iterator[Read]:

@@ -19,6 +19,8 @@ from tenfold.vision.quantile import median, quantile
 GROUND_SIDE = 240  # the ground is smooth: it is estimated on a picture of this side
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
 UNREST = 4.0  # ink stands out by this many standard deviations of its ground
+SAMPLE = 20_000  # pixels that say as much about a picture as all of them,
+FEW = 100  # unless so few of them are ink: small writing on a large sheet may lie between them
 
 Grey = NDArray[np.uint8]  # (H, W)
 Risen = NDArray[Any]  # uint8 or float32 (H, W), grey levels above the ground
@@ -47,6 +49,8 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
         return nothing
     histogram = _histogram(np.ascontiguousarray(_sampled(grey)))
     ground = _even_ground(grey, histogram)
+    if ground is not None and histogram.sum() - histogram[ground] < FEW:
+        histogram = _histogram(grey)
     if ground is not None:
         if light is None:
             away = np.arange(256.0) - ground
@@ -182,8 +186,8 @@ def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
 
 
 def _sampled(risen: Risen) -> Risen:
-    """Some 20,000 of its pixels (N,), no row and no column left out: rulings are a pixel thin."""
-    step = max(1, risen.size // 20_000)
+    """Some of its pixels (N,), no row and no column left out: rulings are a pixel thin."""
+    step = max(1, risen.size // SAMPLE)
     while math.gcd(step, risen.shape[1]) > 1:
         step += 1
     return risen.ravel()[::step]
@@ -196,7 +200,10 @@ def _levels(risen: Risen) -> tuple[float, float, float]:
     if sample.dtype != np.uint8 and len(below := sample[sample <= 0]):  # an even ground has no unrest
         unrest = float(np.sqrt(np.mean(below**2)))
         unrest = min(unrest, 1.4826 * median(np.abs(sample - median(sample))) + 1)
-    out = sample[sample > max(FAINTEST, UNREST * unrest)]
+    lowest = max(FAINTEST, UNREST * unrest)
+    out = sample[sample > lowest]
+    if len(out) < FEW:
+        out = risen[risen > lowest]
     if not len(out):
         return unrest, 0.0, 0.0
     # The edges of strokes are as many as their cores: the mean of the upper half is the core's level.

@@ -173,14 +173,26 @@ def _on_ground(image: Image.Image) -> Image.Image:
 
 def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
     """RGB, or opaque RGBA, as uint8 (H, W): luminance, or the colour that shows much more (yellow on white)."""
-    step = -(-max(image.size) // 128)
-    few = (-(-image.width // step), -(-image.height // step))
-    small = np.asarray(image.resize(few, Image.Resampling.NEAREST))
+    small = np.asarray(_sparse(image))
     luminance = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY if small.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
     contrasts = [*_contrasts(luminance), *_contrasts(small)[:3]]
     best = int(np.argmax(contrasts))
     seen = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
     return np.asarray(seen)
+
+
+def _sparse(image: Image.Image) -> Image.Image:
+    """Some 128 pixels a side of it, as they are.
+
+    From a grid that slants by as much as its lines are apart, so that no row and no column is left out: a stroke may be
+    a pixel thin.
+    """
+    step = max(image.size) // 128
+    if step < 2 or min(image.size) < 3 * step:
+        return image
+    across, down = image.width // step - 1, image.height // step - 1
+    grid = (step, step / down, 0, step / across, step, 0)
+    return image.transform((across, down), Image.Transform.AFFINE, grid, Image.Resampling.NEAREST)
 
 
 def _contrasts(picture: NDArray[Any]) -> list[float]:

@@ -49,8 +49,8 @@ class Digit:
     confidence: float
     box: tuple[int, int, int, int]
     alternatives: tuple[tuple[int, float], ...]
-    ink: NDArray[np.uint8] = field(repr=False)
-    is_framed: bool = field(default=False, repr=False)
+    ink: NDArray[np.uint8] = field(repr=False, kw_only=True)
+    is_framed: bool = field(default=False, repr=False, kw_only=True)
 
     @cached_property
     def frame(self) -> NDArray[np.uint8]:
@@ -161,4 +161,4 @@ def _digit(found: Found, picture: Picture) -> Digit:
     box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
     is_framed = found.ink.shape == (SIDE, SIDE) and not found.blob.labels
-    return Digit(found.value, found.sure, box, alternatives, found.ink, is_framed)
+    return Digit(found.value, found.sure, box, alternatives, ink=found.ink, is_framed=is_framed)

@@ -61,9 +61,13 @@ def test_what_arrives_in_one_turn_of_the_loop_is_one_batch():
 
     async def scenario():
         batcher = Batcher(gate, **WAIT)
-        answers = await asyncio.gather(*map(batcher, range(5)))
+
+        async def held_up():  # in the same turn, for long enough that the thread would begin
+            time.sleep(0.02)
+
+        *answers, _ = await asyncio.gather(batcher(0), held_up(), *map(batcher, range(1, 5)), held_up())
         batcher.close()
-        return answers
+        return [answer for answer in answers if answer is not None]
 
     assert run(scenario) == [0, 10, 20, 30, 40]
     assert gate.batches == [[0, 1, 2, 3, 4]], "and not the first of them alone"

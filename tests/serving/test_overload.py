@@ -9,6 +9,7 @@ import time
 import pytest
 from serving_help import ONE, serving, wait_for
 
+from tenfold.serving import prompt, shedding
 from tenfold.serving.engine import Engine
 from tenfold.serving.settings import Limits, Settings
 
@@ -214,4 +215,32 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(slowly):
         assert [connection.answer()[0], connection.answer()[0]] == [200, 200]
         connection.send(whole + whole)
         assert [connection.answer()[0], connection.answer()[0]] == [200, 200]
+        connection.close()
+
+
+def test_who_is_turned_away_may_come_again_on_the_same_connection(slowly, monkeypatch):
+    monkeypatch.setattr(prompt, "SLOWEST", 0.5)
+    monkeypatch.setattr(shedding, "DEAF", 0.05)
+    with slowly(waiting_images=1) as (client, model), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(predict, client)
+        wait_for(lambda: queue(client, "images") == 1)
+        connection = Connection(client)
+        for _ in range(4):
+            connection.send(HEAD + b"\r\n" + bytes(784))
+            assert connection.answer()[0] == 503
+            time.sleep(0.3)
+        connection.close()
+        model.open.set()
+        assert accepted.result().status_code == 200
+
+
+def test_a_slow_head_is_not_given_up_before_the_request_ahead_of_it_is_answered(slowly, monkeypatch):
+    monkeypatch.setattr(prompt, "SLOWEST", 0.3)
+    with slowly() as (client, model):
+        connection = Connection(client)
+        connection.send(HEAD + b"\r\n" + bytes(784))
+        connection.send(HEAD[:20])
+        time.sleep(0.8)
+        model.open.set()
+        assert [connection.answer()[0], connection.answer()[0]] == [200, 408]
         connection.close()

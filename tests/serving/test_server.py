@@ -176,14 +176,26 @@ def test_a_head_that_does_not_come_in_is_given_up(model_file, monkeypatch, begun
 
 
 def test_a_head_that_comes_in_time_may_be_followed_by_another_much_later(model_file, monkeypatch):
-    monkeypatch.setattr(prompt, "SLOWEST", 0.3)
+    monkeypatch.setattr(prompt, "SLOWEST", 1)
     with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
         for _ in range(2):
             connection.sendall(HEAD[:20])
             time.sleep(0.1)
             connection.sendall(HEAD[20:] + bytes(784))
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-            time.sleep(0.5)  # between requests there is more time
+            time.sleep(1.3)  # between requests there is more time
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"x"])
+def test_what_is_no_request_keeps_no_connection_open(model_file, monkeypatch, more):
+    """An empty line after an answer, or a byte of a body that was declared and that nobody reads."""
+    monkeypatch.setattr(prompt, "SLOWEST", 0.3)
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        length = b"Content-Length: 100000\r\n" if more == b"x" else b""
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(more)
+        assert everything(connection) == b""
 
 
 @pytest.mark.parametrize("begun_with", [b"", b"abc"])

@@ -105,3 +105,20 @@ def test_rulings_a_pixel_thin_are_no_ink_wherever_they_lie(offset):
     ink = find_ink(page).ink
     assert ink[300:320, 420:470].any(), "the digit is there"
     assert not ink[:, :200].any()
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("noise", [0, 2])
+def test_small_writing_is_found_wherever_it_lies_on_a_large_sheet(light, noise):
+    """A sample of the pixels may miss all of it."""
+    draw = np.random.default_rng(0)
+    for _ in range(12):
+        sheet = np.full((1500, 1500), 240, np.float64)
+        x, y = draw.integers(50, 1400, 2)
+        pen = np.zeros(sheet.shape, np.uint8)
+        cv2.putText(pen, "7", (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)  # 18 pixels high
+        sheet = (sheet - 0.8 * pen + draw.normal(0, noise, sheet.shape)).clip(0, 255).astype(np.uint8)
+        found = find_ink(255 - sheet if light else sheet)
+        assert found.light is light
+        assert (found.ink[pen > 200] > 128).mean() > 0.9
+        assert (found.ink[pen == 0] > 128).mean() < 1e-5

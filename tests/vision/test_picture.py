@@ -95,6 +95,17 @@ def test_a_colour_that_luminance_hides_is_seen():
     assert np.ptp(open_picture(rgb).grey) == 255
 
 
+@pytest.mark.parametrize("size", [(280, 280), (600, 300), (1000, 1400)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_colour_is_seen_in_strokes_a_pixel_thin(size, upright):
+    """Pale red on a green that is as light: neither rows nor columns may be left out of what is looked at."""
+    for place in range(100, 110):
+        rgb = np.full((*size, 3), (200, 255, 200), np.uint8)
+        lines = rgb if upright else rgb.transpose(1, 0, 2)
+        lines[20:-20, place::60] = (255, 231, 200)
+        assert np.ptp(open_picture(rgb).grey) == 55, "red, of which luminance shows nearly nothing"
+
+
 def test_large_pictures_are_reduced_and_know_their_size():
     large = np.zeros((300, 5000), np.uint8)
     large[:, 2500:] = 255

@@ -31,6 +31,9 @@ class Job(Generic[Given, Made]):
 class Batcher(Generic[Given, Made]):
     """Hands what waits to `work`, in threads, `largest` at a time; belongs to the event loop that made it.
 
+    What arrives while the threads have nothing, `small` at most, is worked on in the loop itself: work that takes less
+    time than waking a thread, and being woken by it, makes nobody wait longer than that would.
+
     work: gets what was given, oldest first, and returns as many results; a result may be an exception.
     capacity: how much may be accepted and unanswered; beyond it Busy is raised, at once and cheaply.
     largest: how much is taken together; a single job may be larger.
@@ -46,14 +49,17 @@ class Batcher(Generic[Given, Made]):
         largest: int,
         seconds: float,
         threads: int = 1,
+        small: int = 0,
         watch: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._work, self._capacity, self._largest, self._seconds, self._watch = work, capacity, largest, seconds, watch
+        self._small = small
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
         self._arrived: list[Job[Given, Made]] = []  # in this turn of the loop
         self._open: deque[Job[Given, Made]] = deque()  # oldest first, so also by deadline
         self._sweep: asyncio.TimerHandle | None = None
+        self._away = 0  # jobs that the threads have; changed by the loop's thread alone
         self.load = 0  # accepted and unanswered; changed by the loop's thread alone
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
         for thread in self._threads:
@@ -97,17 +103,10 @@ class Batcher(Generic[Given, Made]):
         left: Job[Given, Made] | None = None
         while job := left or self._queue.get():
             batch, left = self._with_what_waits(job)
-            batch = [job for job in batch if not job.answer.done()]  # some may have become late
-            if not batch:
-                continue
-            self._watch(sum(job.size for job in batch))
-            results: Sequence[Made | Exception]
-            try:
-                results = self._work([job.given for job in batch])
-            except Exception as error:
-                results = [error] * len(batch)
+            due = [job for job in batch if not job.answer.done()]  # some may have become late
+            results = self._worked_on(due) if due else []
             with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited for this has gone
-                self._loop.call_soon_threadsafe(self._answer, batch, results)
+                self._loop.call_soon_threadsafe(self._back, len(batch), due, results)
 
     def _with_what_waits(self, first: Job[Given, Made]) -> tuple[list[Job[Given, Made]], Job[Given, Made] | None]:
         """A batch that begins with `first`, and the job that was next but did not fit."""
@@ -126,13 +125,31 @@ class Batcher(Generic[Given, Made]):
             size += job.size
         return batch, None
 
+    # In both
+
+    def _worked_on(self, batch: list[Job[Given, Made]]) -> Sequence[Made | Exception]:
+        self._watch(sum(job.size for job in batch))
+        try:
+            return self._work([job.given for job in batch])
+        except Exception as error:
+            return [error] * len(batch)
+
     # In the loop
 
     def _hand_over(self) -> None:
-        """Give the threads what arrived in one turn of the loop: else the first of many would be a batch alone."""
-        for job in self._arrived:
+        """See to what arrived in one turn of the loop, all together: else the first of many would be a batch alone."""
+        arrived, self._arrived = self._arrived, []
+        if arrived and not self._away and sum(job.size for job in arrived) <= self._small:
+            self._answer(arrived, self._worked_on(arrived))
+            return
+        self._away += len(arrived)
+        for job in arrived:
             self._queue.put(job)
-        self._arrived.clear()
+
+    def _back(self, taken: int, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
+        """From a thread, which had taken so many jobs; the batch is without those that had become late."""
+        self._away -= taken
+        self._answer(batch, results)
 
     def _answer(self, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
         for job, result in zip(batch, results, strict=True):

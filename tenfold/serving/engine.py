@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from itertools import accumulate
 
 import numpy as np
@@ -21,6 +22,7 @@ from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
 from tenfold.vision.reading import Expect, Reading, read
 
+SMALL, SHORT = 8, 0.001  # images that the event loop itself sees to, where they hold it up for fewer seconds
 LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
 
 
@@ -31,13 +33,12 @@ class Engine:
         self.model, self._most_pixels = model, limits.pixels
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
-            watch=metrics.batch("images"),
+            small=SMALL if _seconds(model, SMALL) < SHORT else 0, watch=metrics.batch("images"),
         )  # fmt: skip
         self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
             threads=min(4, os.cpu_count() or 1), watch=metrics.batch("pictures"),
         )  # fmt: skip
-        model.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # the first call takes long, and nobody waits for this
         metrics.queue("images", lambda: self.images.load)
         metrics.queue("pictures", lambda: self.pictures.load)
 
@@ -77,6 +78,15 @@ class Engine:
             return [refused]
         except DataError as error:
             return [Refused(422, "unreadable", str(error))]
+
+
+def _seconds(model: Model, images: int) -> float:
+    """How long the network takes for so many."""
+    few = np.zeros((images, SIDE, SIDE), np.uint8)
+    model.predict_proba(few)  # the first call takes long
+    begun = time.perf_counter()
+    model.predict_proba(few)
+    return time.perf_counter() - begun
 
 
 def _pixels(picture: bytes) -> int:

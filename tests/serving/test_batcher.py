@@ -73,6 +73,66 @@ def test_what_arrives_in_one_turn_of_the_loop_is_one_batch():
     assert gate.batches == [[0, 1, 2, 3, 4]], "and not the first of them alone"
 
 
+def test_little_is_worked_on_in_the_loop_while_the_threads_have_nothing():
+    batches = []
+
+    def work(batch):
+        batches.append((batch, threading.current_thread() is loop_thread))
+        if batch == [2]:
+            begun.set()
+            assert go_on.wait(30)
+        if batch == [3]:
+            raise ValueError("no threes")
+        return batch
+
+    begun, go_on, loop_thread = threading.Event(), threading.Event(), None
+
+    async def scenario():
+        nonlocal loop_thread
+        loop_thread = threading.current_thread()
+        batcher = Batcher(work, small=2, **WAIT)
+        assert await asyncio.gather(batcher(0), batcher(1)) == [0, 1]
+        with pytest.raises(ValueError, match="no threes"):
+            await batcher(3)
+        busy = asyncio.create_task(batcher(2, size=3))  # too much for the loop
+        await asyncio.to_thread(begun.wait, 30)
+        behind = asyncio.create_task(batcher(4))  # little, but a thread is at work
+        await asyncio.sleep(0.05)
+        assert not behind.done()
+        go_on.set()
+        assert [await busy, await behind] == [2, 4]
+        assert await batcher(5) == 5
+        batcher.close()
+
+    run(scenario)
+    assert batches == [([0, 1], True), ([3], True), ([2], False), ([4], False), ([5], True)]
+
+
+def test_what_became_late_on_its_way_to_a_thread_is_not_counted_for_ever():
+    gate, threads = Gate(), []
+
+    def work(batch):
+        threads.append(threading.current_thread())
+        return gate(batch)
+
+    async def scenario():
+        batcher = Batcher(work, small=1, capacity=100, largest=8, seconds=0.2)
+        jobs = [asyncio.create_task(batcher(0, size=2)), asyncio.create_task(batcher(1, size=8))]
+        for job in jobs:
+            with pytest.raises(Late):
+                await job
+        gate.open.set()
+        while batcher._away:
+            await asyncio.sleep(0.01)
+        assert await batcher(2) == 20
+        batcher.close()
+        return threading.current_thread()
+
+    loop_thread = run(scenario)
+    assert gate.batches == [[0], [2]], "the second was late before its turn"
+    assert [thread is loop_thread for thread in threads] == [False, True]
+
+
 def test_closing_forgets_nothing_that_arrived_in_this_turn():
     gate = Gate()
     gate.open.set()

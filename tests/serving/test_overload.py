@@ -9,7 +9,7 @@ import time
 import pytest
 from serving_help import ONE, serving, wait_for
 
-from tenfold.serving import prompt, shedding
+from tenfold.serving import engine, prompt, shedding
 from tenfold.serving.engine import Engine
 from tenfold.serving.settings import Limits, Settings
 
@@ -57,6 +57,7 @@ def slowly(model_file, monkeypatch):
             return made[-1]
 
         monkeypatch.setattr(app, "load_model", load_slow)
+        monkeypatch.setattr(engine, "SMALL", 0)  # the event loop would wait for it, too
         with serving(Settings(model_file, port=0, limits=Limits(**limits))) as client:
             try:
                 made[0].wait()

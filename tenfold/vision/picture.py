@@ -161,7 +161,7 @@ def _on_ground(image: Image.Image) -> Image.Image:
     """
     if max(image.size) > WORKING_SIDE:
         image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
-    if image.getchannel("A").getextrema() == (255, 255):
+    if np.asarray(image.getchannel("A")).min() == 255:
         return image
     rgba = np.asarray(image)
     alpha = rgba[..., 3:].astype(np.float32) / 255
@@ -182,12 +182,12 @@ def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _sparse(image: Image.Image) -> Image.Image:
-    """Some 128 pixels a side of it, as they are.
+    """Some 64 pixels a side of it, as they are.
 
     From a grid that slants by as much as its lines are apart, so that no row and no column is left out: a stroke may be
     a pixel thin.
     """
-    step = max(image.size) // 128
+    step = max(image.size) // 64
     if step < 2 or min(image.size) < 3 * step:
         return image
     across, down = image.width // step - 1, image.height // step - 1

@@ -23,7 +23,7 @@ class PromptProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._has_waited()
@@ -32,7 +32,7 @@ class PromptProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._waiting is None and (self._in_head or self._is_idle):
-            self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+            self._wait()
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -54,6 +54,9 @@ class PromptProtocol(HttpToolsProtocol):
         """Whether no request is being answered, and uvicorn's own timer for that was ended by what came in."""
         return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
 
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+
     def _has_waited(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
@@ -62,7 +65,7 @@ class PromptProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._waiting = None
         if self.cycle is not None and not self.cycle.response_complete:  # an earlier request's answer comes first
-            self._waiting = self.loop.call_later(SLOWEST, self._give_up)
+            self._wait()
             return
         if self._in_head:
             self.transport.write(canned("/v1", SLOW))

@@ -43,6 +43,11 @@ class PromptProtocol(HttpToolsProtocol):
         self._has_waited()
         super().on_headers_complete()
 
+    @property
+    def may_begin(self) -> bool:
+        """Whether a request is on its way: the rest of a head, or the first one of this connection."""
+        return not self.transport.is_closing() and (self._in_head or self.cycle is None)
+
     def has_answered(self) -> None:
         """A request was answered that uvicorn never saw: as after any other, there is time until the next."""
         self._has_waited()

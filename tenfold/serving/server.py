@@ -30,8 +30,8 @@ from tenfold.serving.settings import Settings
 from tenfold.serving.shedding import SheddingProtocol
 
 # Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
-# requests on the connections that are there.
-DRAIN, SETTLE = 0.5, 0.2
+# requests on the connections that are there; at last only from those that have not yet said what they want.
+DRAIN, SETTLE, PATIENCE = 0.5, 0.2, 1.0
 GRACE = 5  # more than an answer may take: then whoever has not sent or taken what was due is not waited for
 BACKLOG = 2048
 
@@ -61,12 +61,12 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, SheddingProtocol):
-                connection.listen()
+        for connection in self._connections:
+            connection.listen()
         await asyncio.sleep(DRAIN)
         self._close_door()
         await asyncio.sleep(SETTLE)
+        await self._hear_out()
         await super().shutdown([])
 
     def _close_door(self) -> None:
@@ -75,6 +75,16 @@ class Server(uvicorn.Server):
         self._listening = []
         for server in self.servers:
             server.close()
+
+    async def _hear_out(self) -> None:
+        """Wait for the first request of whoever connected last, who may be slow on a busy machine."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and any(connection.may_begin for connection in self._connections):
+            await asyncio.sleep(0.01)
+
+    @property
+    def _connections(self) -> list[SheddingProtocol]:
+        return [known for known in self.server_state.connections if isinstance(known, SheddingProtocol)]
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]

@@ -215,6 +215,24 @@ def test_ending_waits_only_so_long_for_a_client_that_sends_nothing(model_file, m
     assert b'"ending"' in answer
 
 
+@pytest.mark.parametrize("begun_with", [b"", HEAD[:20]])
+def test_ending_hears_out_who_has_connected_and_not_said_all(model_file, monkeypatch, begun_with):
+    monkeypatch.setattr(server, "PATIENCE", 20)
+    with contextlib.ExitStack() as ended:
+        with serving(Settings(model_file, port=0)) as client:
+            connection = ended.enter_context(connected(client))
+            connection.sendall(begun_with)
+            assert client.get("/healthz").status_code == 200  # so the connection before it is seen to, too
+            late = threading.Timer(server.DRAIN + server.SETTLE + 0.3, connection.sendall, [HEAD[len(begun_with) :]])
+            body = threading.Timer(server.DRAIN + server.SETTLE + 0.5, connection.sendall, [bytes(784)])
+            late.start()
+            body.start()
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 15  # not longer than it takes
+        answer = everything(connection)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_ending_waits_longer_than_an_answer_may_take():
     for seconds in (0.5, 10, 60):
         settings = Settings(limits=Limits(seconds=seconds))

@@ -125,7 +125,7 @@ def in_turns(programs: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 def submit(file: Path, kaggle: Path, folder: Path, rounds: int) -> bool:
     """The whole command, in a process of its own each time; the first one also fills the cache of the parsed csv."""
-    command = [sys.executable, "-m", "tenfold.cli", "submit", str(file), str(kaggle), "--out", str(folder / "s.csv")]
+    command = [sys.executable, "-m", "tenfold", "submit", str(file), str(kaggle), "--out", str(folder / "s.csv")]
     taken = []
     for _ in range(rounds + 1):
         start = time.perf_counter()

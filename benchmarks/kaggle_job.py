@@ -69,7 +69,7 @@ def main() -> None:
 
 def tenfold(*arguments: str) -> dict:
     done = subprocess.run(
-        [sys.executable, "-m", "tenfold.cli", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", "tenfold", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
     )
     return json.loads(done.stdout)
 

@@ -114,7 +114,7 @@ def running(name: str, litserve: str, model: Path) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = {
-        TENFOLD: [sys.executable, "-m", "tenfold.cli", "serve", "--port", port, "--no-feedback"],
+        TENFOLD: [sys.executable, "-m", "tenfold", "serve", "--port", port, "--no-feedback"],
         FASTAPI: [sys.executable, "-m", "uvicorn", "serving_fastapi:app", "--app-dir", HERE / "peers", "--port", port,
                   "--no-access-log", "--log-level", "warning"],
         LITSERVE: [litserve, HERE / "peers" / "serving_litserve.py", port],

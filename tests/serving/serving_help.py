@@ -58,7 +58,7 @@ class Command:
 def command(*args: object) -> Iterator[Command]:
     """`tenfold serve ARGS` as a process of its own, once it answers."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tenfold.cli", "serve", "--port", "0", *map(str, args)],
+        [sys.executable, "-m", "tenfold", "serve", "--port", "0", *map(str, args)],
         stderr=subprocess.PIPE,
         text=True,
     )

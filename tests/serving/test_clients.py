@@ -136,7 +136,7 @@ def test_read_on_the_command_line(client, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "tenfold.cli",
+        "tenfold",
         "read",
         "--expect",
         "digit",

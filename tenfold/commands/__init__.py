@@ -1,0 +1,1 @@
+"""The commands of `tenfold`: plain functions, whose arguments Typer reads off their types."""

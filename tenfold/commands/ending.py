@@ -1,0 +1,28 @@
+"""How a command ends: what it prints for programs, what it says of an error, and its exit code."""
+
+import sys
+from typing import Any
+
+import typer
+
+# Typer has no name of its own for the family of errors that wrong usage raises.
+UsageError: Any = typer.BadParameter.__base__
+
+
+def finish(document: Any, json: bool, error: Any = None) -> None:
+    """End a command: with `json` by its only document, with `error` by a sentence on stderr and the exit code."""
+    if json:
+        from tenfold.console import print_json
+
+        if error is not None:
+            message = error.format_message() if isinstance(error, UsageError) else str(error)
+            document |= {"error": {"message": message, "exit_code": error.exit_code}}
+        print_json(document)
+    if error is not None:
+        if isinstance(error, UsageError):
+            error.show()  # with the usage line
+        else:
+            from tenfold.console import printable
+
+            print(printable(f"tenfold: {error}"), file=sys.stderr)
+        raise SystemExit(error.exit_code)

@@ -1,0 +1,166 @@
+"""Using a model: on test rows, on labelled digits, on pictures."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tenfold.commands.arguments import Data, Json, MaybeData, MaybeModel, Model, Page, Token, replaceable
+from tenfold.commands.ending import finish
+from tenfold.errors import TenfoldError
+
+
+def submit(
+    model: MaybeModel = None,
+    data: MaybeData = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE", callback=replaceable)
+    ] = Path("submission.csv"),
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", help="Write nothing, only check FILE; names the first wrong line.", metavar="FILE"),
+    ] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option("--upload", help="Send it to Kaggle with the `kaggle` command.", metavar="MESSAGE"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Predict the test rows and write a submission, as Kaggle wants it.
+
+    With --check, only look at a submission that is there: exit code 4 where it is not valid.
+    """
+    if (check is None) != (model is not None and data is not None) or (check is not None and model is not None):
+        raise typer.BadParameter("expected MODEL and DATA, or --check FILE alone")
+    from tenfold import console, submission
+
+    if model is not None and data is not None:
+        from tenfold.data import load_data
+        from tenfold.data.select import rows_to_predict
+        from tenfold.model import load_model
+
+        submission.write_submission(out, load_model(model).predict(rows_to_predict(load_data(data)).images))
+    file = check or out
+    summary = submission.validate_submission(file)
+    if not json:
+        console.print_submission(file, summary)
+    document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()
+    if upload is not None:
+        document["kaggle"] = submission.upload(file, upload)
+        console.ERR.print(document["kaggle"])
+    elif not json:
+        console.print_upload_hint(file, summary)
+    finish(document, json)
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    page: Page = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on damaged copies: 29 kinds of damage in five severities.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Measure a model on labelled digits.
+
+    Accuracy with its interval, confusions and calibration; the page also shows the mistakes. Of a run folder it is
+    known which rows it was made with, and the others are measured apart.
+    """
+    from tenfold import console
+    from tenfold.data import load_data
+    from tenfold.data.select import rows_to_evaluate
+    from tenfold.evaluation.examine import examine
+    from tenfold.files import write_text
+
+    examined = examine(model, rows_to_evaluate(load_data(data)))
+    damaged = None
+    if robustness:
+        from tenfold.evaluation.robustness import measure
+
+        damaged = measure(model, examined.data, console.ERR)
+    if page:
+        from tenfold.report.evaluation import render
+
+        known = (examined.evaluation, examined.data, examined.probabilities, str(model), examined.notes)
+        write_text(page, render(*known, damaged))
+    if not json:
+        console.print_evaluation(examined)
+        if damaged:
+            console.print_robustness(damaged)
+        console.say_where("page", page)
+    finish(examined.to_dict() | ({"robustness": damaged.to_dict()} if damaged else {}), json)
+
+
+def read(
+    files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
+    expect: Annotated[
+        Literal["auto", "digit", "line", "page"],
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out."),
+    ] = "auto",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            "--model",
+            help="Read with these run folders or .onnx files, side by side. [default: the bundled model]",
+            metavar="MODEL...",
+        ),
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            "--show",
+            help="Write the picture with boxes, values and what the network saw, of several --models the first; of "
+            "several pictures, into a folder, by their names, numbered where two are called alike.",
+            metavar="OUT",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=replaceable),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Let a running `tenfold serve` read, such as http://127.0.0.1:8000.", metavar="URL"),
+    ] = None,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
+
+    Prints a line a file: text and confidence. A file that can't be read gets one sentence, and the others go on.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    if server and models:
+        raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
+    from tenfold import console
+    from tenfold.vision import batch
+    from tenfold.vision.show import places, write_shown
+
+    if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
+        models = models + [name for name in files if batch.is_model(Path(name))]
+        files = [name for name in files if not batch.is_model(Path(name))]
+    pictures = batch.picture_files(files)
+    shown = places(pictures, show) if show is not None else {}
+    if server:
+        from tenfold.serving.client import Client
+
+        read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
+    else:
+        read_by = batch.read_files(pictures, expect, batch.load_models(batch.model_paths(models or [])))
+    answers = []
+    for answer in console.tracked(read_by, len(pictures), "reading"):
+        answers.append(answer)
+        if not json:
+            console.print_read(answer, alone=len(pictures) == 1)
+        if answer.error is None and answer.file in shown:
+            write_shown(answer, shown[answer.file])
+    if out is not None:
+        batch.write_table(out, answers)
+    failed = [answer.error for answer in answers if answer.error is not None]
+    error = failed[0] if failed else None
+    if failed and len(answers) > 1:
+        error = TenfoldError(f"{len(failed):,} of {len(answers):,} files couldn't be read")
+    finish({"readings": [answer.to_dict() for answer in answers]}, json, error)

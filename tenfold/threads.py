@@ -1,11 +1,22 @@
-"""How threads that compute together wait for each other."""
+"""How many cores there are to compute on, and how threads that compute together wait for each other."""
 
 import os
 import time
 from pathlib import Path
 
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds that a container may compute in each period, and the period
 RUNNING = Path("/proc/loadavg")  # its fourth word: how many threads of the whole machine run right now, of how many
 LOOKS, PAUSE = 5, 0.004  # seconds
+
+
+def cores() -> float:
+    """That this process may use: those it is bound to, less where a container has its quota."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, QUOTA.read_text().split())
+    except (OSError, ValueError):  # there is none
+        return bound
+    return min(bound, quota / period)
 
 
 def choose_waiting() -> None:

@@ -7,6 +7,17 @@ import pytest
 from tenfold import threads
 
 
+@pytest.mark.parametrize(
+    ("quota", "found"), [("max 100000\n", 4), ("150000 100000\n", 1.5), ("800000 100000\n", 4), ("", 4), (None, 4)]
+)
+def test_cores_are_those_one_is_bound_to_less_where_a_container_has_its_quota(monkeypatch, tmp_path, quota, found):
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 5}, raising=False)
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(quota)
+    assert threads.cores() == found
+
+
 @pytest.fixture
 def told(monkeypatch, tmp_path):
     """What the system says of running threads, and what becomes of it."""

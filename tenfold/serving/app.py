@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> Front:
     if feedback:
         feedback.create()
     model = load_model(settings.model, threads=1)  # the queue makes batches, and each process has its core
-    engine = Engine(model, settings.limits, metrics)
+    engine = Engine(model, settings.limits, metrics, settings.cores)
     guard = Guard([settings.host, *settings.hosts], settings.token)
 
     @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -32,7 +33,9 @@ class Batcher(Generic[Given, Made]):
     """Hands what waits to `work`, in threads, `largest` at a time; belongs to the event loop that made it.
 
     What arrives while the threads have nothing, `small` at most, is worked on in the loop itself: work that takes less
-    time than waking a thread, and being woken by it, makes nobody wait longer than that would.
+    time than waking a thread, and being woken by it, makes nobody wait longer than that would. Where there is no second
+    core (`alone`), a thread could only take turns with the loop, so all is worked on there, `small` in each turn,
+    except single jobs that are larger.
 
     work: gets what was given, oldest first, and returns as many results; a result may be an exception.
     capacity: how much may be accepted and unanswered; beyond it Busy is raised, at once and cheaply.
@@ -50,10 +53,11 @@ class Batcher(Generic[Given, Made]):
         seconds: float,
         threads: int = 1,
         small: int = 0,
+        alone: bool = False,
         watch: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._work, self._capacity, self._largest, self._seconds, self._watch = work, capacity, largest, seconds, watch
-        self._small = small
+        self._small, self._alone = small, alone and small > 0
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
         self._arrived: list[Job[Given, Made]] = []  # in this turn of the loop
@@ -88,7 +92,8 @@ class Batcher(Generic[Given, Made]):
 
     def close(self) -> None:
         """End the threads once all that was accepted is worked on. One that takes long is left to the process' end."""
-        self._hand_over()
+        self._send_away(self._arrived)
+        self._arrived = []
         for _ in self._threads:
             self._queue.put(None)
         end = time.monotonic() + PATIENCE
@@ -103,8 +108,8 @@ class Batcher(Generic[Given, Made]):
         left: Job[Given, Made] | None = None
         while job := left or self._queue.get():
             batch, left = self._with_what_waits(job)
-            due = [job for job in batch if not job.answer.done()]  # some may have become late
-            results = self._worked_on(due) if due else []
+            due = _due(batch)
+            results = self._worked_on(due)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited for this has gone
                 self._loop.call_soon_threadsafe(self._back, len(batch), due, results)
 
@@ -128,6 +133,8 @@ class Batcher(Generic[Given, Made]):
     # In both
 
     def _worked_on(self, batch: list[Job[Given, Made]]) -> Sequence[Made | Exception]:
+        if not batch:
+            return []
         self._watch(sum(job.size for job in batch))
         try:
             return self._work([job.given for job in batch])
@@ -138,12 +145,25 @@ class Batcher(Generic[Given, Made]):
 
     def _hand_over(self) -> None:
         """See to what arrived in one turn of the loop, all together: else the first of many would be a batch alone."""
-        arrived, self._arrived = self._arrived, []
-        if arrived and not self._away and sum(job.size for job in arrived) <= self._small:
-            self._answer(arrived, self._worked_on(arrived))
-            return
-        self._away += len(arrived)
-        for job in arrived:
+        few, arrived = self._few(), self._arrived
+        taken = max(few, 1) if self._alone else len(arrived)
+        batch, self._arrived = arrived[:taken], arrived[taken:]
+        if self._arrived:
+            self._loop.call_soon(self._hand_over)
+        if few == taken and (self._alone or not self._away):
+            due = _due(batch)
+            self._answer(due, self._worked_on(due))
+        else:
+            self._send_away(batch)
+
+    def _few(self) -> int:
+        """How many of the jobs that arrived, the first of them, the loop may work on in one turn."""
+        sizes = accumulate(job.size for job in self._arrived)
+        return sum(1 for _ in takewhile(lambda size: size <= self._small, sizes))
+
+    def _send_away(self, jobs: list[Job[Given, Made]]) -> None:
+        self._away += len(jobs)
+        for job in jobs:
             self._queue.put(job)
 
     def _back(self, taken: int, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
@@ -173,3 +193,8 @@ class Batcher(Generic[Given, Made]):
             job.answer.set_exception(result)
         else:
             job.answer.set_result(result)
+
+
+def _due(batch: list[Job[Given, Made]]) -> list[Job[Given, Made]]:
+    """Without those that have become late, or whose caller has gone."""
+    return [job for job in batch if not job.answer.done()]

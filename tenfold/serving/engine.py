@@ -22,18 +22,19 @@ from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
 from tenfold.vision.reading import Expect, Reading, read
 
-SMALL, SHORT = 8, 0.001  # images that the event loop itself sees to, where they hold it up for fewer seconds
+SMALL, SHORT = 16, 0.002  # images that the event loop itself sees to, where they hold it up for fewer seconds
 LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
 
 
 class Engine:
     """Made inside the event loop that it serves."""
 
-    def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float = 2) -> None:
+        """cores: that this process may use, as a share of those that there are for all."""
         self.model, self._most_pixels = model, limits.pixels
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
-            small=SMALL if _seconds(model, SMALL) < SHORT else 0, watch=metrics.batch("images"),
+            small=SMALL if _seconds(model, SMALL) < SHORT else 0, alone=cores < 2, watch=metrics.batch("images"),
         )  # fmt: skip
         self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,

@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tenfold.threads import cores
+
 MIB = 1 << 20
 
 
@@ -37,6 +39,11 @@ class Settings:
     hosts: tuple[str, ...] = ()
     feedback: Path | None = None
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def cores(self) -> float:
+        """That each worker may use, on average."""
+        return cores() / self.workers
 
 
 def is_loopback(host: str) -> bool:

@@ -1,12 +1,14 @@
 import base64
 import json
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from serving_help import ONE, drawn, png
+from serving_help import ONE, drawn, png, serving
 
 import tenfold
+from tenfold.serving import settings
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}
@@ -30,6 +32,22 @@ def test_predict_says_what_the_model_says(client, model, digits, form, n):
     probabilities = np.array(answer.json()["probabilities"])
     np.testing.assert_allclose(probabilities, model.predict_proba(images), atol=1e-6)
     assert answer.json()["digits"] == model.predict(images).tolist()
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_many_at_once_get_their_own_answers_on_however_many_cores(model_file, model, digits, monkeypatch, cores):
+    monkeypatch.setattr(settings, "cores", lambda: cores)
+    sizes = [1, 2, 1, 40, 1, 1, 9, 3] * 4
+    ends = np.cumsum(sizes)
+    parts = [digits[0][np.arange(end - size, end) % len(digits[0])] for end, size in zip(ends, sizes, strict=True)]
+
+    def ask(images):
+        return client.post("/v1/predict", content=images.tobytes(), headers=OCTETS).json()["probabilities"]
+
+    with serving(settings.Settings(model_file, port=0)) as client, ThreadPoolExecutor(8) as users:
+        answers = list(users.map(ask, parts))
+    for images, probabilities in zip(parts, answers, strict=True):
+        np.testing.assert_allclose(probabilities, model.predict_proba(images), atol=1e-6)
 
 
 def test_predict_takes_a_png_that_is_28x28_grey(client, model, digits):

@@ -108,6 +108,69 @@ def test_little_is_worked_on_in_the_loop_while_the_threads_have_nothing():
     assert batches == [([0, 1], True), ([3], True), ([2], False), ([4], False), ([5], True)]
 
 
+def test_alone_the_loop_works_on_all_but_the_large_a_few_in_each_turn():
+    batches = []
+
+    def work(batch):
+        batches.append((batch, threading.current_thread() is loop_thread))
+        if batch == [9]:
+            begun.set()
+            assert go_on.wait(30)
+        if batch == [0, 1]:
+            gone.cancel()
+        return batch
+
+    begun, go_on, loop_thread, gone = threading.Event(), threading.Event(), None, None
+
+    async def scenario():
+        nonlocal loop_thread, gone
+        loop_thread = threading.current_thread()
+        batcher = Batcher(work, small=2, alone=True, **WAIT)
+        large = asyncio.create_task(batcher(9, size=3))
+        await asyncio.to_thread(begun.wait, 30)
+        first = [asyncio.create_task(batcher(number)) for number in range(2)]
+        gone = asyncio.create_task(batcher(2))
+        rest = [asyncio.create_task(batcher(number)) for number in range(3, 6)]
+        assert await asyncio.gather(*first, *rest) == [0, 1, 3, 4, 5]  # though a thread is at work
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        go_on.set()
+        assert await large == 9
+        assert batcher.load == 0
+        batcher.close()
+
+    run(scenario)
+    assert batches == [([9], False), ([0, 1], True), ([3], True), ([4, 5], True)]
+
+
+def test_alone_with_work_that_is_never_small_batches_as_ever():
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario():
+        batcher = Batcher(gate, small=0, alone=True, **WAIT)
+        answers = await asyncio.gather(*map(batcher, range(3)))
+        batcher.close()
+        return answers
+
+    assert run(scenario) == [0, 10, 20]
+    assert gate.batches == [[0, 1, 2]]
+
+
+def test_closing_alone_forgets_nothing_either():
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario():
+        batcher = Batcher(gate, small=1, alone=True, **WAIT)
+        answers = [asyncio.create_task(batcher(number)) for number in range(4)]
+        await asyncio.sleep(0)
+        batcher.close()
+        return await asyncio.gather(*answers)
+
+    assert run(scenario) == [0, 10, 20, 30]
+
+
 def test_what_became_late_on_its_way_to_a_thread_is_not_counted_for_ever():
     gate, threads = Gate(), []
 

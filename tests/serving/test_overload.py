@@ -142,6 +142,7 @@ def test_what_arrives_while_the_model_works_goes_to_it_together(slowly):
         wait_for(lambda: model.asked == 1)
         rest = [pool.submit(predict, client) for _ in range(9)]
         wait_for(lambda: queue(client, "images") == 10)
+        client.get("/healthz")  # a turn of the loop later they have been handed over, too
         model.open.set()
         assert {job.result().status_code for job in (first, *rest)} == {200}
         assert model.asked == 2

@@ -53,7 +53,7 @@ litserve-peer:  ## a peer of the serving benchmark, in an environment of its own
 
 keras-peer:  ## the other side of the training benchmark, in an environment of its own
 	$(PYTHON) -m venv .venv-keras
-	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu
+	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu scipy
 
 clean:  ## remove the environments; runs stay
 	rm -rf .venv .venv-keras .venv-litserve

@@ -34,8 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield beside
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; a result is as readable as any other file its owner writes.
-        beside.chmod(0o666 & ~_umask())
+        # mkstemp makes files private; a result is as readable as what it replaces, or any file its owner writes.
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         beside.replace(path)
         _sync_folder(path.parent)
     except BaseException:

@@ -36,7 +36,7 @@ class Job:
     labelled: Dataset
     unlabelled: Dataset | None
     run: Run
-    remembered: dict[str, Any]  # how to find the data and the teacher again
+    remembered: dict[str, Any]  # how to find the data and the teacher again, and how many members to train at once
     extra: Dataset | None = None
 
 
@@ -63,6 +63,7 @@ def new(
     overwrite: bool,
     teacher: Path | None = None,
     extra: Sequence[str] = (),
+    at_once: int = 1,
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(makeable(out or Path("runs") / recipe.name))
@@ -71,7 +72,7 @@ def new(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit, teacher, extra)
+    job = _job(recipe, run, data, limit, teacher, extra, at_once)
     split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
@@ -88,10 +89,19 @@ def begun(out: Path, data: str | None) -> Job:
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
     teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
-    return _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, remembered.get("extra", ()))
+    extra, at_once = remembered.get("extra", ()), remembered.get("at_once", 1)
+    return _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, at_once)
 
 
-def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path | None, extra: Sequence[str]) -> Job:
+def _job(
+    recipe: Recipe,
+    run: Run,
+    data: str,
+    limit: int | None,
+    teacher: Path | None,
+    extra: Sequence[str],
+    at_once: int,
+) -> Job:
     source = load_data(data)
     labelled = limited(labelled_rows(source), limit)
     remembered: dict[str, Any] = {"data": data, "limit": limit}
@@ -99,11 +109,14 @@ def _job(recipe: Recipe, run: Run, data: str, limit: int | None, teacher: Path |
         remembered["teacher"] = str(teacher)
     if extra:
         remembered["extra"] = list(extra)
+    if at_once > 1:
+        remembered["at_once"] = at_once
     more = reduce(joined, [labelled_rows(load_data(name)) for name in extra]) if extra else None
     return Job(recipe, labelled, without_labels(source.test), run, remembered, more)
 
 
-def train(job: Job, console: Console, time_limit: float | None, at_once: int = 1) -> Trained:
+def train(job: Job, console: Console, time_limit: float | None) -> Trained:
+    at_once = job.remembered.get("at_once", 1)
     teacher = load_teacher(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(

@@ -29,6 +29,8 @@ HISTORY_COLUMNS = (
     "val_accuracy",
     "best",
 )
+MEMBERS = "members"  # of an ensemble: a folder of runs
+LEFT_OVER = ".*.????????"  # of a killed process, as `files.replacing` names what it begins to write
 
 
 class Run:
@@ -51,6 +53,8 @@ class Run:
         self.rows = folder / "rows.npy"
         self.history = folder / "history.csv"
         self.checkpoints = folder / "checkpoints"
+        self.last = self.checkpoints / "last.safetensors"
+        self.best = self.checkpoints / "best.safetensors"
         self.weights = folder / "model.safetensors"
         self.model = folder / "model.onnx"
         self.metrics = folder / "metrics.json"
@@ -60,7 +64,14 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        return self.recipe.exists()
+        return self.recipe.exists() and self.data.exists()  # people keep recipes by that name, too
+
+    @property
+    def strange(self) -> list[Path]:
+        """What lies in the folder and is of no run."""
+        ours = {path.name for path in vars(self).values()} | {MEMBERS}
+        found = sorted(self.folder.iterdir())
+        return [path for path in found if path.name not in ours and not path.match(LEFT_OVER)]
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """One of the run's JSON files. Raises RunError."""
@@ -82,8 +93,12 @@ class Run:
         write_text(self.history, text.getvalue())
 
     def write_rows(self, images: Images) -> None:
+        self.write_hashes(row_hashes(images))
+
+    def write_hashes(self, hashes: NDArray[np.uint64]) -> None:
+        """Of the labelled rows, in any order."""
         with replacing(self.rows) as beside, beside.open("wb") as file:
-            np.save(file, np.sort(row_hashes(images)), allow_pickle=False)
+            np.save(file, np.sort(hashes), allow_pickle=False)
 
     def known(self, images: Images) -> NDArray[np.bool_] | None:
         """Which of `images` stood in the labelled rows of this run, bool (N,); None where the run does not say."""
@@ -97,7 +112,7 @@ class Run:
 
     def remove_left_overs(self) -> None:
         """Remove what a killed process had begun to write and could not rename."""
-        for path in self.folder.rglob(".*.????????"):  # as `files.replacing` names them
+        for path in self.folder.rglob(LEFT_OVER):
             path.unlink()
 
     def write_manifest(self) -> None:

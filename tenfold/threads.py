@@ -10,7 +10,7 @@ LOOKS, PAUSE = 5, 0.004  # seconds
 
 
 def cores() -> float:
-    """That this process may use: those it is bound to, less where a container has its quota."""
+    """That this process may use: those it is bound to, less where a container has its quota (cgroup v2)."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = map(int, QUOTA.read_text().split())

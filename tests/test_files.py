@@ -33,6 +33,14 @@ def test_nothing_of_a_file_is_seen_before_it_is_whole(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
+def test_a_file_that_was_private_stays_so(tmp_path):
+    path = tmp_path / "file"
+    write_text(path, "old")
+    path.chmod(0o600)
+    write_text(path, "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, before):

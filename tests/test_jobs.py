@@ -91,6 +91,7 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_run_is_never_removed(source, tmp_path, overwrite):
     (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "recipe.json").write_text("{}")  # as `recipes show --json` is kept
     with pytest.raises(RunError, match="no run of tenfold"):
         jobs.new("data", RECIPE, tmp_path, None, overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
@@ -105,6 +106,22 @@ def test_a_begun_job_finds_its_rows_again(source, tmp_path):
     moved = jobs.begun(run.folder, "elsewhere.zip")
     assert source["asked"][-1] == "elsewhere.zip"
     assert moved.remembered == {"data": "elsewhere.zip", "limit": 120}
+
+
+def test_a_begun_job_trains_as_many_at_once_as_before(source, tmp_path, monkeypatch):
+    new = jobs.new("data", RECIPE, tmp_path / "run", 120, overwrite=False, at_once=2)
+    assert new.remembered == {"data": "data", "limit": 120, "at_once": 2}
+    job = jobs.begun(begun_run(tmp_path, new.remembered).folder, None)
+    assert job.remembered == new.remembered
+    told = []
+
+    def train(*arguments):
+        told.append(arguments[7])
+        return Trained(job.run, {}, finished=True)
+
+    monkeypatch.setattr(jobs, "train_run", train)
+    jobs.train(job, Console(quiet=True), None)
+    assert told == [2], "another number of threads would give other bits"
 
 
 def test_there_must_be_a_run_to_go_on_with(source, tmp_path):

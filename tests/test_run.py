@@ -15,6 +15,7 @@ from tenfold.run import HISTORY_COLUMNS, Run
 def run(tmp_path):
     run = Run(tmp_path / "run")
     write_json(run.recipe, {"name": "fast"})
+    write_json(run.data, {"digest": "d"})
     write_json(run.metrics, {"n": 1})
     run.checkpoints.mkdir()
     (run.checkpoints / "last.safetensors").write_bytes(b"weights")
@@ -25,9 +26,19 @@ def images(n, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8)
 
 
-def test_a_folder_is_a_run_once_it_has_a_recipe(tmp_path, run):
+def test_a_folder_is_a_run_once_it_says_what_is_trained_on_what(tmp_path, run):
     assert run.exists
     assert not Run(tmp_path / "elsewhere").exists
+    run.data.unlink()
+    assert not run.exists, "somebody's own recipe.json"
+
+
+def test_what_is_of_no_run_is_strange(run):
+    (run.folder / "members").mkdir()
+    (run.folder / ".model.onnx.12345678").write_bytes(b"half")
+    assert run.strange == []
+    (run.folder / "thesis.txt").write_text("mine")
+    assert run.strange == [run.folder / "thesis.txt"]
 
 
 def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
@@ -36,7 +47,7 @@ def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
     listed = json.loads(run.manifest.read_text())["sha256"]
     assert listed == {
         name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
-        for name in ("recipe.json", "metrics.json", "checkpoints/last.safetensors")
+        for name in ("recipe.json", "data.json", "metrics.json", "checkpoints/last.safetensors")
     }
     assert run.damaged_files() == []
 

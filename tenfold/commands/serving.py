@@ -29,7 +29,7 @@ def serve(
     """Serve the page and the API: draw or drop a picture and see what is read and why.
 
     Without MODEL, the bundled model reads. SIGTERM and Ctrl-C end it once all that was accepted is answered,
-    15 s later at the latest.
+    some 20 s later at the latest.
     """
     from tenfold import console
     from tenfold.serving.feedback import default_database

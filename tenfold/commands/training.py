@@ -58,9 +58,11 @@ def train(
         ),
     ] = None,
     at_once: Annotated[
-        int,
-        typer.Option(help="Of a recipe with several members, train N at a time, side by side.", min=1, metavar="N"),
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Of a recipe with several members, train N at a time, side by side. [default: 1]", min=1, metavar="N"
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     json: Json = False,
@@ -72,10 +74,18 @@ def train(
     """
     choose_waiting()
     if resume:
-        if recipe is not None or settings or epochs or seed is not None or limit or overwrite or teacher or extra:
-            raise typer.BadParameter(
-                "a resumed run goes on as it was begun; give no more than DATA, --time-limit and --at-once"
-            )
+        if (
+            recipe is not None
+            or settings
+            or epochs
+            or seed is not None
+            or limit
+            or overwrite
+            or teacher
+            or extra
+            or at_once
+        ):
+            raise typer.BadParameter("a resumed run goes on as it was begun; give no more than DATA and --time-limit")
         if out is None:
             raise typer.BadParameter("say which run with --out", param_hint="--resume")
         from tenfold import console, jobs
@@ -87,8 +97,8 @@ def train(
         from tenfold import console, jobs
 
         chosen = jobs.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
-        job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or ())
-    trained = jobs.train(job, console.ERR, time_limit, at_once)
+        job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or (), at_once or 1)
+    trained = jobs.train(job, console.ERR, time_limit)
     if not json:
         console.print_trained(trained)
     document = {"run": str(job.run.folder)} | trained.metrics

@@ -13,10 +13,12 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tenfold.data.dataset import SIDE, Images
-from tenfold.serving.answers import Refused
+from tenfold.serving.answers import Busy, Refused
+from tenfold.serving.settings import MIB
 
 PIXELS = SIDE * SIDE
 SLOWEST = 30.0  # seconds that a body may take to come in
@@ -66,9 +68,34 @@ async def _streamed(request: Request, most: int) -> bytes:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "cut_short", "the connection ended before the body did")
-        body += message.get("body", b"")
+        part = message.get("body", b"")
+        HELD.take(request.scope, len(part))
+        body += part
         more = message.get("more_body", False)
     return bytes(body)
+
+
+class Held:
+    """Bytes of long bodies that this process holds, of which there may be so many: from when they come in until their
+    request is answered, for until then they wait in a queue. Short ones, which come with their heads, don't count.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.bytes = most, 0
+
+    def take(self, scope: Scope, more: int) -> None:
+        """Raises Busy where that is too much for all together."""
+        if self.bytes + more > self.most:
+            raise Busy
+        self.bytes += more
+        scope[_HELD] = scope.get(_HELD, 0) + more
+
+    def release(self, scope: Scope) -> None:
+        self.bytes -= scope.pop(_HELD, 0)
+
+
+_HELD = "tenfold.held"
+HELD = Held(256 * MIB)
 
 
 _CLOSE = {"Connection": "close"}  # what is left of the body is not read
@@ -132,14 +159,12 @@ def png_image(body: bytes) -> Images:
 def json_images(content: bytes) -> Images:
     """`images` of a JSON object, N of 28 rows of 28 or of 784 levels -> (N, 28, 28). Raises Refused (400, 422)."""
     given = json(content).get("images")
-    if has_truths(content, given):
-        raise invalid(EXPECTED)
-    images = _rows(given)
+    images = None if _has_truths(content, given) else _rows(given)
     return _nested(given) if images is None else images
 
 
-def has_truths(content: bytes, given: object) -> bool:
-    """Whether true or false, which Python and NumPy take for 1 and 0, is among what may be pixels.
+def _has_truths(content: bytes, given: object) -> bool:
+    """Whether true or false, which Python takes for 1 and 0, is among what may be pixels.
 
     given: a part of `content`'s JSON.
     """
@@ -183,11 +208,15 @@ def grey_levels(given: object) -> NDArray[np.uint8] | None:
 
     64.0 is a whole number to JSON.
     """
-    try:
-        numbers = np.array(given)
-    except ValueError:
+    # As objects first: of numbers and one long string NumPy would make as many strings of that length.
+    values = np.array(given, object)
+    if not values.size or not set(map(type, values.flat)) <= {int, float}:
         return None
-    if numbers.dtype.kind not in "if" or not numbers.size or not (numbers.min() >= 0 and numbers.max() <= 255):
+    try:
+        numbers = values.astype(np.float64)
+    except OverflowError:
+        return None
+    if not (numbers.min() >= 0 and numbers.max() <= 255):
         return None
     levels = numbers.astype(np.uint8)
     return levels if (levels == numbers).all() else None

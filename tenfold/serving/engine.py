@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
+import math
 import sys
-import time
+import timeit
 from itertools import accumulate
 
 import numpy as np
@@ -20,6 +20,7 @@ from tenfold.serving.batcher import Batcher
 from tenfold.serving.looked import occlusion_map
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
+from tenfold.vision.picture import FORMATS
 from tenfold.vision.reading import Expect, Reading, read
 
 SMALL, SHORT = 16, 0.002  # images that the event loop itself sees to, where they hold it up for fewer seconds
@@ -29,7 +30,7 @@ LARGEST = 64  # images to the network at once: more is hardly cheaper an image, 
 class Engine:
     """Made inside the event loop that it serves."""
 
-    def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float = 2) -> None:
+    def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float) -> None:
         """cores: that this process may use, as a share of those that there are for all."""
         self.model, self._most_pixels = model, limits.pixels
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
@@ -38,7 +39,7 @@ class Engine:
         )  # fmt: skip
         self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
-            threads=min(4, os.cpu_count() or 1), watch=metrics.batch("pictures"),
+            threads=min(4, math.ceil(cores)), watch=metrics.batch("pictures"),
         )  # fmt: skip
         metrics.queue("images", lambda: self.images.load)
         metrics.queue("pictures", lambda: self.pictures.load)
@@ -82,18 +83,16 @@ class Engine:
 
 
 def _seconds(model: Model, images: int) -> float:
-    """How long the network takes for so many."""
+    """How long the network takes for so many, where nothing comes between."""
     few = np.zeros((images, SIDE, SIDE), np.uint8)
     model.predict_proba(few)  # the first call takes long
-    begun = time.perf_counter()
-    model.predict_proba(few)
-    return time.perf_counter() - begun
+    return min(timeit.repeat(lambda: model.predict_proba(few), number=1, repeat=5))
 
 
 def _pixels(picture: bytes) -> int:
     """As many as the picture's head says, before any of them is unpacked; 0 where it says nothing."""
     try:
-        with Image.open(io.BytesIO(picture)) as opened:
+        with Image.open(io.BytesIO(picture), formats=FORMATS) as opened:
             return opened.width * opened.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return sys.maxsize

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenfold.serving.answers import Ending, Refused, refusal
 from tenfold.serving.api import Endpoint
 from tenfold.serving.batcher import Batcher
+from tenfold.serving.body import HELD
 from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
 
@@ -103,6 +104,7 @@ class Front:
                 raise
             await self._refuse(Ending(), scope, receive, send_safely)
         finally:
+            HELD.release(scope)
             self._metrics.answered(_route(scope, endpoint), status or 500, time.perf_counter() - begun)
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,7 @@ class PromptProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head = False
+        self._in_head = self._has_asked = False
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,17 +39,18 @@ class PromptProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._has_asked = False, True
         self._has_waited()
         super().on_headers_complete()
 
     @property
     def may_begin(self) -> bool:
         """Whether a request is on its way: the rest of a head, or the first one of this connection."""
-        return not self.transport.is_closing() and (self._in_head or self.cycle is None)
+        return not self.transport.is_closing() and (self._in_head or not self._has_asked)
 
     def has_answered(self) -> None:
         """A request was answered that uvicorn never saw: as after any other, there is time until the next."""
+        self._has_asked = True
         self._has_waited()
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)

@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol; binary tensors as Triton's ex
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,11 @@ class Protocol:
             raise Busy
         content = await body.whole(request, self._limits.images * body.PIXELS * 8)
         asked, tensors = _split(content, request.headers.get(JSON_LENGTH))
-        images = _images(asked, tensors, content)
+        images = _images(asked, tensors)
         if len(images) > self._limits.images:
             raise body.invalid(f"expected at most {self._limits.images:,} images in a request, got {len(images):,}")
+        if not isinstance(asked.get("id", ""), str):
+            raise body.invalid("expected a string as `id`")
         binary = _wants_binary(asked)
         probabilities = await self._engine.predict(images)
         output: dict[str, Any] = {"name": PROBABILITIES, "datatype": "FP32", "shape": probabilities.shape}
@@ -70,13 +73,12 @@ def _split(content: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
     """The JSON part of a body, and the bytes of tensors after it."""
     if length is None:
         return body.json(content), b""
-    if not length.isdigit() or int(length) > len(content):
-        raise body.invalid(f"{JSON_LENGTH}: {length!r} is no length within the body's {len(content):,} bytes")
+    if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > len(content):
+        raise body.invalid(f"{JSON_LENGTH}: {length[:20]!r} is no length within the body's {len(content):,} bytes")
     return body.json(content[: int(length)]), content[int(length) :]
 
 
-def _images(asked: dict[str, Any], tensors: bytes, content: bytes) -> Images:
-    """content: the whole body."""
+def _images(asked: dict[str, Any], tensors: bytes) -> Images:
     inputs = asked.get("inputs")
     if not (isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], dict)):
         raise body.invalid(f"expected one input, {IMAGES!r}")
@@ -94,8 +96,7 @@ def _images(asked: dict[str, Any], tensors: bytes, content: bytes) -> Images:
         if size != pixels or len(tensors) != pixels:
             raise body.invalid(f"{IMAGES}: expected {pixels:,} bytes for the shape {shape}, got {len(tensors):,}")
         return np.frombuffer(tensors, np.uint8).reshape(shape)
-    # A tensor's data, nested or flat.
-    numbers = None if body.has_truths(content, given["data"]) else body.grey_levels(given["data"])
+    numbers = body.grey_levels(given["data"])  # nested or flat
     if numbers is None or numbers.size != pixels:
         raise body.invalid(f"{IMAGES}: expected {pixels:,} whole numbers from 0 to 255 as `data`")
     return numbers.reshape(shape)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from types import FrameType
 from typing import Any, cast
 
@@ -31,26 +32,39 @@ from tenfold.serving.shedding import SheddingProtocol
 
 # Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
 # requests on the connections that are there; at last only from those that have not yet said what they want.
-DRAIN, SETTLE, PATIENCE = 0.5, 0.2, 1.0
+DRAIN, SETTLE, HEAR_OUT = 0.5, 0.2, 1.0
 GRACE = 5  # more than an answer may take: then whoever has not sent or taken what was due is not waited for
 BACKLOG = 2048
+AT_ONCE = 4  # connections that one of several workers accepts in one go
 
 
 class Server(uvicorn.Server):
-    """uvicorn, that goes on answering for a moment after it was told to end, and then loses no connection's request."""
+    """uvicorn, that goes on answering for a moment after it was told to end, and then loses no connection's request.
+
+    at_once: how many connections to accept in one go, so that others who wait at the same door get some too; None for
+    all.
+    """
+
+    def __init__(self, config: uvicorn.Config, at_once: int | None = None) -> None:
+        super().__init__(config)
+        self._at_once = at_once
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
         # A class is expected, and anything that makes protocols will do.
-        self.config.http_protocol_class = cast(Any, partial(SheddingProtocol, self._take_in))
+        self.config.http_protocol_class = cast(Any, partial(SheddingProtocol, self._made))
         await super().startup(sockets)
 
-    def _take_in(self) -> None:
-        """Accept whoever waits at the door. uvloop accepts one connection in each turn of its loop, so that under load
-        hundreds would wait there for seconds, and not even be told that the server is busy.
+    def _made(self) -> None:
+        """A connection was. uvloop accepts one in each turn of its loop, so that under load hundreds would wait at the
+        door for seconds, and not even be told that the server is busy.
         """
+        self._take_in(self._at_once)
+
+    def _take_in(self, most: int | None = None) -> None:
+        """Accept whoever waits at the door."""
         loop = asyncio.get_running_loop()
-        for connection in [connection for listening in self._listening for connection in _waiting(listening)]:
+        for connection in [one for listening in self._listening for one in islice(_waiting(listening), most)]:
             task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
             self._joining.add(task)
             task.add_done_callback(self._joining.discard)
@@ -63,10 +77,11 @@ class Server(uvicorn.Server):
         self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
         for connection in self._connections:
             connection.listen()
-        await asyncio.sleep(DRAIN)
+        await self._pause(DRAIN)
         self._close_door()
-        await asyncio.sleep(SETTLE)
-        await self._hear_out()
+        await self._pause(SETTLE)
+        # Whoever connected last may be slow to ask on a busy machine.
+        await self._pause(HEAR_OUT, lambda: any(connection.may_begin for connection in self._connections))
         await super().shutdown([])
 
     def _close_door(self) -> None:
@@ -76,10 +91,10 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
 
-    async def _hear_out(self) -> None:
-        """Wait for the first request of whoever connected last, who may be slow on a busy machine."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and any(connection.may_begin for connection in self._connections):
+    async def _pause(self, seconds: float, needed: Callable[[], bool] = lambda: True) -> None:
+        """Let time pass, as long as that is needed and nobody has pressed Ctrl-C twice."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and needed() and not self.force_exit:
             await asyncio.sleep(0.01)
 
     @property
@@ -156,7 +171,7 @@ def server(settings: Settings) -> Server:
         timeout_keep_alive=75,  # longer than the usual proxy keeps its connections, so that it is the one to end them
         timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + GRACE,
     )
-    return Server(config)
+    return Server(config, None if settings.workers == 1 else AT_ONCE)
 
 
 class Workers:

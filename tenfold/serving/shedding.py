@@ -18,7 +18,7 @@ from tenfold.serving.together import Together
 
 DEAF = 1.0  # seconds, as long as Retry-After says
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9})\r\n", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade|connection): ", re.IGNORECASE)
 
 
@@ -58,6 +58,10 @@ class SheddingProtocol(PromptProtocol):
         """Hear again what was not listened to for a while."""
         if not self.transport.is_closing():
             self.flow.resume_reading()
+
+    def on_message_begin(self) -> None:
+        self._between = False  # also where it follows another in one piece
+        super().on_message_begin()
 
     def on_message_complete(self) -> None:
         self._between = True

@@ -8,7 +8,7 @@ import safetensors
 import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as serialised
-from torch import Tensor, nn
+from torch import Tensor
 
 from tenfold.errors import RunError
 from tenfold.files import write_bytes
@@ -60,9 +60,9 @@ def without_prefix(prefix: str, tensors: Tensors) -> Tensors:
     return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
-def save_weights(path: Path, network: nn.Module) -> None:
-    """model.safetensors: the network's tensors alone."""
-    _write(path, network.state_dict())
+def save_weights(path: Path, weights: Tensors) -> None:
+    """model.safetensors: a network's tensors alone."""
+    _write(path, weights)
 
 
 def _write(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> None:

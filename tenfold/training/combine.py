@@ -41,7 +41,7 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     made = Run(out)
     out.mkdir(parents=True, exist_ok=True)
     export(network, made.model, {"tenfold": __version__, "members": str(len(runs))})
-    np.save(made.rows, np.unique(np.concatenate([np.load(run.rows, allow_pickle=False) for run in runs])))
+    made.write_hashes(np.unique(np.concatenate([np.load(run.rows, allow_pickle=False) for run in runs])))
     write_json(made.metrics, facts)
     write_text(made.card, _card(runs, facts["parameters"]))
     made.write_manifest()

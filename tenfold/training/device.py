@@ -45,8 +45,7 @@ def denormals_flushed() -> Iterator[None]:
     """Numbers below 1e-38 count as 0 while inside.
 
     Moments of units that hardly learn decay to such numbers, on which a processor takes ten times as long: late in the
-    training of `dense-xxl` they tripled a step. PyTorch's threads take the setting over when they start, so in a
-    process that has computed in parallel before, only the main thread gets it.
+    training of `dense-xxl` they tripled a step.
     """
     torch.set_flush_denormal(True)
     try:

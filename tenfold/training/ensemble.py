@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
 
@@ -42,13 +43,16 @@ def fit_members(
     runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.members)]
     for one in runs:
         one.checkpoints.mkdir(parents=True, exist_ok=True)
+    threads = torch.get_num_threads()
     if at_once > 1 and teacher is None:
-        _side_by_side(recipe, train, held_out, runs, device, watcher, at_once)
+        threads = max(1, threads // at_once)
+        _side_by_side(recipe, train, held_out, runs, device, watcher, at_once, threads)
     fitted: list[Fitted] = []
-    for k, one in enumerate(runs):
-        fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
-        if not fitted[-1].finished:
-            break
+    with _computing_with(threads):  # a step that is left for here, too, must have the same bits
+        for k, one in enumerate(runs):
+            fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
+            if not fitted[-1].finished:
+                break
     return _together(fitted, recipe.members)
 
 
@@ -60,10 +64,10 @@ def _side_by_side(
     device: torch.device,
     watcher: Watcher,
     at_once: int,
+    threads: int,
 ) -> None:
     """Bring every member as far as it goes; what went wrong in a process comes up again when its member is fitted."""
     context = multiprocessing.get_context("spawn")
-    threads = max(1, torch.get_num_threads() // at_once)
     waiting = [
         context.Process(target=_fit_alone, args=(recipe.member(k), train, held_out, one, device, threads))
         for k, one in enumerate(runs)
@@ -82,6 +86,16 @@ def _side_by_side(
             for process in running:
                 process.join()
             return
+
+
+@contextlib.contextmanager
+def _computing_with(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fit_alone(

@@ -13,6 +13,7 @@ from torch import Tensor
 from tenfold.errors import RunError
 from tenfold.nets import Network, build
 from tenfold.recipes.schema import Recipe
+from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.checkpoint import with_prefix, without_prefix
 from tenfold.training.optim import Average, make_optimiser
@@ -45,6 +46,7 @@ class Learner:
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.state = State(rate=recipe.optimiser.lr)
         self._saved = time.monotonic()
+        self._best: checkpoint.Tensors = {}  # the best epoch's weights, until they are written
         # Sums over the present epoch stay on the device, so that a GPU never waits for Python.
         self.loss_sum = torch.zeros((), device=images.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=images.device)
@@ -67,8 +69,15 @@ class Learner:
         """Seconds since the last checkpoint."""
         return time.monotonic() - self._saved
 
-    def save(self, path: Path) -> None:
-        checkpoint.save(path, self._tensors(), asdict(self.state))
+    def remember_best(self) -> None:
+        """Take the present weights for the best; they are written with the next checkpoint, whose state says so."""
+        self._best = {name: tensor.clone() for name, tensor in self.scored().state_dict().items()}
+
+    def save(self, run: Run) -> None:
+        if self._best:
+            checkpoint.save_weights(run.best, self._best)
+            self._best = {}
+        checkpoint.save(run.last, self._tensors(), asdict(self.state))
         self._saved = time.monotonic()
 
     def restore(self, path: Path) -> None:

@@ -44,7 +44,7 @@ def leave_line_reader(
     recipe: Recipe, fitted: Fitted, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device
 ) -> dict[str, Any]:
     """Write everything that a run holds beside its checkpoints; returns the metrics."""
-    checkpoint.save_weights(run.weights, fitted.network)
+    checkpoint.save_weights(run.weights, fitted.network.state_dict())
     export_line(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     if read is not None:

@@ -84,9 +84,8 @@ def begun(recipe: Recipe, images: Tensor, run: Run) -> Learner:
     images: uint8 (N, ...), from which the network takes its normalisation; on the device to train on.
     """
     learner = Learner(recipe, images)
-    last = run.checkpoints / "last.safetensors"
-    if last.exists():
-        learner.restore(last)
+    if run.last.exists():
+        learner.restore(run.last)
     return learner
 
 
@@ -99,7 +98,6 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
     training diverges.
     """
     state = learner.state
-    last, best = run.checkpoints / "last.safetensors", run.checkpoints / "best.safetensors"
     work: Work = functools.partial(advance, learner, task)
     if learner.loss_sum.device.type == "cuda":
         work = Recorder(work)
@@ -114,21 +112,21 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
         if (scored := task.score(network, state)) is not None:
             row |= held_out_figures(recipe, state, *scored)
             if row["best"]:
-                checkpoint.save_weights(best, network)
+                learner.remember_best()
             refuse_divergence(recipe, learner, row.values())
         state.epoch += 1
         state.seconds += time.monotonic() - began
         state.history.append(row | {"seconds": state.seconds})
         learner.begin_epoch()
         if done(recipe, state) or learner.unsaved > EPOCH_SECONDS:
-            learner.save(last)
+            learner.save(run)
         run.write_history(state.history)
         watcher.epoch(state)
 
     run.write_history(state.history)  # a kill may have come between the last checkpoint and its line
     network = learner.scored().cpu().eval()
     if recipe.keep == "best" and state.best_epoch:
-        network.load_state_dict(checkpoint.load_weights(best))
+        network.load_state_dict(checkpoint.load_weights(run.best))
     return Fitted(network, state, state.epoch * shown_an_epoch + state.images, done(recipe, state))
 
 
@@ -157,7 +155,7 @@ def train_epoch(recipe: Recipe, learner: Learner, task: Task, work: Work, run: R
         watcher.step(state, steps)
         stop = watcher.stop()
         if stop or learner.unsaved > CHECKPOINT_SECONDS:
-            learner.save(run.checkpoints / "last.safetensors")
+            learner.save(run)
         if stop:
             return False
     return True

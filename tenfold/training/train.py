@@ -85,7 +85,7 @@ def train(
 
     if recipe.calibrate and held_out:
         calibrate(fitted.network, held_out)
-    checkpoint.save_weights(run.weights, fitted.network)
+    checkpoint.save_weights(run.weights, fitted.network.state_dict())
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     if recipe.int8:
         quantise(run.model, train_part.images)
@@ -138,4 +138,6 @@ def clear(run: Run) -> None:
     begun = {run.checkpoints, run.data}
     if not run.exists and not set(run.folder.iterdir()) <= begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
+    if run.strange:
+        raise RunError(f"{run.strange[0]}: this is no part of a run of tenfold, so the folder is not replaced")
     shutil.rmtree(run.folder)

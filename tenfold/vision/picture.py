@@ -101,9 +101,8 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     try:
         # MPO is how phones keep a preview or a depth map beside a photo: its first picture is the photo.
-        frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
-        if frames > 1:
-            raise DataError(f"holds {frames} pictures (an animation or pages); expected a single one", file=name)
+        if image.format != "MPO" and _has_more(image):
+            raise DataError("holds several pictures (an animation or pages); expected a single one", file=name)
         if ours and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
             image.draft("RGB", _working_size(width, height))
         reduced = image.size != (width, height)
@@ -117,6 +116,17 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
     size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
     return Picture(_reduced(grey), size, name, plain and not reduced)
+
+
+def _has_more(image: Image.Image) -> bool:
+    """Whether another picture follows the first; to count them takes seconds for a TIFF of thousands."""
+    place = image.tell()
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(place)
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,8 @@ import pytest
 from serving_help import ONE, drawn, png, serving
 
 import tenfold
-from tenfold.serving import settings
+from tenfold.serving import engine, settings
+from tenfold.serving.batcher import Batcher
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}
@@ -32,6 +33,21 @@ def test_predict_says_what_the_model_says(client, model, digits, form, n):
     probabilities = np.array(answer.json()["probabilities"])
     np.testing.assert_allclose(probabilities, model.predict_proba(images), atol=1e-6)
     assert answer.json()["digits"] == model.predict(images).tolist()
+
+
+@pytest.mark.parametrize(("cores", "workers", "alone"), [(1, 1, True), (4, 1, False), (4, 4, True), (1.5, 1, True)])
+def test_a_worker_with_one_core_works_in_its_event_loop_alone(model_file, monkeypatch, cores, workers, alone):
+    told = []
+
+    class Noted(Batcher):
+        def __init__(self, *args, **settings):
+            told.append(settings.get("alone", False))
+            super().__init__(*args, **settings)
+
+    monkeypatch.setattr(settings, "cores", lambda: cores)
+    monkeypatch.setattr(engine, "Batcher", Noted)
+    with serving(settings.Settings(model_file, port=0, workers=workers)):
+        assert told == [alone, False], "of images, of pictures"
 
 
 @pytest.mark.parametrize("cores", [1, 4])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tenfold.serving.batcher import PATIENCE
-from tenfold.serving.server import DRAIN, SETTLE, server
+from tenfold.serving.server import DRAIN, HEAR_OUT, SETTLE, server
 from tenfold.serving.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_kubernetes_probes_limits_and_rights():
     assert pod["securityContext"]["runAsUser"] == int(of_last_stage("USER")[0])
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
-    longest = DRAIN + SETTLE + server(Settings()).config.timeout_graceful_shutdown + 2 * PATIENCE
+    longest = DRAIN + SETTLE + HEAR_OUT + server(Settings()).config.timeout_graceful_shutdown + 2 * PATIENCE
     assert pod["terminationGracePeriodSeconds"] > 5 + longest  # preStop, and the longest that ending may take
 
 

@@ -220,6 +220,25 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(slowly):
         connection.close()
 
 
+def test_a_body_that_looks_like_a_request_is_a_body(slowly):
+    """Its head came with the request before, and its answer before its body."""
+    whole = HEAD + b"\r\n" + bytes(784)
+    with slowly(waiting_images=1) as (client, model), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(predict, client)
+        wait_for(lambda: queue(client, "images") == 1)
+        connection = Connection(client)
+        first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(whole)
+        connection.send(first + head)
+        assert [connection.answer()[0], connection.answer()[0]] == [200, 503]
+        connection.send(whole)
+        connection.send(first)
+        assert connection.answer()[0] == 200
+        connection.close()
+        model.open.set()
+        assert accepted.result().status_code == 200
+
+
 def test_who_is_turned_away_may_come_again_on_the_same_connection(slowly, monkeypatch):
     monkeypatch.setattr(prompt, "SLOWEST", 0.5)
     monkeypatch.setattr(shedding, "DEAF", 0.05)

@@ -87,6 +87,8 @@ def test_what_json_says_otherwise_and_means_the_same(client, changes):
         one(data=[[0], [1, 2]]),
         one(data=None),
         one(parameters=5),
+        one() | {"id": 7},
+        one() | {"id": [[[]]]},
         one() | {"outputs": [{"name": "letters"}]},
         one() | {"outputs": 5},
         one() | {"parameters": []},
@@ -100,7 +102,7 @@ def test_what_is_wrong_is_said_as_the_protocol_says_it(client, asked):
     assert answer.json()["code"] == "invalid"
 
 
-@pytest.mark.parametrize("length", ["5", "x", "-1", "999999"])
+@pytest.mark.parametrize("length", ["5", "x", "-1", "999999", b"\xb2", "9" * 5000])
 def test_a_wrong_length_of_the_json_part(client, length):
     headers = {"Inference-Header-Content-Length": length}
     answer = client.post(INFER, content=json.dumps(one()), headers=headers)

@@ -1,5 +1,6 @@
 """The command as a process: signals, kills, restarts, several workers."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import signal
@@ -217,7 +218,7 @@ def test_ending_waits_only_so_long_for_a_client_that_sends_nothing(model_file, m
 
 @pytest.mark.parametrize("begun_with", [b"", HEAD[:20]])
 def test_ending_hears_out_who_has_connected_and_not_said_all(model_file, monkeypatch, begun_with):
-    monkeypatch.setattr(server, "PATIENCE", 20)
+    monkeypatch.setattr(server, "HEAR_OUT", 20)
     with contextlib.ExitStack() as ended:
         with serving(Settings(model_file, port=0)) as client:
             connection = ended.enter_context(connected(client))
@@ -231,6 +232,31 @@ def test_ending_hears_out_who_has_connected_and_not_said_all(model_file, monkeyp
         assert time.monotonic() - begun < 15  # not longer than it takes
         answer = everything(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_one_of_several_workers_leaves_connections_to_the_others():
+    with contextlib.closing(server.bind(Settings(port=0))) as listening, contextlib.ExitStack() as clients:
+        for _ in range(server.AT_ONCE + 3):
+            clients.enter_context(socket.create_connection(listening.getsockname()))
+        made = server.server(Settings(workers=2))
+        made._listening, made._joining, accepted = [listening], set(), []
+
+        async def connect(protocol, connection):
+            accepted.append(connection)
+
+        async def scenario():
+            asyncio.get_running_loop().connect_accepted_socket = connect
+            made._made()
+            await asyncio.sleep(0)
+            few = len(accepted)
+            made._take_in()
+            await asyncio.sleep(0)
+            return few
+
+        assert asyncio.run(scenario()) == server.AT_ONCE
+        assert len(accepted) == server.AT_ONCE + 3
+        for connection in accepted:
+            connection.close()
 
 
 def test_ending_waits_longer_than_an_answer_may_take():

@@ -3,6 +3,7 @@ import torch
 
 from tenfold.errors import RunError
 from tenfold.nets import build
+from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.learner import Learner
 
@@ -40,9 +41,9 @@ def test_everything_comes_back_also_in_its_memory_layout(optimiser, ema, make_re
     before.loss_sum += 1.25
     before.correct += 7
     before.state.history.append({"epoch": 1, "train_loss": 0.1 + 0.2})
-    before.save(tmp_path / "checkpoint")
+    before.save(Run(tmp_path))
     after = Learner(recipe.model_copy(update={"seed": 9}), images)  # other weights, all to be replaced
-    after.restore(tmp_path / "checkpoint")
+    after.restore(Run(tmp_path).last)
 
     assert after.state == before.state
     assert (after.loss_sum, after.correct) == (1.25, 7)
@@ -72,9 +73,9 @@ def same(one, two):
 
 def test_a_checkpoint_before_the_first_step(make_recipe, digits, tmp_path):
     learner = Learner(make_recipe(), torch.tensor(digits.images))
-    learner.save(tmp_path / "checkpoint")
+    learner.save(Run(tmp_path))
     other = Learner(make_recipe(seed=1), torch.tensor(digits.images))
-    other.restore(tmp_path / "checkpoint")
+    other.restore(Run(tmp_path).last)
     same(learner, other)
 
 
@@ -115,8 +116,8 @@ def test_a_state_that_is_none_is_refused(state, make_recipe, digits, tmp_path):
     from safetensors.torch import save_file
 
     learner = Learner(make_recipe(), torch.tensor(digits.images))
-    learner.save(tmp_path / "file")
-    tensors, _ = checkpoint.load(tmp_path / "file")
+    learner.save(Run(tmp_path))
+    tensors, _ = checkpoint.load(Run(tmp_path).last)
     save_file(tensors, tmp_path / "file", metadata={"state": state})
     with pytest.raises(RunError, match="another recipe"):
         learner.restore(tmp_path / "file")
@@ -124,7 +125,7 @@ def test_a_state_that_is_none_is_refused(state, make_recipe, digits, tmp_path):
 
 def test_weights_come_back(make_recipe, digits, tmp_path):
     network = build(make_recipe(), torch.tensor(digits.images)).to(memory_format=torch.channels_last)
-    checkpoint.save_weights(tmp_path / "weights", network)
+    checkpoint.save_weights(tmp_path / "weights", network.state_dict())
     back = checkpoint.load_weights(tmp_path / "weights")
     assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())
     assert back.keys() == network.state_dict().keys()

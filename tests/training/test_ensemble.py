@@ -6,6 +6,7 @@ from tenfold.console import how_to_go_on
 from tenfold.errors import RunError
 from tenfold.model import load_model
 from tenfold.run import Run
+from tenfold.training import ensemble
 from tenfold.training.combine import combine
 from tenfold.training.ensemble import mean_history
 from tenfold.training.outcome import augmentation_samples
@@ -119,6 +120,27 @@ def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained,
     stopped = trained("both", Later(), at_once=2, members=2, epochs=2000)
     assert not stopped.finished
     assert any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
+
+
+def test_what_is_left_of_members_side_by_side_is_computed_with_as_many_threads(trained, monkeypatch):
+    """After a stop a member takes one more step in this process, and other threads would give it other bits."""
+    fit, threads = ensemble.fit, []
+
+    def noting(*args):
+        threads.append(torch.get_num_threads())
+        return fit(*args)
+
+    monkeypatch.setattr(ensemble, "_side_by_side", lambda *args: None)
+    monkeypatch.setattr(ensemble, "fit", noting)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        trained("at once", at_once=2, **TWO)
+        assert torch.get_num_threads() == 4
+        trained("in turn", **TWO)
+    finally:
+        torch.set_num_threads(before)
+    assert threads == [2, 2, 4, 4]
 
 
 def test_a_history_of_members_is_their_mean():

@@ -46,7 +46,7 @@ def train(digits, new_run, Watcher, float32, _small_pools):  # noqa: N803
 
 
 def digest(fitted, tmp_path):
-    checkpoint.save_weights(tmp_path / "weights", fitted.network)
+    checkpoint.save_weights(tmp_path / "weights", fitted.network.state_dict())
     return hashlib.sha256((tmp_path / "weights").read_bytes()).hexdigest()
 
 
@@ -170,6 +170,31 @@ def test_averaged_weights_are_the_ones_that_are_scored_and_kept(train, make_reci
     assert all(torch.equal(kept[name], tensors[f"average.{name}"]) for name in kept)
     assert not torch.equal(kept["body.0.weight"], tensors["network.body.0.weight"])
     assert fitted.state.history[-1]["val_accuracy"] == pytest.approx(accuracy(fitted, recipe, digits))
+
+
+def test_the_best_weights_are_never_ahead_of_the_checkpoint(train, make_recipe, digits, new_run):
+    """Else a run that was killed, resumed and stopped would keep weights of an epoch that it has not seen."""
+    run = new_run()
+    recipe = make_recipe(epochs=9)
+
+    class Killed(Exception):
+        pass
+
+    class Dies:
+        step = staticmethod(lambda state, steps: None)
+        stop = staticmethod(lambda: False)
+
+        def epoch(self, state):
+            if state.epoch == 5:
+                raise Killed
+
+    rows, held = split(recipe, digits)
+    with pytest.raises(Killed):
+        fit(recipe, digits.subset(rows), digits.subset(held), run, CPU, Dies())
+    assert run.best.exists() == run.last.exists()
+    fitted, *_ = train(recipe, run=run)
+    assert fitted.finished
+    assert run.best.exists()
 
 
 def test_early_stopping_ends_the_run(train, make_recipe):

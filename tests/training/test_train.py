@@ -250,6 +250,10 @@ def test_only_a_run_is_cleared(recipe, digits, tmp_path):
     assert (tmp_path / "thesis.txt").exists()
     run = Run(tmp_path / "run")
     begin(run, recipe, digits, {})
+    (run.folder / "submission.csv").write_text("put there by somebody")
+    with pytest.raises(RunError, match=r"submission\.csv: this is no part of a run of tenfold, so the folder"):
+        clear(run)
+    (run.folder / "submission.csv").unlink()
     clear(run)
     assert not run.folder.exists()
 

@@ -15,6 +15,8 @@ from tenfold.vision.quantile import median
 
 INK = 60  # of 255: fainter edges join no parts
 SOLID = 0.9  # share of the way from its left to its right end that a band without holes is inked
+BOX, HOLLOW = 15, 0.35  # pixels of a side that a printed box has at least, and the share of it that is ink at most
+WRITTEN = 0.05  # of its height, that something in it has: a table has many rows
 FEW = 4  # parts that are quicker measured one by one than by OpenCV's statistics of all
 Box = tuple[int, int, int, int]  # x, y, width, height
 
@@ -134,6 +136,22 @@ def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
     kept = [blob for blob in blobs if max(blob.width, blob.height) >= 0.12 * height and blob.area > 2]
     larger = [blob for blob in kept if max(blob.width, blob.height) >= 0.3 * height]
     return larger if len(kept) > 8 + 3 * len(larger) else kept
+
+
+def without_boxes(map_: Map) -> Map:
+    """Without the printed boxes that are written in, those of a form or the cells of a table."""
+    boxes = np.array([blob.box for blob in map_.blobs], np.int64).reshape(len(map_.blobs), 4)
+    left, top, width, height = boxes.T
+    found = []
+    for blob in map_.blobs:
+        x, y, w, h = blob.box
+        if min(w, h) < BOX or blob.area > HOLLOW * w * h:
+            continue
+        inside = (left > x) & (left + width < x + w) & (top > y) & (top + height < y + h) & (height > WRITTEN * h)
+        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
+        if inside.any() and _is_rectangle(own):
+            found.append(blob)
+    return _without(found, map_) if found else map_
 
 
 def without_frame(map_: Map) -> Map:

@@ -30,19 +30,28 @@ class Picture:
     """A picture ready to be read.
 
     grey: uint8 (H, W), at most WORKING_SIDE a side. size: width and height of the upright picture that was given.
-    plain: whether its pixels came as they are here: grey, neither reduced nor laid on a ground.
+    plain: whether its pixels came as they are here: grey, neither reduced nor laid on a ground. left, top: where it
+    begins in the given picture, of which it may be a part.
     """
 
     grey: NDArray[np.uint8]
     size: tuple[int, int]
     name: str
     plain: bool = True
+    left: int = 0
+    top: int = 0
 
     @property
     def scale(self) -> tuple[float, float]:
         """Pixels of the given picture to one of `grey`, across and down."""
         height, width = self.grey.shape
         return self.size[0] / width, self.size[1] / height
+
+    def part(self, grey: NDArray[np.uint8], left: int, top: int) -> Picture:
+        """A part of it, whose pixels are `grey`, from column `left` and row `top` of its own on."""
+        (height, width), (across, down) = grey.shape, self.scale
+        size = max(1, round(width * across)), max(1, round(height * down))
+        return Picture(grey, size, self.name, False, self.left + int(left * across), self.top + int(top * down))
 
 
 def open_picture(source: Source) -> Picture:

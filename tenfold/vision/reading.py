@@ -16,6 +16,7 @@ from tenfold.vision.blobs import (
     find_blobs,
     pieced,
     rows,
+    without_boxes,
     without_edge_of_shade,
     without_frame,
     without_lines,
@@ -28,6 +29,7 @@ from tenfold.vision.picture import Picture, Source, open_picture
 from tenfold.vision.rows import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.vision.rulings import without_rulings
 from tenfold.vision.segment import Found
+from tenfold.vision.sheet import find_sheets
 from tenfold.vision.single import as_it_is, is_mnist_like, one_digit, promised_digit, read_twice, trust
 from tenfold.vision.views import views
 
@@ -88,6 +90,18 @@ def bundled_model() -> Model:
 
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
+    reading = _read_whole(opened, expect, model)
+    if reading.digits:
+        return reading
+    # Nothing: perhaps because what is written lies on a sheet, and that on a table.
+    for sheet in find_sheets(opened.grey):
+        part = _read_whole(opened.part(sheet.grey, sheet.left, sheet.top), expect, model)
+        if part.digits:
+            return part
+    return reading
+
+
+def _read_whole(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect in ("auto", "digit") and is_mnist_like(opened):
         return _reading([_single(as_it_is(opened.grey, model), expect)], opened)
 
@@ -103,7 +117,7 @@ def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
         return _reading([_single(filled, expect)] if filled else [], opened)
     found = find_ink(opened.grey)
     all_ink = without_edge_of_shade(find_blobs(found.ink), opened.grey)
-    ink = without_frame(all_ink)
+    ink = without_boxes(without_frame(all_ink))
     if (plain := without_rulings(ink.ink)) is not ink.ink:
         ink = find_blobs(plain)
     blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
@@ -158,7 +172,12 @@ def _digit(found: Found, picture: Picture) -> Digit:
     x, y, width, height = found.blob.box
     left, top = int(x * across), int(y * down)
     right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
-    box = (left, top, min(right, picture.size[0]) - left, min(bottom, picture.size[1]) - top)
+    box = (
+        left + picture.left,
+        top + picture.top,
+        min(right, picture.size[0]) - left,
+        min(bottom, picture.size[1]) - top,
+    )
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
     is_framed = found.ink.shape == (SIDE, SIDE) and not found.blob.labels
     return Digit(found.value, found.sure, box, alternatives, ink=found.ink, is_framed=is_framed)

@@ -1,0 +1,100 @@
+"""A sheet on a table: the part of a photo that is paper, with what lies around it painted over as if the paper went on.
+
+The ground of writing is taken for smooth; where a table shows it isn't, and its edge would be the strongest ink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.vision.quantile import median
+
+SIDE = 240  # a sheet is looked for on a picture of this side
+SMALLEST, LARGEST = 0.04, 0.98  # shares of the picture
+FULL = 0.85  # share of its convex hull that a sheet fills, for its edges are straight,
+SQUARE = 0.75  # and of the rectangle around it, however that is turned; with a bulge where light falls on a pale table
+LEAST = 60  # pixels of a side of a photo
+BARE = 0.75  # share of a sheet that nothing is written on; a letter whose holes were filled has less
+APART = 25  # grey levels between paper and table
+STROKE = 0.2  # of the shorter side: what is narrower is writing
+EDGE = 0.03  # of the shorter side of the sheet, that is painted over with what lies around
+
+Grey = NDArray[np.uint8]  # (H, W)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """grey: uint8 (h, w), a part of a picture that begins at column `left` and row `top` of it."""
+
+    grey: Grey
+    left: int
+    top: int
+
+
+def find_sheets(grey: Grey) -> list[Sheet]:
+    """The light sheet and the dark board in a picture, uint8 (H, W), as far as there are such."""
+    height, width = grey.shape
+    if min(height, width) < LEAST:
+        return []
+    factor = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    found = [_sheet(grey, small, operation) for operation in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)]
+    return [sheet for sheet in found if sheet is not None]
+
+
+def _sheet(grey: Grey, small: Grey, operation: int) -> Sheet | None:
+    """A light sheet if dark strokes are closed, a dark one if light strokes are opened; None where there is none."""
+    calm = _without_strokes(small, operation)
+    kind = cv2.THRESH_BINARY if operation == cv2.MORPH_CLOSE else cv2.THRESH_BINARY_INV
+    level, paper = cv2.threshold(calm, 0, 1, kind | cv2.THRESH_OTSU)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(paper.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return None
+    own = np.asarray(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
+    outlines, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(outline)
+    area, around = cv2.contourArea(outline), cv2.contourArea(hull)
+    (_, (across, down), _) = cv2.minAreaRect(hull)
+    if not SMALLEST * small.size < area < LARGEST * small.size or area < FULL * around:
+        return None
+    if around < SQUARE * across * down:
+        return None
+    whole = cv2.fillConvexPoly(np.zeros_like(own), hull, 1)
+    if float(((small[whole == 1] > level) == (operation == cv2.MORPH_CLOSE)).mean()) < BARE:
+        return None
+    table = calm[whole == 0]
+    if not table.size or abs(median(calm[whole == 1]) - median(table)) < APART:
+        return None
+    return _alone(grey, calm, whole.astype(np.uint8, copy=False))
+
+
+def _without_strokes(small: Grey, operation: int) -> Grey:
+    reach = max(3, int(STROKE * min(small.shape))) | 1
+    # Further than it reaches: beyond the border, what was widened would not be narrowed again.
+    wide = cv2.copyMakeBorder(cv2.medianBlur(small, 3), reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    calm = cv2.morphologyEx(wide, operation, np.ones((reach, reach), np.uint8))
+    return calm[reach:-reach, reach:-reach].astype(np.uint8, copy=False)
+
+
+def _alone(grey: Grey, calm: Grey, whole: Grey) -> Sheet:
+    """calm: a small picture without its strokes; whole: which of its pixels are the sheet's, 0 or 1."""
+    x, y, width, height = cv2.boundingRect(whole)
+    margin = max(1, round(EDGE * min(width, height)))
+    inner = cv2.erode(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8), borderValue=0)
+    # Around the sheet each pixel is as the nearest of its paper.
+    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    paper = np.zeros(int(nearest.max()) + 1, np.uint8)
+    paper[nearest[inner == 1]] = calm[inner == 1]
+    size = grey.shape[::-1]
+    ground = cv2.resize(paper[nearest], size, interpolation=cv2.INTER_LINEAR)
+    mask = cv2.resize(inner, size, interpolation=cv2.INTER_NEAREST) > 0
+    across, down = size[0] / whole.shape[1], size[1] / whole.shape[0]
+    left, top = int(x * across), int(y * down)
+    part = slice(top, int((y + height) * down) + 1), slice(left, int((x + width) * across) + 1)
+    return Sheet(np.where(mask[part], grey[part], ground[part]).astype(np.uint8), left, top)

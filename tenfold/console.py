@@ -209,11 +209,12 @@ def print_leaderboard(board: Leaderboard, note: str) -> None:
     best = board.rows[0]
     seeds = len(best.seeds)
     say(note if seeds == 1 else f"{note} Means over {seeds} seeds ± standard deviation; errors of all seeds together.")
+    first = "" if seeds == 1 else ", of the first seeds alone"
     for row in board.rows:
         if test := row.against_best:
             say(
                 f"{row.recipe} against {best.recipe}: {test.only_b:,} rows that only it reads right, {test.only_a:,} "
-                f"that only {best.recipe} does, p = {test.p_value:.2g} (exact McNemar test)"
+                f"that only {best.recipe} does, p = {test.p_value:.2g} (exact McNemar test{first})"
             )
 
 

@@ -21,7 +21,7 @@ from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
 from tenfold.training.teacher import load_teacher
-from tenfold.training.train import Trained, clear, split
+from tenfold.training.train import Trained, clear, need_teacher, split
 from tenfold.training.train import train as train_run
 from tenfold.training.watch import Watch
 
@@ -73,7 +73,9 @@ def new(
             "or another --out"
         )
     job = _job(recipe, run, data, limit, teacher, extra, at_once)
-    split(recipe, job.labelled)  # a hold-out that is impossible must not cost the run that stands there
+    # What can't be trained must not cost the run that stands there.
+    split(recipe, job.labelled)
+    need_teacher(recipe, teacher is not None)
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
     return job

@@ -82,6 +82,8 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
     run = begun_run(tmp_path, {})
     with pytest.raises(Exception, match=r"--set hold_out=0\.2"):
         jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
+    with pytest.raises(RecipeError, match="has no use for a teacher"):
+        jobs.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
     source["source"] = Source("data", None, TEST)
     with pytest.raises(DataError, match="no labelled digits"):
         jobs.new("data", RECIPE, run.folder, None, overwrite=True)

@@ -56,9 +56,9 @@ def export(
     """Write the corrected digits in Kaggle's format: train with them by `tenfold train DATA --extra more.csv`."""
     from tenfold import console
     from tenfold.files import write_bytes
-    from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database
+    from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database, latest
 
-    kept = Feedback(database or default_database()).all()
+    kept = latest(Feedback(database or default_database()).all())
     digits = as_dataset(kept, "feedback")
     write_bytes(out, as_kaggle_csv(digits))
     if not json:
@@ -80,10 +80,10 @@ def report(
     Those that read them when they were corrected, and the given ones now.
     """
     from tenfold import console
-    from tenfold.serving.feedback import Feedback, default_database
+    from tenfold.serving.feedback import Feedback, default_database, latest
     from tenfold.serving.feedback_report import compare_models
 
-    compared = compare_models(Feedback(database or default_database()).all(), models or [])
+    compared = compare_models(latest(Feedback(database or default_database()).all()), models or [])
     if not json:
         console.print_feedback(compared)
     finish(compared.to_dict(), json)

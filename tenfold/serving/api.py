@@ -117,6 +117,8 @@ class Api:
         feedback = self._kept()
         if self._engine.pictures.is_full:
             raise Busy
+        if (kind := body.media_type(request)) not in ("application/json", ""):
+            raise wrong_type(kind, "application/json")
         given = body.json(await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024))
         picture, number, truth = _correction(given)
         # Read again: what is kept is what this server read, whatever the client says.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,8 +82,7 @@ def create_app(settings: Settings) -> Front:
         "/v1/read": api.read,
         "/v1/predict": api.predict,
         "/v1/looked": api.looked,
-        f"{protocol.path}/infer": protocol.infer,
-    }
+    } | {f"{path}/infer": protocol.infer for path in protocol.paths}
     front.queues = dict.fromkeys(front.hot, engine.images) | {"/v1/read": engine.pictures}
     return front
 
@@ -168,16 +167,23 @@ def add_protocol(app: FastAPI, protocol: Protocol, front: Front) -> None:
         front.check_ready()
         return Json({"ready": True})
 
-    @app.get(protocol.path, **said(401, 403, answer={"type": "object"}))
+    for path in protocol.paths:
+        add_served_model(app, path, protocol, front, said)
+
+
+def add_served_model(app: FastAPI, path: str, protocol: Protocol, front: Front, said: Callable[..., Any]) -> None:
+    @app.get(path, **said(401, 403, answer={"type": "object"}))
     async def model_metadata() -> Response:
         return Json(protocol.metadata())
 
-    @app.get(f"{protocol.path}/ready", **said(401, 403, 503, answer=record(name={"type": "string"}, ready=flag)))
+    ready = record(name={"type": "string"}, ready={"type": "boolean"})
+
+    @app.get(f"{path}/ready", **said(401, 403, 503, answer=ready))
     async def model_ready() -> Response:
         front.check_ready()
         return Json({"name": protocol.name, "ready": True})
 
-    app.post(f"{protocol.path}/infer", **said(*WORK, answer=schema.INFERRED, body=schema.INFER_BODY))(protocol.infer)
+    app.post(f"{path}/infer", **said(*WORK, answer=schema.INFERRED, body=schema.INFER_BODY))(protocol.infer)
 
 
 def add_state(app: FastAPI, front: Front, metrics: Metrics) -> None:

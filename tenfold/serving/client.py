@@ -67,9 +67,11 @@ def _scheme(url: str) -> str:
 
 def _refused(url: str, error: urllib.error.HTTPError) -> TenfoldError:
     try:
-        said = json.load(error)["error"]["message"]
+        said = str(json.load(error)["error"]["message"]).removeprefix("the picture: ")
     except (OSError, HTTPException, *WRONG):
         said = f"it answered {error.code}"
+    if error.code == 401:
+        said = "this server wants a token; give it with --token or TENFOLD_TOKEN"
     return DataError(said) if error.code in (413, 415, 422) else Unavailable(f"{url}: {said}")
 
 

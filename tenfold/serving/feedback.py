@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,6 +106,11 @@ class Feedback:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def latest(corrections: Iterable[Correction]) -> list[Correction]:
+    """Of what was said more than once of the same image that the same model read, the last: people mend their slips."""
+    return list({(one.model, one.frame.tobytes()): one for one in corrections}.values())
 
 
 def as_dataset(corrections: list[Correction], source: str) -> Dataset:

@@ -27,7 +27,7 @@ class Protocol:
     """The endpoints of the one model, which is always `digits` here, whatever its file is called."""
 
     name = "digits"
-    path = f"/v2/models/{name}"
+    paths = (f"/v2/models/{name}", f"/v2/models/{name}/versions/1")
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine, self._limits = engine, limits

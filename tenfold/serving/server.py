@@ -143,9 +143,9 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def address(settings: Settings, listening: socket.socket) -> str:
-    """Where the page is; the token stands behind a #, which browsers keep to themselves."""
+    """Where the page is; on a terminal with the token behind a #, which browsers keep to themselves. Logs are kept."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    token = f"#token={settings.token}" if settings.token else ""
+    token = f"#token={settings.token}" if settings.token and sys.stderr.isatty() else ""
     return f"http://{host}:{listening.getsockname()[1]}/{token}"
 
 

@@ -59,12 +59,7 @@ def train(
     Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
     needs a teacher and has none, or the other way round.
     """
-    if (teacher is not None) != (recipe.distil > 0):
-        raise RecipeError(
-            f"{recipe.name} learns from labels alone (its distil is 0), so it has no use for a teacher"
-            if teacher
-            else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
-        )
+    need_teacher(recipe, teacher is not None)
     rows, held_rows = split(recipe, labelled)  # before anything is written
     if extra is not None:
         rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
@@ -98,6 +93,16 @@ def train(
     write_text(run.card, model_card(recipe, metrics, scored))
     run.write_manifest()
     return Trained(run, metrics, fitted.finished)
+
+
+def need_teacher(recipe: Recipe, has_one: bool) -> None:
+    """Raises RecipeError for a recipe that needs a teacher and has none, or the other way round."""
+    if has_one != (recipe.distil > 0):
+        raise RecipeError(
+            f"{recipe.name} learns from labels alone (its distil is 0), so it has no use for a teacher"
+            if has_one
+            else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
+        )
 
 
 def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenfold.errors import TenfoldError, Unavailable
+from tenfold.errors import DataError, TenfoldError, Unavailable
 from tenfold.files import write_json, write_text
 from tenfold.model import Model, load_model
 from tenfold.vision.picture import SUFFIXES, content_of, open_picture
@@ -114,7 +114,14 @@ def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) 
 
 def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Expect) -> Iterator[Read]:
     """The same, where `reader` gets each file's bytes and `name` is what it is called."""
-    return _each(files, lambda file: {name: reader(content_of(file), expect)})
+
+    def read(file: Path) -> dict[str, Reading]:
+        try:
+            return {name: reader(content_of(file), expect)}
+        except DataError as error:
+            raise error if str(file) in str(error) else DataError(str(error), file=file) from None
+
+    return _each(files, read)
 
 
 def _each(files: Sequence[Path], read: Callable[[Path], dict[str, Reading]]) -> Iterator[Read]:

@@ -12,7 +12,7 @@ from serving_help import ONE, serving
 
 import tenfold
 from tenfold.errors import DataError, Unavailable
-from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv
+from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, latest
 from tenfold.serving.feedback_report import compare_models
 from tenfold.serving.settings import Settings
 
@@ -102,6 +102,15 @@ def test_the_report_says_who_read_what(feedback, model_file, digits):
     assert row["p_value"] == pytest.approx(2 * 0.5**right)  # all that differ speak for the new one
 
 
+def test_of_what_was_said_twice_the_last_counts(feedback):
+    feedback.keep(b"", frame(0), 1, 0.9, 8, "abc")
+    feedback.keep(b"", frame(1), 1, 0.9, 7, "abc")
+    feedback.keep(b"", frame(0), 1, 0.9, 3, "abc")
+    feedback.keep(b"", frame(0), 2, 0.9, 5, "another model, that read it otherwise")
+    feedback.keep(b"", frame(1), 1, 0.9, None, "abc")
+    assert [one.truth for one in latest(feedback.all())] == [3, None, 5]
+
+
 def test_a_report_of_nothing(feedback):
     feedback.keep(b"", frame(0), 1, 0.9, None, "abc")
     with pytest.raises(DataError, match="no corrections that say a digit"):
@@ -122,6 +131,8 @@ def test_a_correction_over_http(model_file, tmp_path):
             answer = client.post("/v1/feedback", json=correction(ONE, truth=truth))
             assert answer.status_code == 201, answer.text
             assert (answer.json()["read"], answer.json()["truth"]) == (read["value"], truth)
+        form = client.post("/v1/feedback", data={"truth": 1}, files={"picture": ONE})
+        assert (form.status_code, form.json()["error"]["code"]) == (415, "wrong_type")
         for wrong in (correction(ONE, truth=10), correction(ONE)):
             assert client.post("/v1/feedback", json=wrong).status_code == 422
         assert client.post("/v1/feedback", json=correction(ONE, truth=1, digit=1)).status_code == 404

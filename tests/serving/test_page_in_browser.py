@@ -157,12 +157,12 @@ def test_a_wrong_answer_is_corrected_with_one_tap(page, database):
     before = len(Feedback(database).all())
     write(page, 1)
     expect_text(page, "1")
-    page.get_by_role("button", name=re.compile("^It is a 7")).click()
-    page.wait_for_selector("text=Thank you: kept as a 7.")
+    page.get_by_role("button", name=re.compile("^It is 7")).click()
+    page.wait_for_selector("text=Thank you: kept as 7.")
     page.get_by_role("button", name="It is no digit").click()
     page.wait_for_selector("text=Thank you: kept as no digit.")
     page.keyboard.press("1")
-    page.wait_for_selector("text=Thank you: kept as a 1.")
+    page.wait_for_selector("text=Thank you: kept as 1.")
     kept = Feedback(database).all()[before:]
     assert [(one.read, one.truth) for one in kept] == [(1, 7), (1, None), (1, 1)]
     assert all(one.frame.any() for one in kept)
@@ -213,6 +213,20 @@ def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
     page.keyboard.press("Escape")
     page.wait_for_selector("body[data-state=empty]")
     assert page.locator("#pad").is_visible()
+
+
+def test_the_first_of_many_rows_can_be_reached(page):
+    rows = Image.new("L", (300, 700), 255)
+    draw = ImageDraw.Draw(rows)
+    for row in range(6):
+        for column in range(3):
+            left, top = 60 + 70 * column, 40 + 110 * row
+            draw.line([(left, top), (left, top + 60)], 0, 9)
+    page.evaluate(GIVE, ["drop", list(png(np.asarray(rows))), "image/png"])
+    expect(page.locator(".text .row")).to_have_count(6)
+    first, box = page.locator(".text .row").first, page.locator(".text")
+    first.scroll_into_view_if_needed()
+    assert first.bounding_box()["y"] >= box.bounding_box()["y"] - 1
 
 
 def test_what_the_camera_sees_is_read(chromium, url, tmp_path):

@@ -102,6 +102,16 @@ def test_what_is_wrong_is_said_as_the_protocol_says_it(client, asked):
     assert answer.json()["code"] == "invalid"
 
 
+def test_the_version_that_is_told_of_can_be_asked_for(client):
+    path = INFER.removesuffix("/infer")
+    (version,) = client.get(path).json()["versions"]
+    assert client.get(f"{path}/versions/{version}").json() == client.get(path).json()
+    assert client.get(f"{path}/versions/{version}/ready").json()["ready"] is True
+    answers = [client.post(where, json=one()).json() for where in (INFER, f"{path}/versions/{version}/infer")]
+    assert answers[0] == answers[1]
+    assert client.get(f"{path}/versions/2").status_code == 404
+
+
 @pytest.mark.parametrize("length", ["5", "x", "-1", "999999", b"\xb2", "9" * 5000])
 def test_a_wrong_length_of_the_json_part(client, length):
     headers = {"Inference-Header-Content-Length": length}

@@ -119,7 +119,7 @@ async function correct(truth) {
     await api.correct(blob, chosen, truth);
     digit.truth = truth;
     view.said(truth);
-    notice(truth === null ? "Thank you: kept as no digit." : `Thank you: kept as a ${truth}.`, 2500);
+    notice(truth === null ? "Thank you: kept as no digit." : `Thank you: kept as ${truth}.`, 2500);
   } catch (error) {
     refused(error);
   }
@@ -160,6 +160,7 @@ async function take(file) {
   try {
     const taken = await prepared(file);
     remember();
+    notice("");
     pad.show([]);
     showPhoto(taken);
     subject = null;

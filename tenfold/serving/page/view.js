@@ -91,7 +91,7 @@ export class View {
       share.textContent = percent(probability);
       row.classList.toggle("best", value === digit.value);
       row.classList.toggle("small", probability < 0.0005);
-      const its = value === digit.value ? `It is a ${value}, as read` : `It is a ${value}`;
+      const its = value === digit.value ? `It is ${value}, as read` : `It is ${value}`;
       row.setAttribute("aria-label", `${its} (${percent(probability)})`);
     }
     $("question").textContent = number ? `Digit ${number} is wrong? Tap what it is.` : "Wrong? Tap what it is.";

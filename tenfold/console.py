@@ -302,7 +302,7 @@ def _choices(reading: Reading) -> str:
 
 def print_feedback(compared: Compared) -> None:
     say(f"{compared.corrections:,} corrections, {compared.no_digit:,} of them no digit")
-    table = _table(None, "model", "corrected digits", "read right", "95 % interval", "p against then")
+    table = _table(None, "model", "digits", "read right", "95 % interval", "p")
     for title, rows in (("then", compared.then), ("now", compared.now)):
         for row in rows:
             lower, upper = row.interval
@@ -312,4 +312,6 @@ def print_feedback(compared: Compared) -> None:
                 f"{row.model}, {title}", f"{row.n:,}", share, f"{100 * lower:.1f} to {100 * upper:.1f} %", p_value
             )
     say(table)
+    if compared.now:
+        say("p: against what was read then (exact McNemar test)")
     say("note: mistakes are corrected sooner than right answers are confirmed, so `then` looks worse than it was.")

@@ -48,11 +48,12 @@ class Examined:
 
 
 def examine(path: Path, data: Dataset) -> Examined:
-    """Evaluate a run folder's model or an .onnx file on labelled `data`. Raises RunError."""
+    """Evaluate a run's model, by its folder or its file, or another .onnx file on labelled `data`. Raises RunError."""
     assert data.labels is not None
     probabilities = load_model(path).predict_proba(data.images)
     evaluation = evaluate(probabilities, data.labels)
-    seen = Run(path).known(data.images) if path.is_dir() else None
+    folder = path if path.is_dir() else path.parent if path.name == Run(path.parent).model.name else None
+    seen = Run(folder).known(data.images) if folder else None
     unseen = None
     if seen is not None and seen.any() and not seen.all():
         unseen = evaluate(probabilities[~seen], np.asarray(data.labels[~seen]))

@@ -32,8 +32,8 @@ class LeaderboardRow:
     """One recipe over its seeds.
 
     accuracy: mean over the seeds; accuracy_sd: its sample standard deviation, None for one seed.
-    errors of predictions: pooled over the seeds. accuracy_interval: 95 % Wilson interval of the first seed's run (the
-    runs of a recipe share their test rows, so pooling them would pretend to more rows than there are).
+    errors of predictions: pooled over the seeds. accuracy_interval: 95 % Wilson interval of the mean on the `n` rows
+    (the runs of a recipe share their test rows, so pooling them would pretend to more rows than there are).
     train_seconds, epochs: means. against_best: the first seeds of the best recipe (a) and this one (b), paired; None
     for the best. Its p value is not corrected for the number of recipes.
     """
@@ -102,7 +102,7 @@ def _row(runs: list[Entry], correct: list[NDArray[np.bool_]], against_best: McNe
         accuracy_sd=stdev(accuracies) if len(accuracies) > 1 else None,
         errors=n * len(runs) - sum(hits),
         predictions=n * len(runs),
-        accuracy_interval=wilson(hits[0], n),
+        accuracy_interval=wilson(fmean(hits), n),
         parameters=runs[0].parameters,
         train_seconds=fmean(run.train_seconds for run in runs),
         epochs=fmean(run.epochs for run in runs),

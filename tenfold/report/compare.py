@@ -84,7 +84,7 @@ def _intervals(board: Leaderboard) -> str:
         for row in board.rows
     ]
     return table(
-        f"95{NARROW}% intervals for {count(board.n)} rows, of each recipe's first seed; dot: the mean over its seeds. "
+        f"95{NARROW}% intervals for {count(board.n)} rows, around the mean over each recipe's seeds. "
         f"The scale runs from {percent(low)} to {percent(high)} and stretches towards 100{NARROW}%.",
         ["Recipe", "", "Interval"],
         rows,

@@ -127,6 +127,10 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
     """The rows to train on and the rows held out, as the recipe's hold-out and seed say. Raises DataError."""
     if labelled.labels is None:
         raise DataError(f"{labelled.source}: these digits have no labels to train on")
+    if len(labelled) > 1 and (labelled.labels == labelled.labels[0]).all():
+        raise DataError(
+            f"{labelled.source}: every row is labelled {labelled.labels[0]}: there is nothing to tell apart"
+        )
     if recipe.hold_out == 0:
         return np.arange(len(labelled)), np.arange(0)
     size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)

@@ -66,11 +66,15 @@ def test_no_row_known_needs_no_note(run):
     assert (examined.known, examined.unseen, examined.notes) == (0, None, [])
 
 
-def test_a_model_file_alone_does_not_say_what_it_had(run):
+def test_a_model_file_says_what_it_had_where_it_lies_in_its_run(run, tmp_path):
     run.write_rows(IMAGES)
     run.model.write_bytes(b"a model")
-    examined = examine(run.model, DATA)
-    assert (examined.known, examined.notes) == (None, [])
+    assert examine(run.model, DATA).known == len(DATA)
+    (tmp_path / "elsewhere").mkdir()
+    for elsewhere in (tmp_path / "elsewhere" / "model.onnx", run.folder / "copy.onnx"):
+        elsewhere.write_bytes(b"a model")
+        examined = examine(elsewhere, DATA)
+        assert (examined.known, examined.notes) == (None, [])
 
 
 def test_a_damaged_list_of_rows_is_named(run):

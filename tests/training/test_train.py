@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from tenfold import __version__
-from tenfold.errors import RunError, TenfoldError
+from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.evaluation import evaluate
 from tenfold.model import load_model
 from tenfold.recipes.edit import from_dict
@@ -266,3 +266,10 @@ def test_weights_of_another_recipe_are_refused(recipe, digits, tmp_path, trained
     run.weights.write_bytes(trained.run.weights.read_bytes())
     with pytest.raises(RunError, match="these weights belong to another recipe"):
         network_of(run)
+
+
+@pytest.mark.parametrize("hold_out", [0, 0.2])
+def test_rows_with_one_label_alone_are_refused(make_recipe, digits, hold_out):
+    threes = digits.subset(np.flatnonzero(digits.labels == 3))
+    with pytest.raises(DataError, match="every row is labelled 3: there is nothing to tell apart"):
+        split(make_recipe(hold_out=hold_out), threes)

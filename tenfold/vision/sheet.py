@@ -6,6 +6,7 @@ The ground of writing is taken for smooth; where a table shows it isn't, and its
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,19 +60,21 @@ def _sheet(grey: Grey, small: Grey, operation: int) -> Sheet | None:
     outlines, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=cv2.contourArea)
     hull = cv2.convexHull(outline)
-    area, around = cv2.contourArea(outline), cv2.contourArea(hull)
-    (_, (across, down), _) = cv2.minAreaRect(hull)
-    if not SMALLEST * small.size < area < LARGEST * small.size or area < FULL * around:
+    if not SMALLEST * small.size < cv2.contourArea(outline) < LARGEST * small.size or not _is_square(outline, hull):
         return None
-    if around < SQUARE * across * down:
-        return None
-    whole = cv2.fillConvexPoly(np.zeros_like(own), hull, 1)
-    if float(((small[whole == 1] > level) == (operation == cv2.MORPH_CLOSE)).mean()) < BARE:
-        return None
+    whole = cv2.fillConvexPoly(np.zeros_like(own), hull, 1).astype(np.uint8, copy=False)
+    bare = (small[whole == 1] > level) == (operation == cv2.MORPH_CLOSE)
     table = calm[whole == 0]
-    if not table.size or abs(median(calm[whole == 1]) - median(table)) < APART:
+    if bare.mean() < BARE or not table.size or abs(median(calm[whole == 1]) - median(table)) < APART:
         return None
-    return _alone(grey, calm, whole.astype(np.uint8, copy=False))
+    return _alone(grey, calm, whole)
+
+
+def _is_square(outline: NDArray[Any], hull: NDArray[Any]) -> bool:
+    """Whether what has this outline, and this convex hull, has four straight edges, more or less."""
+    _, (across, down), _ = cv2.minAreaRect(hull)
+    full = cv2.contourArea(hull)
+    return cv2.contourArea(outline) >= FULL * full and full >= SQUARE * across * down
 
 
 def _without_strokes(small: Grey, operation: int) -> Grey:
@@ -82,11 +85,13 @@ def _without_strokes(small: Grey, operation: int) -> Grey:
     return calm[reach:-reach, reach:-reach].astype(np.uint8, copy=False)
 
 
-def _alone(grey: Grey, calm: Grey, whole: Grey) -> Sheet:
+def _alone(grey: Grey, calm: Grey, whole: Grey) -> Sheet | None:
     """calm: a small picture without its strokes; whole: which of its pixels are the sheet's, 0 or 1."""
     x, y, width, height = cv2.boundingRect(whole)
     margin = max(1, round(EDGE * min(width, height)))
     inner = cv2.erode(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8), borderValue=0)
+    if not inner.any():
+        return None
     # Around the sheet each pixel is as the nearest of its paper.
     _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     paper = np.zeros(int(nearest.max()) + 1, np.uint8)

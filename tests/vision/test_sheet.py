@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from drawn_digits import drawn, on_paper
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenfold.vision.reading import read
 from tenfold.vision.sheet import find_sheets
@@ -90,3 +92,19 @@ def test_the_cells_of_a_table_are_dropped(model):
         top, left = 40 + 120 * (place // 3), 50 + 120 * (place % 3)
         table[top : top + height, left : left + width] |= digit
     assert read(on_paper(table), "auto", model).text == "712\n368"
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(60, 300), st.integers(60, 900)), st.booleans())
+def test_whatever_is_found_is_a_part_of_the_picture(seed, shape, turned):
+    random = np.random.default_rng(seed)
+    picture = np.full(shape, 40, np.uint8)
+    for _ in range(random.integers(1, 4)):
+        (top, bottom), (left, right) = (np.sort(random.integers(0, side + 1, 2)) for side in shape)
+        picture[top:bottom, left:right] = random.integers(0, 256)
+    if turned:
+        picture = np.ascontiguousarray(picture.T)
+    for sheet in find_sheets(picture):
+        height, width = sheet.grey.shape
+        assert sheet.grey.dtype == np.uint8
+        assert 0 <= sheet.top < sheet.top + height <= picture.shape[0]
+        assert 0 <= sheet.left < sheet.left + width <= picture.shape[1]

@@ -148,8 +148,7 @@ def without_boxes(map_: Map) -> Map:
         if min(w, h) < BOX or blob.area > HOLLOW * w * h:
             continue
         inside = (left > x) & (left + width < x + w) & (top > y) & (top + height < y + h) & (height > WRITTEN * h)
-        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
-        if inside.any() and _is_rectangle(own):
+        if inside.any() and _is_rectangle(map_.labels[y : y + h, x : x + w] == blob.labels[0]):
             found.append(blob)
     return _without(found, map_) if found else map_
 

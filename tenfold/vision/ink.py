@@ -1,7 +1,8 @@
 """Tell ink from paper: a grey picture becomes white ink on pure black, whatever the light, the paper and the pen.
 
-The ground (paper, board, screen) is estimated as what an opening leaves of the picture and smoothed with the ink left
-out; what stands out from it by far more than the ground's own unrest, and by a good part of the strongest ink, is ink.
+The ground (paper, board, screen) is estimated as what an opening, somewhat wider than the strokes, leaves of the
+picture, lifted to the mean of what is no ink; what stands out from it by far more than the ground's own unrest, and by
+a good part of the strongest ink, is ink.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from tenfold.vision.quantile import median, quantile
 
-GROUND_SIDE = 240  # the ground is smooth: it is estimated on a picture of this side
+GROUND_SIDE = 240  # the ground is estimated on a picture of this side, large enough for the edges of shadows
+STROKES = (3, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97)  # widths in its pixels
+PLATEAU, REACH = 0.8, 2.5  # share of what widths up to so many times as large remove; the opening in widths of strokes
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
 UNREST = 4.0  # ink stands out by this many standard deviations of its ground
 SAMPLE = 20_000  # pixels that say as much about a picture as all of them,
@@ -26,7 +29,7 @@ Grey = NDArray[np.uint8]  # (H, W)
 Risen = NDArray[Any]  # uint8 or float32 (H, W), grey levels above the ground
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ink:
     """The ink of a picture.
 
@@ -99,16 +102,21 @@ def _above(risen: Risen, threshold: float) -> NDArray[np.uint8]:
 
 def is_light_on_dark(grey: Grey) -> bool:
     """Whether the ink is the lighter part: the smaller, that stands out, is drawn fine, and keeps off the border."""
-    small = _shrunk(grey, GROUND_SIDE)
-    window = max(3, min(255, max(small.shape) // 2 * 2 + 1))
-    around = cv2.medianBlur(np.ascontiguousarray(small), window)
-    deviation = small.astype(np.float32) - around
+    small = np.ascontiguousarray(_shrunk(grey, GROUND_SIDE))
+    # Light that falls on a part of the picture belongs to the near ground; thick strokes don't belong to the far one.
+    near, far = min(small.shape) // 2, max(small.shape)
+    return _stands_out(small, near) + _stands_out(small, far) + 2.4 * _fine_strokes(small) > 0
+
+
+def _stands_out(small: Grey, side: int) -> float:
+    """From 1.7 to -1.7: whether what differs from `side` pixels around it, and is off the border, is light or dark."""
+    deviation = small.astype(np.float32) - cv2.medianBlur(small, max(3, min(side, 254) | 1))
     cubes = deviation**3
     skew = float(cubes.sum() / max(float(np.abs(cubes).sum()), 1e-6))
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    middle, _ = cv2.threshold(np.ascontiguousarray(small), 0, 255, cv2.THRESH_OTSU)
-    edge = 1 - 2 * float((border > middle).mean())
-    return skew + 0.7 * edge + 1.2 * _fine_strokes(small) > 0
+    levels = (deviation / 2 + 128).astype(np.uint8)
+    border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
+    middle, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
+    return skew + 0.7 * (1 - 2 * float((border > middle).mean()))
 
 
 def _fine_strokes(small: Grey) -> float:
@@ -139,26 +147,41 @@ def _shrunk(grey: Grey, side: int) -> Grey:
 
 def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
     """How far each pixel of `bright`, whose ink is the lighter part, stands above its ground: float32 (H, W)."""
-    small = _shrunk(bright, GROUND_SIDE).astype(np.float32)
-    trend = _trend(small)
-    small = small - trend
-    reach = max(7, int(0.4 * min(small.shape))) | 1
-    calm = cv2.medianBlur(small, 3) if min(small.shape) > 60 else small
-    ground = _opened(calm, reach).astype(np.float32)
+    small = _shrunk(bright, GROUND_SIDE)
+    calm = cv2.medianBlur(small, 3).astype(np.uint8, copy=False) if min(small.shape) > 60 else small
+    trend = _trend(small.astype(np.float32))
+    widest = max(7, int(0.4 * min(small.shape))) | 1
+    reach = min(widest, _reach(calm))
+    # An opening keeps every edge of light that is wider than it reaches; one of them also follows light that bulges.
+    ground = np.maximum(_opened(calm, reach), _opened(calm - trend, reach) + trend)
     # The opening is the lower envelope; the mean of what is not ink is the ground.
     over = small - ground
     middle, _ = cv2.threshold(over.clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     bare = (over <= max(middle, 2)).astype(np.float32)
     bare = cv2.erode(bare, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
-    spread = reach / 4
-    weight = cv2.GaussianBlur(bare, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
-    smooth = cv2.GaussianBlur(bare * small, (0, 0), spread, borderType=cv2.BORDER_REPLICATE)
-    ground = np.where(weight > 0.02, smooth / np.maximum(weight, 0.02), ground) + trend
+    weight = cv2.GaussianBlur(bare, (0, 0), widest / 4, borderType=cv2.BORDER_REPLICATE)
+    lift = cv2.GaussianBlur(bare * over, (0, 0), widest / 4, borderType=cv2.BORDER_REPLICATE)
+    ground += np.where(weight > 0.02, lift / np.maximum(weight, 0.02), 0)
     ground = cv2.resize(ground, bright.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
     risen: NDArray[np.float32] = bright.astype(np.float32) - ground
     if not light:  # paper in shadow: its ink is darker in proportion to the light
         risen *= np.minimum(255 / np.maximum(255 - ground, 1), 4)
     return risen
+
+
+def _reach(calm: Grey) -> int:
+    """Pixels that are well more than strokes are wide, and as few as can be, so that the ground follows the light.
+
+    An opening by the width of the strokes removes nearly all that one of twice that width does (granulometry, Matheron
+    1975); only far wider ones remove what the light makes.
+    """
+    sizes = [size for size in STROKES if size < 0.4 * min(calm.shape)]
+    removed = [_cubes(cv2.subtract(calm, _opened(calm, size))) for size in sizes]
+    for place, size in enumerate(sizes):
+        wider = [more for later, more in zip(sizes, removed, strict=True) if size < later <= REACH * size]
+        if removed[place] >= PLATEAU * max(wider, default=0):
+            return int(REACH * size) | 1
+    return int(max(calm.shape))
 
 
 def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -122,3 +122,36 @@ def test_small_writing_is_found_wherever_it_lies_on_a_large_sheet(light, noise):
         assert found.light is light
         assert (found.ink[pen > 200] > 128).mean() > 0.9
         assert (found.ink[pen == 0] > 128).mean() < 1e-5
+
+
+def lit(light, seed=2):
+    """A row of digits on a sheet that is larger, under light of 0 to 1, (H, W)."""
+    ink = np.pad(INK, ((80, 80), (60, 60)))
+    grey = light * (230 - 150 * (ink / 255)) + np.random.default_rng(seed).normal(0, 2, ink.shape)
+    return grey.clip(0, 255).astype(np.uint8), ink
+
+
+SHEET = np.mgrid[0 : HEIGHT + 160, 0 : WIDTH + 120] / float(WIDTH + 120)
+
+
+@pytest.mark.parametrize("left", [0.3, 0.5])  # of full light
+@pytest.mark.parametrize("softness", [0, 2, 12])  # pixels
+@pytest.mark.parametrize("angle", [0, 30, 60, 90, 150, 200])
+def test_the_edge_of_a_shadow_is_no_ink_and_hides_none(angle, softness, left):
+    across, down = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    behind = across * (SHEET[1] - 0.55) + down * (SHEET[0] - 0.3) > 0
+    light = np.where(behind, left, 1.0)
+    grey, ink = lit(cv2.GaussianBlur(light, (0, 0), softness) if softness else light)
+    found = find_ink(grey)
+    assert not found.light
+    assert overlap(found.ink, ink) > 0.75
+
+
+@pytest.mark.parametrize("place", [(0.2, 0.2), (0.5, 0.3), (0.8, 0.4)])
+def test_a_lamp_that_lights_a_part_of_the_sheet_does_not_make_its_ink_light(place):
+    away = ((SHEET[1] - place[0]) ** 2 + (SHEET[0] - place[1]) ** 2) / (2 * 0.2**2)
+    grey, ink = lit(1 - 0.4 * (1 - np.exp(-away)))
+    found = find_ink(grey)
+    assert not found.light
+    assert overlap(found.ink, ink) > 0.8
+    assert find_ink(255 - grey).light

@@ -36,7 +36,7 @@ def default_database() -> Path:
     return platformdirs.user_data_path("tenfold", appauthor=False) / "feedback.db"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Correction:
     """frame: uint8 (28, 28). truth: 0 to 9, or None for no digit. model: sha256 of the model that read it."""
 

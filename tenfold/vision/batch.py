@@ -12,7 +12,8 @@ from typing import Any
 
 from tenfold.errors import DataError, TenfoldError, Unavailable
 from tenfold.files import write_json, write_text
-from tenfold.model import Model, load_model
+from tenfold.model import BUNDLED, Model, is_bundled, load_model
+from tenfold.run import Run
 from tenfold.vision.picture import SUFFIXES, content_of, open_picture
 from tenfold.vision.reading import Digit, Expect, Reading, read_opened
 
@@ -79,19 +80,22 @@ def _is_picture(file: Path, folder: Path) -> bool:
 
 
 def model_paths(patterns: Sequence[str]) -> list[Path]:
-    """Run folders and .onnx files that paths and glob patterns mean, in order. Raises Unavailable."""
+    """The models that paths, glob patterns and `bundled` mean, in order. Raises Unavailable."""
     found: list[Path] = []
     for pattern in patterns:
-        matching = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern))  # noqa: PTH207
+        is_name = Path(pattern).exists() or is_bundled(pattern)
+        matching = [pattern] if is_name else sorted(glob.glob(pattern))  # noqa: PTH207
         models = [path for path in map(Path, matching) if is_model(path)]
         if not models:
-            raise Unavailable(f"{pattern}: there is no such model; expected run folders or .onnx files")
+            raise Unavailable(f"{pattern}: there is no such model; expected run folders, .onnx files or `{BUNDLED}`")
         found += models
     return list(dict.fromkeys(found))
 
 
 def is_model(path: Path) -> bool:
-    return (path / "model.onnx").is_file() if path.is_dir() else path.suffix == ".onnx" and path.exists()
+    if path.is_dir():
+        return Run(path).model.is_file()
+    return (path.suffix == ".onnx" and path.exists()) or is_bundled(path)
 
 
 def load_models(paths: Sequence[Path]) -> dict[str, Model]:
@@ -99,7 +103,7 @@ def load_models(paths: Sequence[Path]) -> dict[str, Model]:
 
     With one thread, for a picture asks about few images at a time: a second would wait for work, and spin.
     """
-    return {str(path): load_model(path, 1) for path in paths} if paths else {"bundled": load_model(threads=1)}
+    return {str(path): load_model(path, 1) for path in paths} if paths else {BUNDLED: load_model(threads=1)}
 
 
 def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) -> Iterator[Read]:

@@ -25,7 +25,7 @@ EXPECTED = "expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
 Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture ready to be read.
 

@@ -51,8 +51,8 @@ class Digit:
     confidence: float
     box: tuple[int, int, int, int]
     alternatives: tuple[tuple[int, float], ...]
-    ink: NDArray[np.uint8] = field(repr=False, kw_only=True)
-    is_framed: bool = field(default=False, repr=False, kw_only=True)
+    ink: NDArray[np.uint8] = field(repr=False, compare=False, kw_only=True)
+    is_framed: bool = field(default=False, repr=False, compare=False, kw_only=True)
 
     @cached_property
     def frame(self) -> NDArray[np.uint8]:

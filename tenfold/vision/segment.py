@@ -16,7 +16,7 @@ CUT = 1  # what a cut through ink costs, in natural logarithms of probability
 Judge = Callable[[list[NDArray[np.uint8]]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found:
     """A digit that was found: where, its ink alone, the ten probabilities, and that of being a digit at all."""
 

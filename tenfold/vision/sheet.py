@@ -5,6 +5,7 @@ The ground of writing is taken for smooth; where a table shows it isn't, and its
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ EDGE = 0.03  # of the shorter side of the sheet, that is painted over with what 
 Grey = NDArray[np.uint8]  # (H, W)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sheet:
     """grey: uint8 (h, w), a part of a picture that begins at column `left` and row `top` of it."""
 
@@ -36,16 +37,17 @@ class Sheet:
     top: int
 
 
-def find_sheets(grey: Grey) -> list[Sheet]:
-    """The light sheet and the dark board in a picture, uint8 (H, W), as far as there are such."""
+def find_sheets(grey: Grey) -> Iterator[Sheet]:
+    """The light sheet and then the dark board in a picture, uint8 (H, W), as far as there are such."""
     height, width = grey.shape
     if min(height, width) < LEAST:
-        return []
+        return
     factor = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    found = [_sheet(grey, small, operation) for operation in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)]
-    return [sheet for sheet in found if sheet is not None]
+    for operation in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
+        if (sheet := _sheet(grey, small, operation)) is not None:
+            yield sheet
 
 
 def _sheet(grey: Grey, small: Grey, operation: int) -> Sheet | None:

@@ -65,8 +65,8 @@ def test_no_sheet_where_there_is_none():
     corner = np.where(np.add.outer(np.arange(400) * 1.5, np.arange(600)) < 600, 220, 40).astype(np.uint8)
     pale = on_table(np.full((200, 400), 60, np.uint8), STRAIGHT, 40)
     for picture in (np.full(SIZE, 200, np.uint8), on_paper(drawn("8", 200, 20)), corner, pale):
-        assert find_sheets(picture) == []
-    assert find_sheets(np.zeros((28, 28), np.uint8)) == []
+        assert list(find_sheets(picture)) == []
+    assert list(find_sheets(np.zeros((28, 28), np.uint8))) == []
 
 
 @pytest.mark.parametrize("pen", [1, 2, 4])

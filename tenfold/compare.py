@@ -41,14 +41,22 @@ def compare(
     """Train each recipe with `seeds` seeds from its own on, below `folder`, and rank them.
 
     Leaves leaderboard.json and compare.html. Runs that are there and finished are used as they are, unfinished ones go
-    on. Raises RecipeError for two recipes of one name and for one that reads rows, RunError for a run of another recipe
-    or other data, Interrupted when stopped.
+    on. Raises RecipeError for two recipes of one name and for one that reads rows or needs a teacher, RunError for a
+    run of another recipe or other data, Interrupted when stopped.
     """
     assert contest.test.labels is not None
     if twice := [recipe.name for recipe in recipes if [other.name for other in recipes].count(recipe.name) > 1]:
         raise RecipeError(f"two recipes are named '{twice[0]}'; each needs a name of its own to be compared")
-    if rows := [recipe.name for recipe in recipes if recipe.net.kind == "line"]:
-        raise RecipeError(f"'{rows[0]}' reads whole rows, so it can't be compared with what reads single digits")
+    for recipe in recipes:
+        if recipe.net.kind == "line":
+            raise RecipeError(
+                f"'{recipe.name}' reads whole rows, so it can't be compared with what reads single digits"
+            )
+        if recipe.distil:
+            raise RecipeError(
+                f"'{recipe.name}' learns from another model, which `compare` does not have; "
+                "train it with `train --teacher` and measure it with `evaluate`"
+            )
     seeded = [
         recipe.model_copy(update={"seed": seed})
         for recipe in recipes

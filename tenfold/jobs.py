@@ -17,15 +17,17 @@ from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
 from tenfold.files import makeable
+from tenfold.model import load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
-from tenfold.training.teacher import load_teacher
+from tenfold.training.teacher import Teacher, load_teacher
 from tenfold.training.train import Trained, clear, need_teacher, split
 from tenfold.training.train import train as train_run
 from tenfold.training.watch import Watch
 
 TEST_SHARE = 0.2
+TEACHER_DIGEST = "teacher_sha256"  # of its model.onnx, or the .onnx file that it is
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Job:
     run: Run
     remembered: dict[str, Any]  # how to find the data and the teacher again, and how many members to train at once
     extra: Dataset | None = None
+    teacher: Teacher | None = None
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -72,10 +75,11 @@ def new(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    job = _job(recipe, run, data, limit, teacher, extra, at_once)
-    # What can't be trained must not cost the run that stands there.
-    split(recipe, job.labelled)
     need_teacher(recipe, teacher is not None)
+    if teacher and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
+        raise RunError(f"{teacher}: the teacher would be replaced by its pupil; name another folder with --out")
+    job = _job(recipe, run, data, limit, teacher, extra, at_once)
+    split(recipe, job.labelled)  # what can't be trained must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         clear(run)
     return job
@@ -92,7 +96,10 @@ def begun(out: Path, data: str | None) -> Job:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
     teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
     extra, at_once = remembered.get("extra", ()), remembered.get("at_once", 1)
-    return _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, at_once)
+    job = _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, at_once)
+    if job.remembered.get(TEACHER_DIGEST) != remembered.get(TEACHER_DIGEST):
+        raise RunError(f"{teacher}: this teacher is not the one that the run was begun with")
+    return job
 
 
 def _job(
@@ -108,21 +115,21 @@ def _job(
     labelled = limited(labelled_rows(source), limit)
     remembered: dict[str, Any] = {"data": data, "limit": limit}
     if teacher:
-        remembered["teacher"] = str(teacher)
+        remembered |= {"teacher": str(teacher), TEACHER_DIGEST: load_model(teacher).digest}
     if extra:
         remembered["extra"] = list(extra)
     if at_once > 1:
         remembered["at_once"] = at_once
     more = reduce(joined, [labelled_rows(load_data(name)) for name in extra]) if extra else None
-    return Job(recipe, labelled, without_labels(source.test), run, remembered, more)
+    taught_by = load_teacher(str(teacher)) if teacher else None
+    return Job(recipe, labelled, without_labels(source.test), run, remembered, more, taught_by)
 
 
 def train(job: Job, console: Console, time_limit: float | None) -> Trained:
     at_once = job.remembered.get("at_once", 1)
-    teacher = load_teacher(job.remembered["teacher"]) if "teacher" in job.remembered else None
     with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(
-            job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, teacher, at_once, job.extra
+            job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, job.teacher, at_once, job.extra
         )
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 

@@ -170,3 +170,9 @@ def test_a_recipe_that_reads_rows_is_refused(contest, tmp_path):
     with pytest.raises(RecipeError, match="'line' reads whole rows"):
         run(contest, [recipe("a"), find("line").recipe], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_that_needs_a_teacher_is_refused_before_anything_is_trained(contest, tmp_path):
+    with pytest.raises(RecipeError, match="'distilled' learns from another model"):
+        run(contest, [recipe("a"), find("distilled").recipe], tmp_path)
+    assert list(tmp_path.iterdir()) == []

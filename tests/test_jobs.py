@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from tenfold.recipes import find
 from tenfold.recipes.edit import to_toml
 from tenfold.run import Run
 from tenfold.training.train import Trained, begin
+from tenfold.weights import read_weights
 
 LABELLED = Dataset(
     np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8), (np.arange(200) % 10).astype(np.uint8), "rows"
@@ -84,6 +86,12 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
         jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
     with pytest.raises(RecipeError, match="has no use for a teacher"):
         jobs.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
+    pupil = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match=r"there is no model\.onnx"):
+        jobs.new("data", pupil, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
+    with pytest.raises(RunError, match="would be replaced by its pupil"):
+        jobs.new("data", pupil, run.folder, None, overwrite=True, teacher=run.model)
     source["source"] = Source("data", None, TEST)
     with pytest.raises(DataError, match="no labelled digits"):
         jobs.new("data", RECIPE, run.folder, None, overwrite=True)
@@ -124,6 +132,20 @@ def test_a_begun_job_trains_as_many_at_once_as_before(source, tmp_path, monkeypa
     monkeypatch.setattr(jobs, "train_run", train)
     jobs.train(job, Console(quiet=True), None)
     assert told == [2], "another number of threads would give other bits"
+
+
+def test_a_begun_pupil_goes_on_with_its_own_teacher(source, tmp_path):
+    teacher = tmp_path / "teacher.onnx"
+    teacher.write_bytes(read_weights("digits"))
+    pupil = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
+    new = jobs.new("data", pupil, tmp_path / "pupil", None, overwrite=False, teacher=teacher)
+    begin(new.run, pupil, new.labelled, new.remembered)
+    assert jobs.begun(new.run.folder, None).remembered == new.remembered
+    model = onnx.load_from_string(teacher.read_bytes())
+    model.doc_string = "another"
+    teacher.write_bytes(model.SerializeToString())
+    with pytest.raises(RunError, match="not the one that the run was begun with"):
+        jobs.begun(new.run.folder, None)
 
 
 def test_there_must_be_a_run_to_go_on_with(source, tmp_path):

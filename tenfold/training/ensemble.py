@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -16,7 +17,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import fit
+from tenfold.training.fit import fit, format_here
 from tenfold.training.loop import Fitted, Watcher
 from tenfold.training.teacher import Teacher
 from tenfold.training.watch import Watch
@@ -46,6 +47,9 @@ def fit_members(
     threads = torch.get_num_threads()
     if at_once > 1 and teacher is None:
         threads = max(1, threads // at_once)
+        with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
+            for k in range(recipe.members):
+                format_here(recipe.member(k), train, device)
         _side_by_side(recipe, train, held_out, runs, device, watcher, at_once, threads)
     fitted: list[Fitted] = []
     with _computing_with(threads):  # a step that is left for here, too, must have the same bits
@@ -73,19 +77,27 @@ def _side_by_side(
         for k, one in enumerate(runs)
     ]
     running: list[multiprocessing.process.BaseProcess] = []
-    while waiting or running:
-        while waiting and len(running) < at_once:
-            running.append(waiting.pop(0))
-            running[-1].start()
-        wait([process.sentinel for process in running], PATIENCE)
-        running = [process for process in running if process.is_alive()]
-        if watcher.stop():
-            waiting.clear()
-            for process in running:
-                process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint
-            for process in running:
-                process.join()
-            return
+    try:
+        while (waiting or running) and not watcher.stop():
+            while waiting and len(running) < at_once:
+                running.append(waiting.pop(0))
+                _start(running[-1])
+            wait([process.sentinel for process in running], PATIENCE)
+            running = [process for process in running if process.is_alive()]
+    finally:  # also where a second Ctrl-C ends this process at once
+        for process in running:
+            process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint
+        for process in running:
+            process.join()
+
+
+def _start(process: multiprocessing.process.BaseProcess) -> None:
+    """Start it deaf to Ctrl-C, which a terminal sends to all: it would have to hear it before it can end in order."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -120,11 +132,15 @@ def _together(fitted: Sequence[Fitted], members: int) -> Fitted:
 
 
 def mean_history(histories: Sequence[list[dict[str, float]]]) -> list[dict[str, float]]:
-    """The members' figures averaged, an epoch a row, as far as all of them got; seconds are of all together."""
-    rows = []
+    """The members' figures averaged, an epoch a row, as far as all of them got; seconds are of all together.
+
+    best: whether it is the epoch with the best mean accuracy on the held-out rows so far.
+    """
+    rows: list[dict[str, float]] = []
     for epochs in zip(*histories, strict=False):
         row = {key: float(np.mean([epoch[key] for epoch in epochs])) for key in epochs[0]}
-        rows.append(
-            row | {"epoch": epochs[0]["epoch"], "step": epochs[0]["step"], "seconds": sum(e["seconds"] for e in epochs)}
-        )
+        row |= {"epoch": epochs[0]["epoch"], "step": epochs[0]["step"], "seconds": sum(e["seconds"] for e in epochs)}
+        if "best" in row:
+            row["best"] = float(all(row["val_accuracy"] > before["val_accuracy"] for before in rows))
+        rows.append(row)
     return rows

@@ -13,7 +13,7 @@ from tenfold.run import Run
 from tenfold.synthesis.mixture import Mixture
 from tenfold.training.augment import augmented
 from tenfold.training.device import autocast, choose_precision
-from tenfold.training.learner import State
+from tenfold.training.learner import Learner, State
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
 from tenfold.training.randomness import epoch_order
 from tenfold.training.recorded import Batch
@@ -40,10 +40,18 @@ def fit(
     digits = Digits(recipe, train, held_out, device, teacher)
     learner = begun(recipe, digits.images, run)
     state = learner.state
-    # A batch larger than the data may not even fit into memory.
-    shape = (min(recipe.batch, len(train)), SIDE, SIDE)
-    state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
+    state.precision = state.precision or _format(learner.network, recipe, len(train), device)
     return learn(recipe, learner, digits, run, watcher, shown_an_epoch=len(train))
+
+
+def format_here(recipe: Recipe, train: Dataset, device: torch.device) -> str:
+    """The number format that `fit` would choose for a new training."""
+    return _format(Learner(recipe, torch.tensor(train.images, device=device)).network, recipe, len(train), device)
+
+
+def _format(network: Network, recipe: Recipe, rows: int, device: torch.device) -> str:
+    # A batch larger than the data may not even fit into memory.
+    return choose_precision(network, recipe, (min(recipe.batch, rows), SIDE, SIDE), device)
 
 
 class Digits:

@@ -47,9 +47,11 @@ def leave_line_reader(
     checkpoint.save_weights(run.weights, fitted.network.state_dict())
     export_line(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
+    reached = None
     if read is not None:
-        remember(run.model, {CALIBRATION: json.dumps(calibrated(read.chances, read.right))})
-    metrics = measured(recipe, fitted, train, len(read.lines) if read else 0, figures(read) if read else None, device)
+        reached = figures(read, calibrated(read.chances, read.right))
+        remember(run.model, {CALIBRATION: json.dumps(reached["calibration"])})
+    metrics = measured(recipe, fitted, train, len(read.lines) if read else 0, reached, device)
     write_json(run.metrics, metrics)
     page = report.LineReport(
         title=recipe.name,
@@ -95,10 +97,10 @@ def calibrated(chances: NDArray[np.float64], right: NDArray[np.bool_]) -> list[f
     return [round(float(weight), 4) for weight in weights]
 
 
-def figures(read: ReadLines) -> dict[str, Any]:
-    """Whole rows right, digits wrong, and how honest the calibrated confidence is."""
+def figures(read: ReadLines, calibration: list[float]) -> dict[str, Any]:
+    """Whole rows right, digits wrong, and how honest the confidence is, calibrated by slope and offset."""
     n, right = len(read.right), int(read.right.sum())
-    slope, offset = calibrated(read.chances, read.right)
+    slope, offset = calibration
     sure = np.array([confidence(chance, slope, offset) for chance in read.chances])
     digits = sum(len(truth) for _, truth in read.lines)
     wrong = sum(edits(text, truth) for text, (_, truth) in zip(read.texts, read.lines, strict=True))
@@ -110,7 +112,7 @@ def figures(read: ReadLines) -> dict[str, Any]:
         "digits": digits,
         "digit_error_rate": wrong / digits,
         "calibration_error": calibration_error(reliability(sure, read.right)),
-        "calibration": [slope, offset],
+        "calibration": calibration,
     }
 
 

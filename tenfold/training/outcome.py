@@ -84,17 +84,23 @@ def measured(
 def chosen_by(recipe: Recipe, state: State) -> str:
     """What the held-out rows chose, the weights, a temperature, or nothing; and what of an image counts."""
     temperature = "A temperature was fitted on the held-out rows and is part of the model." if recipe.calibrate else ""
+    sureness = (
+        "How sure it is of a text was calibrated on them, so the calibration error there is a little too small."
+        if recipe.net.kind == "line"
+        else ""
+    )
     views = "The logits of an image are the mean of its own and those of its shifts by a pixel to the four sides."
-    said = (_weights_chosen_by(recipe, state), temperature, views if recipe.views > 1 else "")
+    said = (_weights_chosen_by(recipe, state), temperature, sureness, views if recipe.views > 1 else "")
     return " ".join(filter(None, said))
 
 
 def _weights_chosen_by(recipe: Recipe, state: State) -> str:
     if recipe.keep == "best" and state.best_epoch:
-        return f"The weights are those of epoch {state.best_epoch}, chosen for their accuracy on the held-out rows."
+        which = "each network's best epoch" if recipe.members > 1 else f"epoch {state.best_epoch}"
+        return f"The weights are those of {which}, chosen for their accuracy on the held-out rows."
     which = "a running average" if recipe.ema else "those of the last step"
     of = f" of each of {recipe.members} networks" if recipe.members > 1 else ""
-    what = "they were not" if recipe.calibrate else "nothing was"
+    what = "they were not" if recipe.calibrate or recipe.net.kind == "line" else "nothing was"
     return f"The weights are {which}{of}; {what} chosen on the held-out rows."
 
 

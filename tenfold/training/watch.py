@@ -29,8 +29,7 @@ class Watch:
     """Shows a run's progress and ends it on Ctrl-C, SIGTERM or when its time is up; each after the present step."""
 
     def __init__(self, console: Console, name: str, epochs: int, time_limit: float | None) -> None:
-        self.interrupted = False
-        self.time_is_up = False
+        self.interrupted = self.time_is_up = self._has_said = False
         self._end = None if time_limit is None else time.monotonic() + time_limit
         self._epochs = epochs
         self._console = console
@@ -68,7 +67,8 @@ class Watch:
 
     def stop(self) -> bool:
         self.time_is_up = self._end is not None and time.monotonic() >= self._end
-        if self.interrupted:
+        if self.interrupted and not self._has_said:
+            self._has_said = True
             self._console.print("stopping: the model and the report are being written (once more ends at once)")
         return self.interrupted or self.time_is_up
 

@@ -1,3 +1,8 @@
+import json
+import multiprocessing
+import shutil
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -152,6 +157,44 @@ def test_a_history_of_members_is_their_mean():
     assert mean_history([rows, other]) == [{"epoch": 1, "step": 5, "seconds": 6.0, "val_loss": 2.0}]
 
 
+def test_the_best_epoch_of_members_is_that_of_their_mean():
+    def history(*accuracies):
+        rows = [
+            {"epoch": k + 1, "step": 5, "seconds": 1.0, "val_accuracy": value} for k, value in enumerate(accuracies)
+        ]
+        return [row | {"best": row["val_accuracy"] == max(accuracies[: row["epoch"]])} for row in rows]
+
+    rows = mean_history([history(0.90, 0.91, 0.91), history(0.95, 0.80, 0.99)])
+    assert [row["best"] for row in rows] == [1, 0, 1]
+
+
+def deaf(told):
+    told.put(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+
+
+def test_a_member_is_deaf_to_ctrl_c_from_its_first_moment_on():
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    before = signal.getsignal(signal.SIGINT)
+    process = context.Process(target=deaf, args=(told,))
+    ensemble._start(process)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert told.get(timeout=60)
+    process.join()
+
+
+def test_members_side_by_side_find_their_formats_chosen(trained, monkeypatch):
+    asked = []
+
+    def side_by_side(*args):
+        asked.append("begun")
+
+    monkeypatch.setattr(ensemble, "format_here", lambda recipe, *args: asked.append(recipe.seed))
+    monkeypatch.setattr(ensemble, "_side_by_side", side_by_side)
+    trained("both", at_once=2, **TWO)
+    assert asked == [0, 1, "begun"]
+
+
 def test_runs_are_combined_into_their_mean(trained, digits, tmp_path):
     runs = [trained(f"run{seed}", seed=seed, epochs=1).run for seed in (0, 1)]
     facts = combine([run.folder for run in runs], tmp_path / "both")
@@ -188,4 +231,11 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
         combine([run, tmp_path / "nothing"], tmp_path / "new")
     with pytest.raises(RunError, match="is not empty"):
         combine([run, run.parent], run)
+    line = run.parent / "line"
+    shutil.copytree(run, line)
+    recipe = json.loads((line / "recipe.json").read_text())
+    (line / "recipe.json").write_text(json.dumps(recipe | {"net": {"kind": "line"}}))
+    Run(line).write_manifest()
+    with pytest.raises(RunError, match="reads whole rows"):
+        combine([run, line], tmp_path / "new")
     assert not (tmp_path / "new").exists()

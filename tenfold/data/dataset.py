@@ -75,11 +75,13 @@ class Dataset:
 
 
 def joined(first: Dataset, second: Dataset) -> Dataset:
-    """The rows of both, in order; with labels, where both have them."""
+    """The rows of both, in order, each with its place in its own source; with labels, where both have them."""
     both = None
     if first.labels is not None and second.labels is not None:
         both = np.concatenate([first.labels, second.labels])
-    return Dataset(np.concatenate([first.images, second.images]), both, f"{first.source} and {second.source}")
+    images, source = np.concatenate([first.images, second.images]), f"{first.source} and {second.source}"
+    places = [np.arange(len(data)) if data.places is None else data.places for data in (first, second)]
+    return Dataset(images, both, source, np.concatenate(places))
 
 
 def row_hashes(images: Images) -> NDArray[np.uint64]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.sources import Source
-from tenfold.data.split import hold_out
+from tenfold.data.split import sample
 from tenfold.errors import DataError
 
 SELECTION_SEED = 0  # of parts that are no recipe's business: --limit, compare's test rows
@@ -47,7 +47,4 @@ def limited(labelled: Dataset, limit: int | None) -> Dataset:
     """A stratified part of `limit` rows; all where there are no more."""
     if limit is None or limit >= len(labelled) or labelled.labels is None:
         return labelled
-    if limit <= len(labelled) // 2:
-        return labelled.subset(hold_out(labelled.labels, limit, SELECTION_SEED)[1])
-    # The smaller side is the one that a rare digit can be missing from.
-    return labelled.subset(hold_out(labelled.labels, len(labelled) - limit, SELECTION_SEED)[0])
+    return labelled.subset(sample(labelled.labels, limit, SELECTION_SEED))

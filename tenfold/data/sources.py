@@ -21,9 +21,10 @@ NAMES = ("digits", "mnist")
 def load_data(spec: str | os.PathLike[str]) -> Source:
     """Read digits from a path or a name, by what the thing is.
 
-    spec: `digits` (embedded), `mnist`, or a path: Kaggle's zip, folder or CSV (.csv.gz); an IDX file (.gz) or a folder
-    of them; Keras' mnist.npz; a folder with pictures in subfolders 0 to 9. With `:train` or `:test` at its end, only
-    that part is read and kept. A single file without such names is a training part if it has labels, else a test part.
+    spec: a path, or else `digits` (embedded) or `mnist`. A path may be Kaggle's zip, folder or CSV (.csv.gz); an IDX
+    file (.gz) or a folder of them; Keras' mnist.npz; a folder with pictures in subfolders 0 to 9. With `:train` or
+    `:test` at its end, only that part is read and kept. A single file without such names is a training part if it has
+    labels, else a test part.
 
     Images that turn out black on white are turned to white on black, and a note says so.
 
@@ -54,6 +55,11 @@ def _split(name: str) -> tuple[str, Collection[Part]]:
 
 
 def _read(place: str, wanted: Collection[Part]) -> tuple[dict[Part, Dataset], tuple[str, ...]]:
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return _read_folder(path, wanted)
+    if path.is_file():
+        return _read_file(path, wanted), ()
     if place == "digits":
         from tenfold.data.embedded import read_digits
 
@@ -62,11 +68,6 @@ def _read(place: str, wanted: Collection[Part]) -> tuple[dict[Part, Dataset], tu
         from tenfold.data.mnist import read_mnist
 
         return read_mnist(wanted), ()
-    path = Path(place).expanduser()
-    if path.is_dir():
-        return _read_folder(path, wanted)
-    if path.is_file():
-        return _read_file(path, wanted), ()
     raise Unavailable(f"{place}: there is no such file or folder; expected a path, or one of {', '.join(NAMES)}")
 
 

@@ -20,9 +20,17 @@ def hold_out(labels: Labels, size: int | float, seed: int) -> tuple[Rows, Rows]:
     """
     held_size = _row_count(size, len(labels))
     counts = np.bincount(labels, minlength=CLASSES)
-    rank = _deal(labels, seed) - (np.cumsum(counts) - counts)[labels]  # place within its own digit's shuffled rows
-    held = rank < _shares(counts, held_size)[labels]
+    held = _rank(labels, counts, seed) < _shares(counts, held_size, left=1)[labels]
     return _rows(~held), _rows(held)
+
+
+def sample(labels: Labels, size: int, seed: int) -> Rows:
+    """`size` of the rows, fewer than there are, each digit within one row of its proportional share.
+
+    labels, seed: as for `hold_out`.
+    """
+    counts = np.bincount(labels, minlength=CLASSES)
+    return _rows(_rank(labels, counts, seed) < _shares(counts, size)[labels])
 
 
 def k_fold(labels: Labels, k: int, seed: int) -> list[tuple[Rows, Rows]]:
@@ -56,13 +64,22 @@ def _row_count(size: int | float, n: int) -> int:
     return rows
 
 
-def _shares(counts: NDArray[np.int64], held_size: int) -> NDArray[np.int64]:
-    """How many rows of each digit to hold out, int64 (10,), summing to `held_size`: the largest-remainder method."""
+def _rank(labels: Labels, counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Each row's place among its own digit's shuffled rows, int64 (N,)."""
+    before: NDArray[np.int64] = np.cumsum(counts) - counts
+    return _deal(labels, seed) - before[labels]
+
+
+def _shares(counts: NDArray[np.int64], held_size: int, left: int = 0) -> NDArray[np.int64]:
+    """How many rows of each digit to take, int64 (10,), summing to `held_size`: the largest-remainder method.
+
+    left: how many of each digit must be left, 0 or 1. Raises DataError where that can't be.
+    """
     n = int(counts.sum())
     shares, remainders = np.divmod(counts * held_size, n)
     missing = held_size - int(shares.sum())
     by_remainder = np.argsort(-remainders, kind="stable")
-    can_give = [digit for digit in by_remainder if shares[digit] + 1 < counts[digit]]
+    can_give = [digit for digit in by_remainder if shares[digit] + 1 + left <= counts[digit]]
     if len(can_give) < missing:
         emptied = next(digit for digit in by_remainder if remainders[digit] and digit not in can_give)
         raise DataError(

@@ -78,6 +78,14 @@ def test_no_limit_or_a_wide_one_keeps_all(limit):
     assert limited(TRAIN, limit) is TRAIN
 
 
+@pytest.mark.parametrize("limit", range(1, 12))
+def test_few_rows_may_be_limited_to_any_number(limit):
+    labels = [0, 0, 0, *range(1, 10)]
+    part = limited(numbered(labels), limit)
+    assert len(part) == limit
+    assert (part.label_counts <= np.bincount(labels)).all()
+
+
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_a_limit_keeps_each_digit_in_proportion(data):

@@ -30,6 +30,15 @@ def test_public_names():
     assert all(hasattr(tenfold.data, name) for name in tenfold.data.__all__)
 
 
+def test_a_path_goes_before_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(load_data("digits:train").train) == 1437
+    write_csv(tmp_path / "train.csv", images(5), range(5))
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "train.csv").rename(tmp_path / "digits" / "train.csv")
+    assert len(load_data("digits:train").train) == 5
+
+
 def test_black_on_white_is_turned_and_said(tmp_path):
     path = write_csv(tmp_path / "a.csv", 255 - images(5), range(5))
     for _ in range(2):  # parsed, then from the cache

@@ -12,6 +12,8 @@ from typing import Any
 
 from tenfold.errors import TenfoldError
 
+BEGUN = ".part"  # how the name of a file ends that is not whole yet
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -25,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(errno.EINVAL, "is no regular file", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=BEGUN, dir=path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)

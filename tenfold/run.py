@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tenfold import __version__
 from tenfold.data.dataset import Images, row_hashes
 from tenfold.errors import RunError
-from tenfold.files import replacing, sha256, write_json, write_text
+from tenfold.files import BEGUN, replacing, sha256, write_json, write_text
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -30,7 +30,7 @@ HISTORY_COLUMNS = (
     "best",
 )
 MEMBERS = "members"  # of an ensemble: a folder of runs
-LEFT_OVER = ".*.????????"  # of a killed process, as `files.replacing` names what it begins to write
+LEFT_OVER = f".*.????????{BEGUN}"  # of a killed process, as `files.replacing` names what it begins to write
 
 
 class Run:
@@ -113,7 +113,8 @@ class Run:
     def remove_left_overs(self) -> None:
         """Remove what a killed process had begun to write and could not rename."""
         for path in self.folder.rglob(LEFT_OVER):
-            path.unlink()
+            if path.is_file():
+                path.unlink()
 
     def write_manifest(self) -> None:
         """Seal the run: the sha256 of every file in it."""

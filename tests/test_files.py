@@ -80,7 +80,7 @@ def test_what_cannot_be_made_is_named_and_so_is_what_is_in_its_way(tmp_path, nam
 
 
 def test_a_folder_that_takes_no_files_is_told_by_the_name_of_the_result(tmp_path, monkeypatch):
-    def refuse(prefix, dir):  # noqa: A002
+    def refuse(prefix, suffix, dir):  # noqa: A002
         raise PermissionError(13, "Permission denied", f"{dir}/{prefix}12345678")
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)

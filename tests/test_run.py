@@ -35,7 +35,7 @@ def test_a_folder_is_a_run_once_it_says_what_is_trained_on_what(tmp_path, run):
 
 def test_what_is_of_no_run_is_strange(run):
     (run.folder / "members").mkdir()
-    (run.folder / ".model.onnx.12345678").write_bytes(b"half")
+    (run.folder / ".model.onnx.12345678.part").write_bytes(b"half")
     assert run.strange == []
     (run.folder / "thesis.txt").write_text("mine")
     assert run.strange == [run.folder / "thesis.txt"]
@@ -94,11 +94,14 @@ def test_without_a_manifest_nothing_can_be_said(run, content, reason):
 
 def test_left_overs_of_a_killed_process_go_and_nothing_else(run):
     before = {path for path in run.folder.rglob("*") if path.is_file()}
-    (run.folder / ".recipe.json.ab_d1fgh").write_bytes(b"{")
-    (run.checkpoints / ".last.safetensors.12345678").write_bytes(b"half")
-    (run.folder / ".gitignore").write_text("*")
+    (run.folder / ".recipe.json.ab_d1fgh.part").write_bytes(b"{")
+    (run.checkpoints / ".last.safetensors.12345678.part").write_bytes(b"half")
+    kept = {run.folder / name for name in (".gitignore", ".notes.markdown")}
+    for file in kept:
+        file.write_text("*")
+    (run.folder / ".ideas.archived.part").mkdir()
     run.remove_left_overs()
-    assert {path for path in run.folder.rglob("*") if path.is_file()} == before | {run.folder / ".gitignore"}
+    assert {path for path in run.folder.rglob("*") if path.is_file()} == before | kept
 
 
 def test_history_is_a_csv_with_empty_fields_where_nothing_was_held_out(run):

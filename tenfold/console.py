@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from tenfold.errors import TenfoldError
 
@@ -44,6 +45,10 @@ class Output(Console):
 
     def on_broken_pipe(self) -> None:
         raise  # Rich would end the program here
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """All strings come by here, also the cells and titles of tables."""
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
 OUT = Output(stderr=False)

@@ -70,7 +70,7 @@ def export(
 def report(
     models: Annotated[
         list[Path] | None,
-        typer.Argument(help="Run folders or .onnx files.", metavar="[MODEL]...", callback=all_existing),
+        typer.Argument(help="Run folders, .onnx files or `bundled`.", metavar="[MODEL]...", callback=all_existing),
     ] = None,
     database: Database = None,
     json: Json = False,

@@ -52,7 +52,7 @@ def train(
     teacher: Annotated[
         Path | None,
         typer.Option(
-            help="For a recipe that distils: the model to learn from, a run folder or an .onnx file.",
+            help="For a recipe that distils: the model to learn from, a run folder, an .onnx file or `bundled`.",
             metavar="MODEL",
             callback=existing,
         ),

@@ -58,7 +58,11 @@ def evaluate(
     data: Data,
     page: Page = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Also on damaged copies: 29 kinds of damage in five severities.")
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Also on damaged copies: 29 kinds of damage in five severities; needs the extra `train`.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -103,7 +107,7 @@ def read(
         typer.Option(
             "--models",
             "--model",
-            help="Read with these run folders or .onnx files, side by side. [default: the bundled model]",
+            help="Read with these run folders, .onnx files or `bundled`, side by side. [default: bundled]",
             metavar="MODEL...",
         ),
     ] = None,
@@ -142,6 +146,8 @@ def read(
     if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
         models = models + [name for name in files if batch.is_model(Path(name))]
         files = [name for name in files if not batch.is_model(Path(name))]
+        if not files:
+            raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
     pictures = batch.picture_files(files)
     shown = places(pictures, show) if show is not None else {}
     if server:

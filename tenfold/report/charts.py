@@ -169,8 +169,8 @@ def _unstretch(place: ArrayLike) -> NDArray[np.float64]:
 
 
 def _accuracy_range(values: list[float]) -> tuple[float, float]:
-    """The ticks next below and next above all values."""
-    low = max((tick for tick in _ACCURACY_TICKS if tick < np.nanmin(values)), default=0.0)
+    """The ticks next below and next above all values, of which those above the highest tick count as that."""
+    low = max((tick for tick in _ACCURACY_TICKS if tick < min(np.nanmin(values), _TOP)), default=0.0)
     high = min((tick for tick in _ACCURACY_TICKS if tick > np.nanmax(values)), default=_TOP)
     return low, high
 

@@ -216,6 +216,26 @@ def test_names_of_files_neither_steer_the_terminal_nor_break_a_line(run_cli, pic
     assert run_cli("read", good, "--json").document["readings"][0]["file"] == str(good)
 
 
+def test_titles_of_tables_do_not_steer_the_terminal(run_cli, kaggle_zip, tmp_path):
+    shutil.copy(kaggle_zip, tmp_path / "a\x1b[31m.zip")
+    ran = run_cli("check", tmp_path / "a\x1b[31m.zip")
+    assert "a\\x1b[31m.zip" in ran.out
+    assert "\x1b" not in ran.out + ran.err
+
+
+def test_the_bundled_model_beside_ones_own(run_cli, pictures, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = run_cli("read", pictures / "seven.png", "--models", trained, "bundled", "--json").document["readings"][0]
+    assert list(told["models"]) == [str(trained), "bundled"]
+    assert run_cli("read", pictures / "seven.png", "--models", "bundled").out.endswith(" %)\n")
+
+
+def test_pictures_are_named_before_models(run_cli, trained):
+    ran = run_cli("read", trained, "--models", trained)
+    assert (ran.code, ran.out) == (2, "")
+    assert "say which pictures to read" in ran.err
+
+
 def test_a_run_whose_name_looks_like_a_pattern(run_cli, pictures, trained, tmp_path):
     shutil.copytree(trained, tmp_path / "m[1]")
     ran = run_cli("read", pictures / "seven.png", "--models", tmp_path / "m[1]")

@@ -40,6 +40,11 @@ def test_a_better_accuracy_lies_higher_and_100_percent_can_be_drawn(history):
     assert ">100 %<" in charts.accuracy(rows)
 
 
+def test_accuracies_of_1_from_the_first_epoch_on_can_be_drawn(history):
+    rows = [row | {"train_accuracy": 1.0, "val_accuracy": 1.0} for row in history]
+    assert "100 %" in charts.accuracy(rows)
+
+
 def test_rate_changes_are_marked_where_they_happened(history):
     assert charts.rate_changes(history) == [(4, 0.5), (8, 0.5)]
     svg = charts.loss(history)

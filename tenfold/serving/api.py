@@ -6,7 +6,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Api:
         if kind == "application/octet-stream":
             images = body.raw_images(await body.whole(request, most * body.PIXELS))
         elif kind == "application/json":
-            images = body.json_images(await body.whole(request, most * body.PIXELS * 8))
+            images = await body.aside(body.json_images, await body.whole(request, most * body.PIXELS * 8))
         elif kind == "image/png":
             images = body.png_image(await body.whole(request, 1 << 16))
         else:
@@ -119,10 +119,10 @@ class Api:
             raise Busy
         if (kind := body.media_type(request)) not in ("application/json", ""):
             raise wrong_type(kind, "application/json")
-        given = body.json(await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024))
-        picture, number, truth = _correction(given)
+        content = await body.whole(request, self._limits.picture_bytes * 4 // 3 + 1024)
+        picture, expect, number, truth = await body.aside(_correction, content)
         # Read again: what is kept is what this server read, whatever the client says.
-        reading = await self._engine.read(picture, _expected(given.get("expect", "auto")))
+        reading = await self._engine.read(picture, expect)
         if number >= len(reading.digits):
             raise Refused(404, "no_such_digit", f"{len(reading.digits)} digits were read in this picture")
         digit = reading.digits[number]
@@ -157,19 +157,20 @@ class Api:
         )
 
 
-def _correction(given: dict[str, Any]) -> tuple[bytes, int, int | None]:
-    """The picture, which of its digits, and what that is. Raises Refused (422)."""
-    content, number = given.get("picture", ""), body.whole_number(given.get("digit", 0))
+def _correction(content: bytes) -> tuple[bytes, Expect, int, int | None]:
+    """The picture, what was expected in it, which of its digits is meant, and what that is. Raises Refused."""
+    given = body.json(content)
+    number = body.whole_number(given.get("digit", 0))
     truth = body.whole_number(given.get("truth"))
     try:
-        picture = base64.b64decode(content, validate=True)
+        picture = base64.b64decode(given.get("picture", ""), validate=True)
     except (TypeError, ValueError):
         raise body.invalid("expected `picture`: the picture's bytes in base64") from None
     if number is None or number < 0:
         raise body.invalid("expected `digit`: which digit of the reading it is, counted from 0")
     if "truth" not in given or (given["truth"] is not None and truth not in range(10)):
         raise body.invalid("expected `truth`: what it is, 0 to 9, or null for no digit")
-    return picture, number, truth
+    return picture, _expected(given.get("expect", "auto")), number, truth
 
 
 def _expected(value: object) -> Expect:

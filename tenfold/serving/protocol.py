@@ -46,8 +46,8 @@ class Protocol:
         if self._engine.images.is_full:
             raise Busy
         content = await body.whole(request, self._limits.images * body.PIXELS * 8)
-        asked, tensors = _split(content, request.headers.get(JSON_LENGTH))
-        images = _images(asked, tensors)
+        length = request.headers.get(JSON_LENGTH)
+        asked, images = await body.aside(lambda content: _asked(content, length), content)
         if len(images) > self._limits.images:
             raise body.invalid(f"expected at most {self._limits.images:,} images in a request, got {len(images):,}")
         if not isinstance(asked.get("id", ""), str):
@@ -67,6 +67,12 @@ class Protocol:
             media_type="application/octet-stream",
             headers={JSON_LENGTH: str(len(head))},
         )
+
+
+def _asked(content: bytes, length: str | None) -> tuple[dict[str, Any], Images]:
+    """The JSON part of a body, and the images that are in it or after it. Raises Refused (400, 422)."""
+    asked, tensors = _split(content, length)
+    return asked, _images(asked, tensors)
 
 
 def _split(content: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:

@@ -14,11 +14,22 @@ def submit(
     model: MaybeModel = None,
     data: MaybeData = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE", callback=replaceable)
-    ] = Path("submission.csv"),
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file to write. [default: submission.csv]",
+            metavar="FILE",
+            callback=replaceable,
+        ),
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option("--check", help="Write nothing, only check FILE; names the first wrong line.", metavar="FILE"),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(help="With --check: how many rows it must have. [default: Kaggle's 28,000]", min=1, metavar="N"),
     ] = None,
     upload: Annotated[
         str | None,
@@ -30,10 +41,13 @@ def submit(
 
     With --check, only look at a submission that is there: exit code 4 where it is not valid.
     """
-    if (check is None) != (model is not None and data is not None) or (check is not None and model is not None):
+    if (check is None) != (model is not None and data is not None) or (check is not None and (model or out)):
         raise typer.BadParameter("expected MODEL and DATA, or --check FILE alone")
+    if rows is not None and check is None:
+        raise typer.BadParameter("what is written has as many rows as DATA", param_hint="--rows")
     from tenfold import console, submission
 
+    out = out or Path("submission.csv")
     if model is not None and data is not None:
         from tenfold.data import load_data
         from tenfold.data.select import rows_to_predict
@@ -41,7 +55,7 @@ def submit(
 
         submission.write_submission(out, load_model(model).predict(rows_to_predict(load_data(data)).images))
     file = check or out
-    summary = submission.validate_submission(file)
+    summary = submission.validate_submission(file, (rows or submission.TEST_ROWS) if check else None)
     if not json:
         console.print_submission(file, summary)
     document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()

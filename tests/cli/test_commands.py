@@ -148,15 +148,29 @@ def test_submit_never_replaces_what_is_no_file(run_cli, trained, kaggle_zip, tmp
 def test_submit_check_names_the_first_wrong_line(run_cli, tmp_path):
     file = tmp_path / "submission.csv"
     file.write_text("ImageId,Label\n1,7\n2,0\n")
-    ran = run_cli("submit", "--check", file)
+    ran = run_cli("submit", "--check", file, "--rows", 2)
     assert ran.code == 0
     said, note = ran.out.splitlines()
     assert said == f"{file}: valid, 2 rows (0: 1, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 1, 8: 0, 9: 0)"
     assert "28,000 rows" in note
+    ran = run_cli("submit", "--check", file)
+    assert (ran.code, ran.out) == (4, "")
+    assert "28,000" in ran.err
     file.write_text("ImageId,Label\n1,7\n3,0\n2,99\n")
     ran = run_cli("submit", "--check", file, "--json")
     assert ran.code == ran.document["error"]["exit_code"] == 4
     assert f"{file}, line 3: ImageId is '3', expected 2" in ran.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--check", "s.csv", "-o", "t.csv"], ["--rows", 3], ["--check", "s.csv", "m", "d"]]
+)
+def test_submit_refuses_options_that_would_do_nothing(run_cli, trained, kaggle_zip, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    full_submission(tmp_path).rename("s.csv")
+    given = [] if "--check" in options else [trained, kaggle_zip]
+    assert run_cli("submit", *given, *options).code in (2, 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
 
 
 def full_submission(folder: Path) -> Path:

@@ -99,5 +99,4 @@ def finished(run: Run, recipe: Recipe, labelled: Dataset) -> dict[str, Any] | No
         raise RunError(f"{run.folder}: this run was begun with another recipe; choose another --out")
     if run.read_json(run.data).get("digest") != labelled.digest:
         raise RunError(f"{run.folder}: this run was begun on other rows; choose another --out")
-    metrics = run.read_json(run.metrics) if run.manifest.exists() else {}
-    return metrics if metrics.get("finished") else None
+    return run.read_json(run.metrics) if run.is_finished else None

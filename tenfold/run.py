@@ -67,6 +67,11 @@ class Run:
         return self.recipe.exists() and self.data.exists()  # people keep recipes by that name, too
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it reached its recipe's end and was sealed. Raises RunError for a damaged file."""
+        return self.manifest.exists() and self.read_json(self.metrics).get("finished") is True
+
+    @property
     def strange(self) -> list[Path]:
         """What lies in the folder and is of no run."""
         ours = {path.name for path in vars(self).values()} | {MEMBERS}

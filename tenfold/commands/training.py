@@ -98,7 +98,10 @@ def train(
 
         chosen = jobs.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
         job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or (), at_once or 1)
+    was_finished = job.run.is_finished
     trained = jobs.train(job, console.ERR, time_limit)
+    if was_finished:
+        console.ERR.print(f"{job.run.folder}: finished before, so nothing was left to do")
     if not json:
         console.print_trained(trained)
     document = {"run": str(job.run.folder)} | trained.metrics

@@ -65,6 +65,8 @@ def train(
         rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
         labelled = joined(labelled, extra)
     begin(run, recipe, labelled, remembered or {})
+    if run.is_finished:
+        return Trained(run, run.read_json(run.metrics), finished=True)
     train_part = labelled.subset(rows)
     held_out = labelled.subset(held_rows) if len(held_rows) else None
     device = find_device()
@@ -106,7 +108,7 @@ def need_teacher(recipe: Recipe, has_one: bool) -> None:
 
 
 def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any]) -> None:
-    """Write what the run is about, or make sure that it is what stands there already."""
+    """Write what the run is about, or make sure that it is what stands there already; a finished run stays as it is."""
     if run.exists:
         if from_dict(run.read_json(run.recipe), str(run.recipe)) != recipe:
             raise RunError(f"{run.folder}: this run was begun with another recipe")
@@ -114,6 +116,8 @@ def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any
             raise RunError(f"{run.folder}: this run was begun on other data than {labelled.source}")
         if run.manifest.exists():  # it would be sealed again, damage and all
             run.verify_files()
+    if run.is_finished:
+        return
     run.manifest.unlink(missing_ok=True)
     run.remove_left_overs()
     run.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -134,6 +138,11 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
     if recipe.hold_out == 0:
         return np.arange(len(labelled)), np.arange(0)
     size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)
+    if size < 1 and not 0 < round(size * len(labelled)) < len(labelled):
+        raise DataError(
+            f"{labelled.source}: a share of {size:g} of {len(labelled):,} rows can't be held out; "
+            "take more rows, or --set hold_out=0 to hold out none"
+        )
     if size >= len(labelled):
         raise DataError(
             f"{labelled.source}: {recipe.name} holds out {size:,} rows and here are {len(labelled):,}; "

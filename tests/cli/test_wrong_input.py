@@ -39,6 +39,7 @@ CASES = [
     ("check digits --page no-run", USAGE, "no-run is no regular file"),
     ("check digits --page a-file/page.html", INPUT, "a-file"),
     ("train", USAGE, "say what to train on"),
+    ("check :train", MISSING, "the name of the data is empty"),
     ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
     ("train test.csv", INPUT, r"test\.csv: there are no labelled digits to train on"),
     ("train digits:test", INPUT, "digits:test: a test part is not trained on"),
@@ -125,6 +126,14 @@ def test_an_impossible_hold_out_leaves_the_old_run_alone(run_cli, bench):
     ran = run_cli("train", "train.csv", "--out", "run", "--overwrite", "--limit", "5")
     assert ran.code == INPUT
     assert sorted(bench.joinpath("run").iterdir()) == before
+
+
+def test_a_finished_run_stays_as_it_is(run_cli, bench):
+    before = {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()}
+    ran = run_cli("train", "--resume", "--out", "run")
+    assert ran.code == 0
+    assert ran.err.startswith("run: finished before, so nothing was left to do")
+    assert {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()} == before
 
 
 def test_a_damaged_run_is_not_sealed_again(run_cli, bench):

@@ -165,6 +165,9 @@ def test_the_manifest_comes_last_and_a_failure_leaves_none(
         raise RuntimeError("no disk")
 
     monkeypatch.setattr(train_module, "model_card", fail)
+    assert train(short, digits, None, run, Watcher()).finished  # before, so that nothing is written again
+    run.metrics.write_text(json.dumps(trained.metrics | {"finished": False}))
+    seal(run)
     with pytest.raises(RuntimeError, match="no disk"):
         train(short, digits, None, run, Watcher())
     assert files(run) == FILES  # the old seal is gone: the folder is not as it says any more
@@ -238,7 +241,7 @@ def test_a_training_that_diverges_leaves_its_checkpoints_and_no_model(make_recip
 def test_beginning_again_clears_what_a_killed_process_left(recipe, digits, tmp_path):
     run = Run(tmp_path / "run")
     begin(run, recipe, digits, {})
-    (run.checkpoints / ".last.safetensors.abcdefgh").write_bytes(b"half")
+    (run.checkpoints / ".last.safetensors.abcdefgh.part").write_bytes(b"half")
     begin(run, recipe, digits, {})
     assert files(run) == {"recipe.json", "data.json", "rows.npy"}
 

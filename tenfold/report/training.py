@@ -160,7 +160,10 @@ def curves(history: list[dict[str, float]]) -> str:
         )
     )
     return (
-        paragraph("Epochs run along the bottom, elapsed time along the top.")
+        paragraph(
+            "Epochs run along the bottom, elapsed time along the top. Losses are those before a temperature is fitted, "
+            "where the recipe fits one."
+        )
         + legend(keys)
         + f'<div class="charts">{figures}{_milestones(history, best)}</div>'
         + details("Every epoch as a table", _epochs(history))
@@ -204,16 +207,15 @@ def _epochs(history: charts.Rows) -> str:
 
 
 def _predictions(unlabelled: Dataset, probabilities: Probabilities) -> str:
-    figures = []
-    for row, shares in enumerate(probabilities):
-        digit, share = int(shares.argmax()), float(shares.max())
-        caption = f"<strong>{row}: {digit}</strong>{percent(share, 1)}"
-        alt = f"Row {row}, read as {digit}"
-        figures.append(
-            figure(picture(unlabelled.images[row], alt, 2), caption, "doubtful" if share < _DOUBTFUL else "")
-        )
+    figures: list[str] = []
+    for image, shares in zip(unlabelled.images, probabilities, strict=True):
+        digit, share, index = int(shares.argmax()), float(shares.max()), len(figures) + 1
+        caption = f"<strong>{index}: {digit}</strong>{percent(share, 1)}"
+        alt = f"Row {index}, read as {digit}"
+        figures.append(figure(picture(image, alt, 2), caption, "doubtful" if share < _DOUBTFUL else ""))
     return paragraph(
-        f"The first {plural(len(figures), 'row')} of {unlabelled.source}, as index: digit, with the confidence."
+        f"The first {plural(len(figures), 'row')} of {unlabelled.source}, as index: digit, counted "
+        "from 1 as Kaggle's ImageId is, with the confidence."
     ) + gallery(figures, "close")
 
 

@@ -58,9 +58,8 @@ def test_galleries_say_what_was_read(training_report, pages, parse):
     assert sum(bool(re.fullmatch(r"Row [\d,]+: a 9, read as 0", alt)) for alt in alts) == 24
     assert sum("nearly as" in alt for alt in alts) == 24
     assert "9 read as 099.9 % sure" in page.text
-    for row in range(12):
-        digit = training_report.unlabelled_probabilities[row].argmax()
-        assert f"<strong>{row}: {digit}</strong>" in pages["training"]
+    for index, shares in enumerate(training_report.unlabelled_probabilities, start=1):
+        assert f"<strong>{index}: {shares.argmax()}</strong>" in pages["training"]
     # Confidences of these twelve rows begin at 0.3.
     assert pages["training"].count('class="doubtful"') == 12
 

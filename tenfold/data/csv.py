@@ -93,7 +93,10 @@ class _Layout:
 
 def _header(line: bytes, file: str) -> list[str]:
     line = line.removesuffix(b"\r").removeprefix(codecs.BOM_UTF8)
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or line.count(0) > len(line) // 3:
+    if (
+        line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        or len(line) // 3 < line.count(0) <= len(line) // 2 + 1
+    ):
         raise DataError("is UTF-16 text; save it as UTF-8", file=file)
     if 0 in line:
         raise DataError("holds NUL bytes where the header should be", file=file, line=1)
@@ -129,7 +132,10 @@ def _check_names(names: list[str], file: str) -> None:
         raise DataError(f"{problem}; expected {EXPECTED}", file=file, column=missing[0])
     if unknown:
         column, name = next(iter(unknown.items()))
-        raise DataError(f"column {column + 1} has the unknown name {name!r}; expected {EXPECTED}", file=file, line=1)
+        hint = " (pandas writes its index so; to_csv(..., index=False) does not)" if not name and not column else ""
+        raise DataError(
+            f"column {column + 1} has the unknown name {name!r}{hint}; expected {EXPECTED}", file=file, line=1
+        )
 
 
 # The fast parser

@@ -32,6 +32,8 @@ def load_data(spec: str | os.PathLike[str]) -> Source:
     """
     name = os.fspath(spec)
     place, wanted = _split(name)
+    if not place:
+        raise Unavailable(f"the name of the data is empty; expected a path, or one of {', '.join(NAMES)}")
     try:
         found, notes = _read(place, wanted)
     except OSError as error:

@@ -316,6 +316,11 @@ def test_renamed_column():
     assert "is missing, and column 7 has the unknown name 'pixle5'" in error.problem
 
 
+def test_an_index_that_pandas_wrote():
+    error = refused(join([[str(row), *cells] for row, cells in enumerate(cells_of())], ["", *HEADER]))
+    assert "column 1 has the unknown name '' (pandas writes its index so; to_csv(..., index=False)" in str(error)
+
+
 def test_renamed_label():
     error = refused(join(cells_of(), ["digit", *PIXELS]))
     assert "column 1 has the unknown name 'digit'" in str(error)

@@ -41,7 +41,9 @@ def header(request: Request, name: bytes) -> str:
 
 
 async def whole(request: Request, most: int) -> bytes:
-    """The body of at most `most` bytes, counted as it comes in. Raises Refused (413, 408)."""
+    """The body of at most `most` bytes, counted as it comes in. Raises Refused (408, 413, 415)."""
+    if (encoding := header(request, b"content-encoding")) not in ("", "identity"):
+        raise Refused(415, "wrong_encoding", f"the body is encoded ({encoding[:20]!r}); expected it as it is")
     declared = header(request, b"content-length")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)

@@ -11,7 +11,8 @@ from starlette.types import Scope
 
 from tenfold.serving.answers import Refused
 
-OPEN = ("/docs", "/openapi.json", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+HEALTH = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+OPEN = ("/docs", "/openapi.json", *HEALTH)
 
 LONGEST = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")  # of all addresses
 
@@ -39,11 +40,14 @@ class Guard:
             elif name == b"authorization":
                 sent = value
         if host != self._right:
+            if not host and scope["path"] in HEALTH:  # HTTP/1.0, as some load balancers ask
+                return
             if not self._is_own(_hostname(host)):
                 raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME makes it known")
             self._right = host
         if origin and origin.partition(b"//")[2] != host:
-            raise Refused(403, "wrong_origin", "pages of other servers may not ask this one")
+            raise Refused(403, "wrong_origin", "pages of other servers may not ask this one; "
+                          "a proxy in between must hand the Host header on")  # fmt: skip
         if self._token is not None and not _is_open(scope["path"]):
             self.check_token(sent)
 
@@ -51,7 +55,8 @@ class Guard:
         """sent: the Authorization header. Raises Refused (401, or 403 where the server has no token)."""
         if self._token is None:
             raise Refused(403, "no_token", "this is only told to who has a token, and the server was started without")
-        if not hmac.compare_digest(sent, b"Bearer " + self._token):
+        scheme, _, token = sent.partition(b" ")
+        if not hmac.compare_digest(token.strip(), self._token) or scheme.lower() != b"bearer":
             raise Refused(401, "unauthorized", "expected the header Authorization: Bearer TOKEN",
                           {"WWW-Authenticate": "Bearer"})  # fmt: skip
 

@@ -102,6 +102,9 @@ def test_kubernetes_probes_limits_and_rights():
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
     longest = DRAIN + SETTLE + HEAR_OUT + server(Settings()).config.timeout_graceful_shutdown + 2 * PATIENCE
+    name = service["metadata"]["name"]
+    inside = [f"{name}{rest}" for rest in ("", ".default", ".default.svc", ".default.svc.cluster.local")]
+    assert [given.removeprefix("--name=") for given in container["args"] if given.startswith("--name=")] == inside
     assert pod["terminationGracePeriodSeconds"] > 5 + longest  # preStop, and the longest that ending may take
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +18,8 @@ INK = 60  # of 255: fainter edges join no parts
 SOLID = 0.9  # share of the way from its left to its right end that a band without holes is inked
 BOX, HOLLOW = 15, 0.35  # pixels of a side that a printed box has at least, and the share of it that is ink at most
 WRITTEN = 0.05  # of its height, that something in it has: a table has many rows
+STEEPEST = 0.5  # slope of a row of writing
+MOST_CHAINS = 30  # that are looked at for rows that fell apart; what has more is a page or a pattern
 FEW = 4  # parts that are quicker measured one by one than by OpenCV's statistics of all
 Box = tuple[int, int, int, int]  # x, y, width, height
 
@@ -337,6 +340,7 @@ def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:
             chains.append([blob])
         else:
             best.append(blob)
+    chains = _continued(chains, height)
     for blob in blobs:
         if blob.height < 0.5 * height and chains:
             near = max(chains, key=lambda chain: max(_level(blob, other, height) for other in chain))
@@ -344,6 +348,29 @@ def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:
                 near.append(blob)
     chains.sort(key=lambda chain: float(np.mean([blob.top + blob.height / 2 for blob in chain])))
     return [sorted(chain, key=lambda blob: blob.left) for chain in chains]
+
+
+def _continued(chains: list[list[Blob]], height: float) -> list[list[Blob]]:
+    """Chains joined where one goes on in the slope of another: steep rows fall apart where digits differ in height."""
+    if len(chains) > MOST_CHAINS:
+        return chains
+    for one, other in itertools.permutations(chains, 2):
+        if _goes_on(one, other, height):
+            left = [chain for chain in chains if chain is not one and chain is not other]
+            return _continued([*left, one + other], height)
+    return chains
+
+
+def _goes_on(one: Sequence[Blob], other: Sequence[Blob], height: float) -> bool:
+    """Whether `other` begins where `one` ends, both on one straight line that is not too steep."""
+    gap = min(blob.left for blob in other) - max(blob.right for blob in one)
+    if not -0.3 * height < gap < height or len(one) + len(other) < 3:
+        return False
+    across = np.array([blob.left + blob.width / 2 for blob in (*one, *other)])
+    down = np.array([blob.top + blob.height / 2 for blob in (*one, *other)])
+    slope, offset = np.polyfit(across, down, 1)
+    away = np.abs(down - slope * across - offset).max()
+    return bool(abs(slope) < STEEPEST and away < 0.2 * height)
 
 
 def _level(one: Blob, other: Blob, height: float) -> float:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import Blob, Map, joined, on_paper, typical_height
+from tenfold.vision.blobs import STEEPEST, Blob, Map, joined, on_paper, typical_height
 from tenfold.vision.line import LineReader, LineReading
 from tenfold.vision.quantile import median
 from tenfold.vision.segment import Found, Judge, Lattice, is_sign
@@ -20,7 +20,7 @@ UNDECIDED = 0.5  # such texts are right about as often as not
 SURER = 4.0  # the pieces are believed against the network where their odds are so many times as high
 MARGIN = 4  # pixels of paper around a row
 PAPER = 0.2  # of a row's height: the paper around it where its grey levels are read
-STEEP, STEEPEST = 0.03, 0.3  # a row that rises or falls by more is made level; by far more it is none
+STEEP = 0.03  # a row that rises or falls by more is made level
 IS_DIGIT = 0.5  # what is less probably a digit is left out
 
 

@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
+import pytest
 from drawn_digits import drawn
 
-from tenfold.vision.blobs import characters, find_blobs, pieced, rows, without_lines, without_specks
+from tenfold.vision.blobs import Blob, characters, find_blobs, pieced, rows, without_lines, without_specks
 
 
 def found(ink):
@@ -75,3 +76,21 @@ def test_rows_may_rise():
 def test_no_ink():
     assert found(np.zeros((40, 40), np.uint8)) == []
     assert rows([]) == []
+
+
+def standing(*places):
+    """Digits 30 pixels wide by the middle and the height of each."""
+    return [Blob((k,), (x - 15, round(y - height / 2), 30, height), 200) for k, (x, y, height) in enumerate(places, 1)]
+
+
+@pytest.mark.parametrize("slope", [-0.4, -0.36, 0.36, 0.4])
+def test_a_steep_row_of_digits_of_unlike_heights_is_one_row(slope):
+    blobs = standing(*((x, 300 + slope * x, height) for x, height in ((20, 60), (100, 40), (180, 40), (250, 60))))
+    assert rows(blobs) == [blobs]
+
+
+def test_rows_that_stand_beside_each_other_stay_apart():
+    left, right = standing((20, 50, 40), (60, 50, 40)), standing((110, 110, 40), (150, 110, 40))
+    assert rows([*left, *right]) == [left, right]
+    above, below = standing((20, 50, 40), (60, 50, 40)), standing((20, 110, 40), (60, 110, 40))
+    assert rows([*above, *below]) == [above, below]

@@ -32,6 +32,7 @@ from tenfold.serving.schema import WORK, operation, record
 from tenfold.serving.settings import Settings
 
 PAGE = Path(str(files("tenfold.serving").joinpath("page")))
+FRESH = {"Cache-Control": "no-cache"}  # after an upgrade a browser must not mix files of two versions
 DESCRIPTION = """
 Every error is JSON, `{"error": {"code": ..., "message": ...}}`, under `/v2` as the Open Inference Protocol has it;
 codes stay, messages may change. 503 says with `Retry-After` when to come again.
@@ -207,14 +208,21 @@ def add_state(app: FastAPI, front: Front, metrics: Metrics) -> None:
 def add_page(app: FastAPI) -> None:
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         app.add_route(path, _file(PAGE / file), methods=["GET"], include_in_schema=False)
-    app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/page", _Files(directory=PAGE))
 
 
 def _file(path: Path) -> Any:
     async def answer(request: Request) -> Response:
-        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+        return FileResponse(path, headers=FRESH)
 
     return answer
+
+
+class _Files(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(FRESH)
+        return response
 
 
 def methods(app: FastAPI, request: Request) -> set[str]:

@@ -4,6 +4,7 @@ import io
 import math
 import re
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
@@ -378,3 +379,11 @@ def test_the_description_of_the_api_is_shown(page, url):
     wait_for(lambda: page.locator(".operation").count() > 10)
     page.locator(".operation", has_text="/v1/read").locator("summary").click()
     assert "curl" in page.locator(".operation[open]").inner_text()
+
+
+def test_after_an_upgrade_no_file_of_the_page_is_taken_from_before(url):
+    for path in ("/", "/docs", "/page/main.js", "/page/style.css"):
+        answer = httpx.get(url + path)
+        assert answer.headers["cache-control"] == "no-cache", path
+    unchanged = httpx.get(f"{url}/page/style.css", headers={"If-None-Match": answer.headers["etag"]})
+    assert (unchanged.status_code, unchanged.headers["cache-control"]) == (304, "no-cache")

@@ -216,6 +216,18 @@ def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
     assert page.locator("#pad").is_visible()
 
 
+@pytest.mark.parametrize("ink", [0, 255])
+def test_a_large_picture_that_is_transparent_stays_so(page, ink):
+    """As drawing programs export ink: larger than what is sent, and nothing behind it."""
+    sheet = Image.new("LA", (2700, 1200), (ink, 0))
+    draw = ImageDraw.Draw(sheet)
+    for digit, left in ((3, 800), (5, 1500)):
+        for stroke in DIGITS[digit]:
+            draw.line([(left + 350 * x, 300 + 350 * y) for x, y in stroke], (ink, 255), 40, joint="curve")
+    page.evaluate(GIVE, ["drop", list(png(np.asarray(sheet))), "image/png"])
+    expect_text(page, "35")
+
+
 def test_the_first_of_many_rows_can_be_reached(page):
     rows = Image.new("L", (300, 700), 255)
     draw = ImageDraw.Draw(rows)

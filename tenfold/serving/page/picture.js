@@ -19,7 +19,9 @@ export async function prepared(file) {
   const sheet = new OffscreenCanvas(Math.round(width * factor), Math.round(height * factor));
   sheet.getContext("2d").drawImage(bitmap, 0, 0, sheet.width, sheet.height);
   bitmap.close();
-  const blob = await sheet.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+  // A JPEG is opaque; what else may be transparent stays so, for the server knows on which ground ink shows.
+  const type = file.type === "image/jpeg" ? file.type : "image/webp";
+  const blob = await sheet.convertToBlob({ type, quality: 0.92 });
   return { blob, area: { left: 0, top: 0, width: sheet.width, height: sheet.height } };
 }
 

@@ -228,6 +228,26 @@ def test_a_large_picture_that_is_transparent_stays_so(page, ink):
     expect_text(page, "35")
 
 
+@pytest.mark.parametrize("size", [(1, 400), (400, 1), (9000, 1)])
+def test_a_picture_that_is_a_line_is_shown_on_a_sheet_that_fits_the_screen(page, size):
+    page.evaluate(GIVE, ["drop", list(png(np.full(size[::-1], 230, np.uint8))), "image/png"])
+    page.wait_for_selector("body[data-state=none]")
+    sheet = page.locator("#sheet").bounding_box()
+    assert sheet["height"] <= 0.65 * 900
+    assert min(sheet["width"], sheet["height"]) >= 50
+
+
+def test_boxes_lie_over_the_digits_of_a_long_picture(page):
+    row = Image.new("L", (2400, 80), 255)
+    draw = ImageDraw.Draw(row)
+    draw.line([(1800, 15), (1800, 65)], 0, 9)
+    page.evaluate(GIVE, ["drop", list(png(np.asarray(row))), "image/png"])
+    expect_text(page, "1")
+    sheet, box = page.locator("#photo").bounding_box(), page.locator(".box").bounding_box()
+    assert abs((box["x"] + box["width"] / 2 - sheet["x"]) / sheet["width"] - 1800 / 2400) < 0.01
+    assert abs((box["y"] + box["height"] / 2 - sheet["y"]) / sheet["height"] - 0.5) < 0.05
+
+
 def test_the_first_of_many_rows_can_be_reached(page):
     rows = Image.new("L", (300, 700), 255)
     draw = ImageDraw.Draw(rows)

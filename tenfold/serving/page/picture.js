@@ -1,6 +1,7 @@
 // Pictures from elsewhere: dropped, pasted, chosen, or taken with the camera.
 
 const MOST = 2000; // pixels a side that are sent: the server reads no more than that
+const LONGEST = 8; // times its other side that a sheet is long
 
 /** What to send of `file`, and the area in which boxes lie. Raises Error for what the browser can't show. */
 export async function prepared(file) {
@@ -10,19 +11,24 @@ export async function prepared(file) {
   } catch {
     throw new Error("This is no picture that can be read.");
   }
-  const { width, height } = bitmap;
-  const factor = MOST / Math.max(width, height);
-  if (factor >= 1) {
-    bitmap.close();
-    return { blob: file, area: { left: 0, top: 0, width, height } };
-  }
-  const sheet = new OffscreenCanvas(Math.round(width * factor), Math.round(height * factor));
-  sheet.getContext("2d").drawImage(bitmap, 0, 0, sheet.width, sheet.height);
+  const factor = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * factor)));
+  const blob = factor < 1 ? await reduced(bitmap, width, height, file.type) : file;
   bitmap.close();
+  return { blob, area: around(width, height) };
+}
+
+function reduced(bitmap, width, height, kind) {
+  const sheet = new OffscreenCanvas(width, height);
+  sheet.getContext("2d").drawImage(bitmap, 0, 0, width, height);
   // A JPEG is opaque; what else may be transparent stays so, for the server knows on which ground ink shows.
-  const type = file.type === "image/jpeg" ? file.type : "image/webp";
-  const blob = await sheet.convertToBlob({ type, quality: 0.92 });
-  return { blob, area: { left: 0, top: 0, width: sheet.width, height: sheet.height } };
+  return sheet.convertToBlob({ type: kind === "image/jpeg" ? kind : "image/webp", quality: 0.92 });
+}
+
+/** The area that shows a picture in its middle: no longer than `LONGEST`, however long the picture is. */
+function around(width, height) {
+  const [wide, tall] = [Math.max(width, height / LONGEST), Math.max(height, width / LONGEST)];
+  return { left: (width - wide) / 2, top: (height - tall) / 2, width: wide, height: tall };
 }
 
 /** Calls `take(file)` for each picture that is dropped on the page, pasted, or chosen. */

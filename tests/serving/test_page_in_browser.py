@@ -143,6 +143,37 @@ def test_undo_clear_and_back_again(page):
     page.wait_for_selector("body:not([data-state=empty])")
 
 
+def test_what_was_undone_can_be_redone_until_something_else_is_written(page):
+    write(page, 3, left=60)
+    write(page, 1, left=300)
+    expect_text(page, "31")
+    for back, forth in (("z", "Shift+Z"), ("Control+z", "Control+Shift+Z"), ("Control+z", "Control+y")):
+        page.keyboard.press(back)
+        expect_text(page, "3")
+        page.keyboard.press(forth)
+        expect_text(page, "31")
+        page.keyboard.press(forth)
+    expect_text(page, "31")
+    page.keyboard.press("z")
+    write(page, 7, left=300)
+    page.keyboard.press("Control+y")
+    expect_text(page, "37")
+
+
+def test_undo_in_the_middle_of_a_stroke_leaves_the_one_before_as_it_was(page):
+    write(page, 1)
+    expect_text(page, "1")
+    before = page.evaluate("document.getElementById('pad').toDataURL()")
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 90, steps=3)
+    page.keyboard.press("z")
+    page.mouse.move(box["x"] + 300, box["y"] + 90, steps=3)
+    page.mouse.up()
+    assert page.evaluate("document.getElementById('pad').toDataURL()") == before
+
+
 def test_what_was_read_stays_in_the_session(page):
     write(page, 2)
     expect_text(page, "2")

@@ -54,7 +54,7 @@ async function readNow() {
   asking = true;
   stale = false;
   const before = restored;
-  const strokes = photo ? null : pad.strokes.map((stroke) => stroke.slice());
+  const strokes = photo ? null : pad.strokes;
   const begun = performance.now();
   try {
     const { blob, area } = photo ?? (await pad.picture());
@@ -180,14 +180,8 @@ function showPhoto(taken) {
 
 function clear() {
   remember();
-  if (photo) {
-    photo = null;
-    pad.show([]);
-  } else {
-    pad.clear();
-  }
-  buttons();
-  readSoon();
+  pad.show([]);
+  written();
 }
 
 // What went wrong, and short words
@@ -258,8 +252,11 @@ listen(take, $("sheet"), $("file"), $("choose"));
 
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || event.altKey) return;
-  if (event.key.toLowerCase() === "z" && !$("undo").disabled) pad.undo();
-  else if (event.ctrlKey || event.metaKey) return;
+  const key = event.key.toLowerCase();
+  const isCommand = event.ctrlKey || event.metaKey;
+  if (key === "z" && !event.shiftKey && !photo) pad.undo();
+  else if ((key === "z" || (key === "y" && isCommand)) && !photo) pad.redo();
+  else if (isCommand) return;
   else if (event.key === "Escape" && !$("clear").disabled) clear();
   else if (/^[0-9]$/.test(event.key) && subject) correct(Number(event.key));
   else return;

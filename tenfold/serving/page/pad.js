@@ -9,8 +9,9 @@ export class Pad {
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
-    this.strokes = [];
-    this.cleared = null; // what the last clear took, until something new is written
+    this.strokes = []; // a new array with each change, so that those before stay as they were
+    this.before = []; // what each change replaced, for undo
+    this.undone = []; // what undo took, for redo
     this.width = 22;
     this.pointer = null;
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
@@ -25,31 +26,35 @@ export class Pad {
   }
 
   get canUndo() {
-    return !this.isEmpty || this.cleared !== null;
+    return this.before.length > 0;
   }
 
   undo() {
-    if (this.cleared) {
-      this.strokes = this.cleared;
-      this.cleared = null;
-    } else {
-      this.strokes.pop();
-    }
-    this.draw();
+    this.step(this.before, this.undone);
+  }
+
+  redo() {
+    this.step(this.undone, this.before);
+  }
+
+  step(from, to) {
+    if (!from.length) return;
+    to.push(this.strokes);
+    this.put(from.pop());
     this.changed();
   }
 
-  clear() {
-    if (!this.isEmpty) this.cleared = this.strokes;
-    this.strokes = [];
-    this.draw();
-    this.changed();
-  }
-
-  /** Show strokes that were written before. */
+  /** Show other strokes; undo brings back what was there. */
   show(strokes) {
-    this.strokes = strokes.slice();
-    this.cleared = null;
+    if (this.isEmpty && !strokes.length) return;
+    this.before.push(this.strokes);
+    this.undone = [];
+    this.put(strokes);
+  }
+
+  put(strokes) {
+    this.strokes = strokes;
+    this.pointer = null; // a stroke that is not there any more doesn't grow
     this.draw();
   }
 
@@ -73,11 +78,9 @@ export class Pad {
 
   begin(event) {
     if (this.pointer !== null || event.button !== 0) return;
+    this.show([...this.strokes, [this.point(event)]]);
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
-    this.cleared = null;
-    this.strokes.push([this.point(event)]);
-    this.draw();
     this.changed();
   }
 

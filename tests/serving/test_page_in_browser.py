@@ -185,6 +185,75 @@ def test_what_was_read_stays_in_the_session(page):
     assert page.locator(".bar.best b").inner_text() == "2"
 
 
+def texts_of_the_session(page):
+    return page.locator("#history span").all_inner_texts()
+
+
+def test_what_is_on_the_sheet_is_not_lost_where_something_before_it_is_shown(page):
+    write(page, 7)
+    expect_text(page, "7")
+    page.keyboard.press("Escape")
+    write(page, 1, left=120)
+    write(page, 7, left=320)
+    expect_text(page, "17")
+    page.get_by_role("button", name="Show 7 again").click()
+    expect_text(page, "7")
+    assert texts_of_the_session(page) == ["17", "7"]
+    page.get_by_role("button", name="Undo").click()
+    expect_text(page, "17")
+    page.keyboard.press("Control+y")
+    expect_text(page, "7")
+    page.get_by_role("button", name="Show 17 again").click()
+    expect_text(page, "17")
+
+
+def test_a_drawing_is_not_lost_where_a_picture_takes_its_place(page):
+    write(page, 2)
+    expect_text(page, "2")
+    page.evaluate(GIVE, ["drop", list(photo()), "image/jpeg"])
+    expect_text(page, "35")
+    page.get_by_role("button", name="Show 2 again").click()
+    expect_text(page, "2")
+    page.get_by_role("button", name="Show 35 again").click()
+    expect_text(page, "35")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body[data-state=empty]")
+    page.keyboard.press("z")
+    expect_text(page, "2")
+    assert texts_of_the_session(page) == ["35", "2"]
+
+
+def test_the_session_holds_everything_once(page):
+    write(page, 7)
+    expect_text(page, "7")
+    page.keyboard.press("Escape")
+    for _ in range(2):
+        page.get_by_role("button", name="Show 7 again").click()
+        expect_text(page, "7")
+        page.keyboard.press("Escape")
+        page.keyboard.press("z")
+        expect_text(page, "7")
+        page.wait_for_timeout(500)  # till it is read anew
+        page.keyboard.press("Escape")
+    assert texts_of_the_session(page) == ["7"]
+
+
+def test_the_session_forgets_the_oldest_with_its_picture(page):
+    page.evaluate("""() => {
+        window.urls = new Set();
+        const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
+        URL.createObjectURL = (blob) => { const url = make(blob); window.urls.add(url); return url; };
+        URL.revokeObjectURL = (url) => { window.urls.delete(url); revoke(url); };
+    }""")
+    for number in range(22):
+        write(page, 1 if number else 7)
+        expect_text(page, "1" if number else "7")
+        page.keyboard.press("Escape")
+        expect_text(page, "")
+    assert texts_of_the_session(page) == ["1"] * 20
+    assert page.evaluate("window.urls.size") == 20
+
+
 def test_a_wrong_answer_is_corrected_with_one_tap(page, database):
     before = len(Feedback(database).all())
     write(page, 1)

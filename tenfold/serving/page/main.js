@@ -8,10 +8,12 @@ import { element, View } from "./view.js";
 const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 
-let subject = null; // what was read last: {blob, area, strokes or none, reading, chosen}
+const KEPT = 20; // of what was read before
+
+let subject = null; // what was read last: {blob, area, photo or strokes, reading, chosen, milliseconds}
 let photo = null; // {blob, area} while a picture is shown
 let keeps = false; // whether the server keeps corrections
-const past = [];
+const past = []; // subjects, the last one first
 
 const pad = new Pad($("pad"), written);
 const view = new View(choose, correct);
@@ -20,7 +22,7 @@ const view = new View(choose, correct);
 
 let asking = false;
 let stale = false;
-let restored = 0; // how often something read before was shown again: an answer to what it replaced comes too late
+let sheets = 0; // how often all that is shown was replaced: an answer to what was there before comes too late
 let rest = 0;
 
 function written() {
@@ -40,6 +42,7 @@ function buttons() {
 function readSoon() {
   clearTimeout(rest);
   if (!photo && pad.isEmpty) {
+    sheets += 1;
     subject = null;
     stale = false;
     view.empty();
@@ -53,15 +56,15 @@ async function readNow() {
   if (asking || !stale) return;
   asking = true;
   stale = false;
-  const before = restored;
-  const strokes = photo ? null : pad.strokes;
+  const sheet = sheets;
   const begun = performance.now();
   try {
+    const shown = photo ? { photo } : { strokes: pad.strokes };
     const { blob, area } = photo ?? (await pad.picture());
     const reading = await api.read(blob);
     for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
     if (!fading) notice(""); // words that go by themselves may stay until then
-    if (before === restored && (photo || !pad.isEmpty)) show({ blob, area, strokes, reading }, performance.now() - begun);
+    if (sheet === sheets) show({ ...shown, blob, area, reading, milliseconds: performance.now() - begun });
   } catch (error) {
     refused(error);
   } finally {
@@ -70,10 +73,10 @@ async function readNow() {
   if (stale) requestAnimationFrame(readNow);
 }
 
-function show(read, milliseconds) {
+function show(read) {
   const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, read.reading.digits.length - 1));
-  subject = { ...read, chosen, milliseconds };
-  view.reading(read.reading, chosen, read.area, milliseconds);
+  subject = { ...read, chosen };
+  view.reading(read.reading, chosen, read.area, read.milliseconds);
   view.said(undefined);
   const digit = read.reading.digits[chosen];
   if (digit) view.looked(digit.frame, null);
@@ -128,8 +131,8 @@ async function correct(truth) {
 // What was read before
 
 function remember() {
-  if (!subject || !subject.reading.digits.length) return;
-  const kept = { ...subject, photo };
+  if (!subject?.reading.digits.length || past.some(isSame)) return;
+  const kept = subject;
   past.unshift(kept);
   const picture = element("img", { alt: "", src: URL.createObjectURL(kept.blob) });
   const text = kept.reading.text.split("\n").join(" ");
@@ -138,20 +141,36 @@ function remember() {
   button.onclick = () => again(kept);
   $("history").prepend(element("li", {}, [button]));
   $("session").hidden = false;
+  if (past.length > KEPT) forget();
+}
+
+/** Whether `kept` is what is shown, which it is where it was shown again, or a clear was undone. */
+function isSame(kept) {
+  return kept.photo === subject.photo && kept.strokes === subject.strokes;
+}
+
+function forget() {
+  past.pop();
+  const oldest = $("history").lastElementChild;
+  URL.revokeObjectURL(oldest.querySelector("img").src);
+  oldest.remove();
 }
 
 function again(kept) {
-  restored += 1;
+  replace(kept.photo ?? null, kept.strokes);
   stale = false;
-  if (kept.photo) {
-    showPhoto(kept.photo);
-  } else {
-    photo = null;
-    pad.show(kept.strokes);
-  }
-  subject = { ...kept };
-  buttons();
+  subject = kept;
   choose(kept.chosen);
+}
+
+/** Put a picture or strokes in the place of what is shown. */
+function replace(picture, strokes = []) {
+  remember();
+  sheets += 1;
+  photo = picture;
+  pad.show(strokes);
+  if (photo) showPhoto();
+  buttons();
 }
 
 // Pictures
@@ -159,10 +178,8 @@ function again(kept) {
 async function take(file) {
   try {
     const taken = await prepared(file);
-    remember();
     notice("");
-    pad.show([]);
-    showPhoto(taken);
+    replace(taken);
     subject = null;
     readSoon();
   } catch (error) {
@@ -170,18 +187,15 @@ async function take(file) {
   }
 }
 
-function showPhoto(taken) {
-  photo = taken;
+function showPhoto() {
   URL.revokeObjectURL($("photo").src);
-  $("photo").src = URL.createObjectURL(taken.blob);
-  $("sheet").style.setProperty("--shape", taken.area.width / taken.area.height);
-  buttons();
+  $("photo").src = URL.createObjectURL(photo.blob);
+  $("sheet").style.setProperty("--shape", photo.area.width / photo.area.height);
 }
 
 function clear() {
-  remember();
-  pad.show([]);
-  written();
+  replace(null);
+  readSoon();
 }
 
 // What went wrong, and short words

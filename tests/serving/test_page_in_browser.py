@@ -394,6 +394,60 @@ def test_what_is_no_picture_is_refused_in_words(page):
     page.wait_for_selector("text=This is no picture that can be read.")
 
 
+def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(page):
+    write(page, 7)
+    expect_text(page, "7")
+    page.wait_for_selector("#looked:not(.waiting)")
+    page.evaluate(GIVE, ["drop", list(b"hello"), "image/png"])
+    page.wait_for_selector("text=is no picture that can be read")
+    expect_text(page, "7")
+    assert page.locator("#sheet").get_attribute("data-shows") == "writing"
+    assert "% sure" in page.locator("#summary").inner_text()
+    assert page.locator("#history li").count() == 0
+
+
+def answer(status, code, message):
+    """What the server says of an error, for routes that take its place."""
+    return {"status": status, "json": {"error": {"code": code, "message": message}}}
+
+
+BUSY = answer(503, "busy", "too many requests are waiting; come again in a second")
+
+
+def test_a_reading_that_fails_leaves_nothing_to_correct(browser, url):
+    page = browser.new_page()
+    page.goto(url)
+    write(page, 1)
+    expect_text(page, "1")
+    page.wait_for_selector("#looked:not(.waiting)")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.route("**/v1/read*", lambda route: route.fulfill(**answer(504, "timeout", "there was no answer within 10 s")))
+    write(page, 1, left=300)
+    page.wait_for_selector("text=there was no answer within 10 s")
+    page.wait_for_selector("body[data-state=empty]")
+    page.keyboard.press("3")
+    page.wait_for_timeout(200)
+    assert not any(one.endswith("/v1/feedback") for one in sent)
+    page.close()
+
+
+def test_what_is_cleared_while_the_server_is_busy_is_not_read_later(browser, url):
+    page = browser.new_page()
+    failed = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(url)
+    page.route("**/v1/read*", lambda route: route.fulfill(**BUSY), times=1)
+    with page.expect_response("**/v1/read*"):
+        write(page, 1)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1500)
+    assert (failed, page.locator("#notice").is_visible()) == ([], False)
+    write(page, 7)
+    expect_text(page, "7")
+    page.close()
+
+
 def test_without_the_server_the_page_waits_and_goes_on(browser, database):
     """The server goes while someone draws; what was drawn is read when it is back."""
     page = browser.new_page()

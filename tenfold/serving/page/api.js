@@ -41,8 +41,13 @@ async function ask(path, options = {}) {
 
 export const model = () => ask("/v1/model");
 
-export const read = (picture) =>
-  ask("/v1/read?details=true", { method: "POST", body: picture, headers: { "Content-Type": picture.type } });
+/** The reading of a picture; each digit's frame as 784 bytes. */
+export async function read(picture) {
+  const headers = { "Content-Type": picture.type };
+  const reading = await ask("/v1/read?details=true", { method: "POST", body: picture, headers });
+  for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
+  return reading;
+}
 
 /** Where the network looked in a 28x28 image, given as 784 bytes. */
 export const looked = (frame) =>

@@ -7,6 +7,7 @@ import { element, View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
+const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
 
 const KEPT = 20; // of what was read before
 
@@ -43,9 +44,8 @@ function readSoon() {
   clearTimeout(rest);
   if (!photo && pad.isEmpty) {
     sheets += 1;
-    subject = null;
     stale = false;
-    view.empty();
+    showNothing();
     return;
   }
   stale = true;
@@ -55,22 +55,31 @@ function readSoon() {
 async function readNow() {
   if (asking || !stale) return;
   asking = true;
-  stale = false;
   const sheet = sheets;
-  const begun = performance.now();
   try {
-    const shown = photo ? { photo } : { strokes: pad.strokes };
-    const { blob, area } = photo ?? (await pad.picture());
-    const reading = await api.read(blob);
-    for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
-    if (!fading) notice(""); // words that go by themselves may stay until then
-    if (sheet === sheets) show({ ...shown, blob, area, reading, milliseconds: performance.now() - begun });
+    const read = await patiently(() => sheet === sheets && readShown());
+    if (sheet === sheets) show(read);
   } catch (error) {
-    refused(error);
+    if (sheet === sheets) showNothing();
+    failed(error);
   } finally {
     asking = false;
   }
   if (stale) requestAnimationFrame(readNow);
+}
+
+async function readShown() {
+  stale = false;
+  const shown = photo ? { photo } : { strokes: pad.strokes };
+  const begun = performance.now();
+  const { blob, area } = photo ?? (await pad.picture());
+  const reading = await api.read(blob);
+  return { ...shown, blob, area, reading, milliseconds: performance.now() - begun };
+}
+
+function showNothing() {
+  subject = null;
+  view.empty();
 }
 
 function show(read) {
@@ -93,14 +102,18 @@ async function done() {
 }
 
 async function look() {
-  const digit = subject?.reading.digits[subject.chosen];
+  const digit = chosenDigit();
   if (!digit) return;
   try {
-    digit.losses ??= (await api.looked(digit.frame)).losses;
+    digit.losses ??= (await patiently(() => digit === chosenDigit() && api.looked(digit.frame))).losses;
   } catch (error) {
-    return refused(error);
+    return failed(error);
   }
-  if (subject?.reading.digits[subject.chosen] === digit) view.looked(digit.frame, digit.losses);
+  if (digit === chosenDigit()) view.looked(digit.frame, digit.losses);
+}
+
+function chosenDigit() {
+  return subject?.reading.digits[subject.chosen];
 }
 
 function choose(i) {
@@ -114,9 +127,9 @@ function choose(i) {
 // Corrections
 
 async function correct(truth) {
-  const digit = subject?.reading.digits[subject.chosen];
+  const digit = chosenDigit();
   if (!digit) return;
-  if (!keeps) return notice("This server keeps no corrections.");
+  if (!keeps) return notice("This server keeps no corrections.", 6000);
   const { blob, chosen } = subject;
   try {
     await api.correct(blob, chosen, truth);
@@ -124,7 +137,7 @@ async function correct(truth) {
     view.said(truth);
     notice(truth === null ? "Thank you: kept as no digit." : `Thank you: kept as ${truth}.`, 2500);
   } catch (error) {
-    refused(error);
+    failed(error);
   }
 }
 
@@ -183,7 +196,7 @@ async function take(file) {
     subject = null;
     readSoon();
   } catch (error) {
-    refused(error);
+    failed(error);
   }
 }
 
@@ -209,45 +222,55 @@ function notice(text, milliseconds = 0) {
   fading = milliseconds && setTimeout(notice, milliseconds, "");
 }
 
-function refused(error) {
-  if (error.status === 401) {
-    askForToken();
-  } else if (error.code === "away") {
-    notice("The server does not answer. What you write stays, and is read when it is back.");
-    setTimeout(() => ((stale = true), readNow()), 1500);
-  } else if (error.code === "busy") {
-    setTimeout(() => ((stale = true), readNow()), 1000);
-  } else {
-    view.empty();
-    notice(error.message, 6000);
+function failed(error) {
+  notice(error.message, 6000);
+}
+
+/** The answer to `ask`, which is asked again while the server is busy, does not answer, or wants its token. */
+async function patiently(ask) {
+  for (let again = false; ; again = true) {
+    try {
+      const answer = await ask();
+      if (again && !fading) notice("");
+      return answer;
+    } catch (error) {
+      if (error.status === 401 && (await askForToken())) continue;
+      if (!["away", "busy", "ending"].includes(error.code)) throw error;
+      if (error.code === "away") notice("The server does not answer. What you write stays, and is read when it is back.");
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
   }
 }
 
+let token = null; // the promise of one while it is asked for
+
 function askForToken() {
-  const dialog = $("asking");
-  if (dialog.open) return;
-  dialog.showModal();
-  dialog.onclose = () => {
-    if (!$("token").value) return;
-    api.hold($("token").value);
-    $("token").value = "";
-    introduce();
-    readSoon();
-  };
+  token ??= new Promise((resolve) => {
+    const dialog = $("asking");
+    dialog.onclose = () => {
+      const given = dialog.returnValue && $("token").value;
+      if (given) api.hold(given);
+      $("token").value = dialog.returnValue = "";
+      token = null;
+      resolve(given);
+    };
+    dialog.showModal();
+  });
+  return token;
 }
 
 // The beginning
 
 async function introduce() {
   try {
-    const model = await api.model();
+    const model = await patiently(api.model);
     keeps = model.keeps_corrections;
     $("about").textContent = `Model ${model.name} · tenfold ${model.tenfold}`;
     $("kept").textContent = keeps
       ? "Corrections that you tap are kept on the server: the picture, what was read, and what it is. Nothing else is kept."
       : "This server keeps nothing of what you write or show.";
   } catch (error) {
-    refused(error);
+    failed(error);
   }
 }
 
@@ -259,7 +282,7 @@ $("camera").onclick = async () => {
     const file = await shot($("shooting"), $("video"));
     if (file) await take(file);
   } catch (error) {
-    refused(error);
+    failed(error);
   }
 };
 listen(take, $("sheet"), $("file"), $("choose"));

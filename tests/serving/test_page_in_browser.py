@@ -448,6 +448,71 @@ def test_what_is_cleared_while_the_server_is_busy_is_not_read_later(browser, url
     page.close()
 
 
+def test_a_correction_is_sent_again_while_the_server_is_busy(browser, url, database):
+    page = browser.new_page()
+    page.goto(url)
+    write(page, 1)
+    expect_text(page, "1")
+    before = len(Feedback(database).all())
+    page.route("**/v1/feedback", lambda route: route.fulfill(**BUSY), times=2)
+    page.keyboard.press("7")
+    page.wait_for_selector("text=The server is busy. That it is 7 is sent again.")
+    page.keyboard.press("Escape")  # it is sent all the same
+    page.wait_for_selector("text=Thank you: kept as 7.")
+    assert [(one.read, one.truth) for one in Feedback(database).all()[before:]] == [(1, 7)]
+    page.close()
+
+
+def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
+    page = browser.new_page()
+    page.goto(url)
+    write(page, 1)
+    expect_text(page, "1")
+    before = len(Feedback(database).all())
+    lost = []
+
+    def lose_sevens(route):
+        if route.request.post_data_json["truth"] != 7:
+            return route.continue_()
+        lost.append(7)
+        return route.abort()
+
+    page.route("**/v1/feedback", lose_sevens)
+    page.keyboard.press("7")
+    page.wait_for_selector("text=The server does not answer.")
+    page.keyboard.press("4")
+    page.wait_for_selector("text=Thank you: kept as 4.")
+    assert page.locator(".bar.said b").all_inner_texts() == ["4"]
+    page.wait_for_timeout(1200)
+    lost.clear()
+    page.wait_for_timeout(1500)
+    assert lost == []
+    assert [(one.read, one.truth) for one in Feedback(database).all()[before:]] == [(1, 4)]
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "tries"), [(BUSY, 100), (answer(503, "feedback_failed", "the database can't be used now"), 1)]
+)
+def test_a_correction_that_is_not_kept_is_said(browser, url, refusal, tries):
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(url)
+    write(page, 1)
+    page.clock.run_for(1000)
+    expect_text(page, "1")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url.endswith("/v1/feedback")))
+    page.route("**/v1/feedback", lambda route: route.fulfill(**refusal))
+    page.keyboard.press("7")
+    while sum(sent) < tries:
+        page.clock.run_for(1000)
+    page.wait_for_selector("text=Not kept as 7, which can be said again")
+    assert sum(sent) == tries
+    assert page.locator(".bar.said").count() == 0
+    page.close()
+
+
 def test_without_the_server_the_page_waits_and_goes_on(browser, database):
     """The server goes while someone draws; what was drawn is read when it is back."""
     page = browser.new_page()

@@ -8,6 +8,8 @@ import { element, View } from "./view.js";
 const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
+const TRIES = 100; // to send a correction; a reading is asked for as long as it is wanted
+const AWAY = "The server does not answer. What you write stays. It is read, and corrections are sent, when it is back.";
 
 const KEPT = 20; // of what was read before
 
@@ -131,13 +133,16 @@ async function correct(truth) {
   if (!digit) return;
   if (!keeps) return notice("This server keeps no corrections.", 6000);
   const { blob, chosen } = subject;
+  const said = truth ?? "no digit";
+  digit.wanted = truth; // the last one counts: one that waits to be sent again gives way to it
+  const send = () => digit.wanted === truth && api.correct(blob, chosen, truth);
   try {
-    await api.correct(blob, chosen, truth);
+    if (!(await patiently(send, TRIES, `The server is busy. That it is ${said} is sent again.`))) return;
     digit.truth = truth;
-    view.said(truth);
-    notice(truth === null ? "Thank you: kept as no digit." : `Thank you: kept as ${truth}.`, 2500);
+    if (digit === chosenDigit()) view.said(truth);
+    notice(`Thank you: kept as ${said}.`, 2500);
   } catch (error) {
-    failed(error);
+    notice(`Not kept as ${said}, which can be said again: ${error.message}`, 10_000);
   }
 }
 
@@ -227,16 +232,17 @@ function failed(error) {
 }
 
 /** The answer to `ask`, which is asked again while the server is busy, does not answer, or wants its token. */
-async function patiently(ask) {
-  for (let again = false; ; again = true) {
+async function patiently(ask, tries = Infinity, busy = "") {
+  for (let n = 1; ; n++) {
     try {
       const answer = await ask();
-      if (again && !fading) notice("");
+      if (n > 1 && !fading) notice("");
       return answer;
     } catch (error) {
       if (error.status === 401 && (await askForToken())) continue;
-      if (!["away", "busy", "ending"].includes(error.code)) throw error;
-      if (error.code === "away") notice("The server does not answer. What you write stays, and is read when it is back.");
+      if (!["away", "busy", "ending"].includes(error.code) || n >= tries) throw error;
+      const words = error.code === "away" ? AWAY : busy;
+      if (words) notice(words);
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }

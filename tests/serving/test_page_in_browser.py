@@ -617,10 +617,33 @@ def test_the_page_asks_for_the_token_or_takes_it_from_its_address(browser, model
         page = browser.new_page()
         page.goto(str(client.base_url))
         page.wait_for_selector("dialog[open]")
+        assert page.locator("#wrong").is_hidden()
+        page.locator("#token").fill("secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=The token that was given is wrong.")
         page.locator("#token").fill("s3cret")
         page.keyboard.press("Enter")
         expect(page.locator("#about")).not_to_be_empty()
         assert page.locator("#kept").inner_text() == "This server keeps nothing of what you write or show."
+        page.close()
+
+
+def test_who_gives_no_token_at_first_may_give_it_later(browser, model_file):
+    with serving(Settings(model_file, port=0, token="s3cret")) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.wait_for_selector("dialog[open]")
+        page.locator("#token").fill("s3")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("text=Without its token this server reads nothing.")
+        box = page.locator("#pad").bounding_box()
+        page.mouse.click(box["x"] + 300, box["y"] + 100)
+        page.wait_for_selector("dialog[open]")
+        assert page.locator("#wrong").is_hidden()
+        page.locator("#token").fill("s3cret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("body:not([data-state=empty])")
+        expect(page.locator("#about")).not_to_be_empty()
         page.close()
 
 

@@ -21,6 +21,10 @@ export function hold(token) {
   sessionStorage.setItem(HELD, token);
 }
 
+export function holdsToken() {
+  return sessionStorage.getItem(HELD) !== null;
+}
+
 async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
   const token = sessionStorage.getItem(HELD);
@@ -32,6 +36,7 @@ async function ask(path, options = {}) {
     throw new Refused(0, "away", "The server does not answer.");
   }
   const answer = await response.json().catch(() => ({}));
+  if (response.status === 401) throw new Refused(401, "unauthorized", "Without its token this server reads nothing.");
   if (!response.ok) {
     const { code = "unknown", message = `The server answered ${response.status}.` } = answer.error ?? {};
     throw new Refused(response.status, code, message);

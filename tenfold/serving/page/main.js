@@ -15,7 +15,7 @@ const KEPT = 20; // of what was read before
 
 let subject = null; // what was read last: {blob, area, photo or strokes, reading, chosen, milliseconds}
 let photo = null; // {blob, area} while a picture is shown
-let keeps = false; // whether the server keeps corrections
+let model = null; // what the server said of its model, and whether it keeps corrections
 const past = []; // subjects, the last one first
 
 const pad = new Pad($("pad"), written);
@@ -61,6 +61,7 @@ async function readNow() {
   try {
     const read = await patiently(() => sheet === sheets && readShown());
     if (sheet === sheets) show(read);
+    if (!model) introduce(); // who gave no token at first
   } catch (error) {
     if (sheet === sheets) showNothing();
     failed(error);
@@ -131,7 +132,7 @@ function choose(i) {
 async function correct(truth) {
   const digit = chosenDigit();
   if (!digit) return;
-  if (!keeps) return notice("This server keeps no corrections.", 6000);
+  if (!model?.keeps_corrections) return notice("This server keeps no corrections.", 6000);
   const { blob, chosen } = subject;
   const said = truth ?? "no digit";
   digit.wanted = truth; // the last one counts: one that waits to be sent again gives way to it
@@ -253,6 +254,7 @@ let token = null; // the promise of one while it is asked for
 function askForToken() {
   token ??= new Promise((resolve) => {
     const dialog = $("asking");
+    $("wrong").hidden = !api.holdsToken();
     dialog.onclose = () => {
       const given = dialog.returnValue && $("token").value;
       if (given) api.hold(given);
@@ -269,10 +271,9 @@ function askForToken() {
 
 async function introduce() {
   try {
-    const model = await patiently(api.model);
-    keeps = model.keeps_corrections;
+    model = await patiently(api.model);
     $("about").textContent = `Model ${model.name} · tenfold ${model.tenfold}`;
-    $("kept").textContent = keeps
+    $("kept").textContent = model.keeps_corrections
       ? "Corrections that you tap are kept on the server: the picture, what was read, and what it is. Nothing else is kept."
       : "This server keeps nothing of what you write or show.";
   } catch (error) {

@@ -348,6 +348,44 @@ def test_boxes_lie_over_the_digits_of_a_long_picture(page):
     assert abs((box["y"] + box["height"] / 2 - sheet["y"]) / sheet["height"] - 0.5) < 0.05
 
 
+def tiff():
+    out = io.BytesIO()
+    Image.open(io.BytesIO(photo())).save(out, "TIFF")
+    return out.getvalue()
+
+
+def test_a_picture_that_the_browser_can_not_show_is_read_all_the_same(page, database):
+    before = len(Feedback(database).all())
+    write(page, 7)
+    expect_text(page, "7")
+    page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
+    expect_text(page, "35")
+    assert page.locator("#unshown").is_visible()
+    assert page.locator("#photo").is_hidden()
+    assert page.locator(".box").count() == 0
+    page.locator("#text button").nth(1).click()
+    page.keyboard.press("5")
+    page.wait_for_selector("text=Thank you: kept as 5.")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body[data-state=empty]")
+    assert page.locator("#unshown").is_hidden()
+    assert texts_of_the_session(page) == ["35", "7"]
+    page.get_by_role("button", name="Show 35 again").click()
+    page.wait_for_selector("#unshown")
+    expect_text(page, "35")
+    assert [one.truth for one in Feedback(database).all()[before:]] == [5]
+
+
+def test_a_folder_is_refused_in_words(page, tmp_path):
+    box = page.locator("#pad").bounding_box()
+    place = {"x": box["x"] + 50, "y": box["y"] + 50}
+    data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+    page.wait_for_selector("text=This is no file that can be read.")
+
+
 def test_the_first_of_many_rows_can_be_reached(page):
     rows = Image.new("L", (300, 700), 255)
     draw = ImageDraw.Draw(rows)
@@ -389,12 +427,9 @@ def test_a_picture_without_a_digit_says_so(page):
     assert page.locator("#summary").inner_text().startswith("There is no digit here")
 
 
-def test_what_is_no_picture_is_refused_in_words(page):
-    page.evaluate(GIVE, ["drop", list(b"hello"), "image/png"])
-    page.wait_for_selector("text=This is no picture that can be read.")
-
-
-def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(page):
+def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(browser, url):
+    page = browser.new_page()
+    page.goto(url)
     write(page, 7)
     expect_text(page, "7")
     page.wait_for_selector("#looked:not(.waiting)")
@@ -404,6 +439,7 @@ def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(page):
     assert page.locator("#sheet").get_attribute("data-shows") == "writing"
     assert "% sure" in page.locator("#summary").inner_text()
     assert page.locator("#history li").count() == 0
+    page.close()
 
 
 def answer(status, code, message):

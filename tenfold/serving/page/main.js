@@ -14,7 +14,7 @@ const AWAY = "The server does not answer. What you write stays. It is read, and 
 const KEPT = 20; // of what was read before
 
 let subject = null; // what was read last: {blob, area, photo or strokes, reading, chosen, milliseconds}
-let photo = null; // {blob, area} while a picture is shown
+let photo = null; // {blob, area} while a picture is shown, or stands for one that the browser can't show
 let model = null; // what the server said of its model, and whether it keeps corrections
 const past = []; // subjects, the last one first
 
@@ -39,7 +39,8 @@ function buttons() {
   $("undo").disabled = photo !== null || !pad.canUndo;
   $("clear").disabled = !shown;
   $("sheet").dataset.shows = photo ? "photo" : pad.isEmpty ? "nothing" : "writing";
-  $("photo").hidden = !photo;
+  $("photo").hidden = !photo?.area;
+  $("unshown").hidden = !photo || photo.area;
 }
 
 function readSoon() {
@@ -59,8 +60,8 @@ async function readNow() {
   asking = true;
   const sheet = sheets;
   try {
-    const read = await patiently(() => sheet === sheets && readShown());
-    if (sheet === sheets) show(read);
+    const found = await patiently(() => sheet === sheets && readShown());
+    if (sheet === sheets) show(found);
     if (!model) introduce(); // who gave no token at first
   } catch (error) {
     if (sheet === sheets) showNothing();
@@ -73,11 +74,15 @@ async function readNow() {
 
 async function readShown() {
   stale = false;
-  const shown = photo ? { photo } : { strokes: pad.strokes };
+  if (photo) return { photo, ...(await read(photo)) };
+  const strokes = pad.strokes;
+  return { strokes, ...(await read(await pad.picture())) };
+}
+
+async function read({ blob, area }) {
   const begun = performance.now();
-  const { blob, area } = photo ?? (await pad.picture());
   const reading = await api.read(blob);
-  return { ...shown, blob, area, reading, milliseconds: performance.now() - begun };
+  return { blob, area, reading, milliseconds: performance.now() - begun };
 }
 
 function showNothing() {
@@ -85,12 +90,12 @@ function showNothing() {
   view.empty();
 }
 
-function show(read) {
-  const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, read.reading.digits.length - 1));
-  subject = { ...read, chosen };
-  view.reading(read.reading, chosen, read.area, read.milliseconds);
+function show(found) {
+  const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, found.reading.digits.length - 1));
+  subject = { ...found, chosen };
+  view.reading(found.reading, chosen, found.area, found.milliseconds);
   view.said(undefined);
-  const digit = read.reading.digits[chosen];
+  const digit = found.reading.digits[chosen];
   if (digit) view.looked(digit.frame, null);
   clearTimeout(rest);
   rest = setTimeout(done, REST);
@@ -153,7 +158,8 @@ function remember() {
   if (!subject?.reading.digits.length || past.some(isSame)) return;
   const kept = subject;
   past.unshift(kept);
-  const picture = element("img", { alt: "", src: URL.createObjectURL(kept.blob) });
+  const picture = element("img", { alt: "" });
+  if (kept.area) picture.src = URL.createObjectURL(kept.blob);
   const text = kept.reading.text.split("\n").join(" ");
   const button = element("button", { type: "button" }, [picture, element("span", { textContent: text })]);
   button.setAttribute("aria-label", `Show ${text} again`);
@@ -177,7 +183,6 @@ function forget() {
 
 function again(kept) {
   replace(kept.photo ?? null, kept.strokes);
-  stale = false;
   subject = kept;
   choose(kept.chosen);
 }
@@ -186,6 +191,7 @@ function again(kept) {
 function replace(picture, strokes = []) {
   remember();
   sheets += 1;
+  stale = false;
   photo = picture;
   pad.show(strokes);
   if (photo) showPhoto();
@@ -197,10 +203,14 @@ function replace(picture, strokes = []) {
 async function take(file) {
   try {
     const taken = await prepared(file);
+    // What the browser can't show may be no picture at all: it takes the place of what is shown once it is read.
+    if (!taken.area) notice("The picture is being read.");
+    const found = taken.area ? null : await patiently(() => read(taken), 3);
     notice("");
     replace(taken);
     subject = null;
-    readSoon();
+    if (found) show({ photo, ...found });
+    else readSoon();
   } catch (error) {
     failed(error);
   }
@@ -208,8 +218,8 @@ async function take(file) {
 
 function showPhoto() {
   URL.revokeObjectURL($("photo").src);
-  $("photo").src = URL.createObjectURL(photo.blob);
-  $("sheet").style.setProperty("--shape", photo.area.width / photo.area.height);
+  $("photo").src = photo.area ? URL.createObjectURL(photo.blob) : "";
+  $("sheet").style.setProperty("--shape", photo.area ? photo.area.width / photo.area.height : 4 / 3);
 }
 
 function clear() {

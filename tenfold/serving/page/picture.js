@@ -3,19 +3,26 @@
 const MOST = 2000; // pixels a side that are sent: the server reads no more than that
 const LONGEST = 8; // times its other side that a sheet is long
 
-/** What to send of `file`, and the area in which boxes lie. Raises Error for what the browser can't show. */
+/** What to send of `file`, and the area in which boxes lie: null where the browser can't show it, though the server may
+ * read it, as it does TIFF. Raises Error for a folder. */
 export async function prepared(file) {
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file);
-  } catch {
-    throw new Error("This is no picture that can be read.");
-  }
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) return { blob: await asItIs(file), area: null };
   const factor = Math.min(1, MOST / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * factor)));
   const blob = factor < 1 ? await reduced(bitmap, width, height, file.type) : file;
   bitmap.close();
   return { blob, area: around(width, height) };
+}
+
+/** Without its type, which may be wrong: the server looks for itself. */
+async function asItIs(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Error("This is no file that can be read.");
+  }
+  return new Blob([file]);
 }
 
 function reduced(bitmap, width, height, kind) {

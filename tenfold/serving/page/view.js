@@ -39,7 +39,7 @@ export class View {
     if (name !== "read") for (const id of ["saw", "looked"]) drawFrame($(id), new Uint8Array(784));
   }
 
-  /** `area`: where the sheet's corner lies, and how large it is, in the pixels that boxes count in. */
+  /** `area`: where the sheet's corner lies, and how large it is, in the pixels of boxes; null where none are shown. */
   reading(reading, chosen, area, milliseconds) {
     this.state(reading.digits.length ? "read" : "none");
     const rows = reading.text.split("\n").filter(Boolean);
@@ -48,7 +48,7 @@ export class View {
       ...rows.map((row) => element("span", { className: "row" }, Array.from(row, () => this.digit(reading, at++, chosen)))),
     );
     $("text").style.setProperty("--longest", Math.max(1, ...rows.map((row) => row.length)));
-    $("boxes").replaceChildren(...reading.digits.map((digit, i) => this.box(digit, i, chosen, area)));
+    $("boxes").replaceChildren(...(area ? reading.digits.map((digit, i) => this.box(digit, i, chosen, area)) : []));
     const one = reading.digits.length === 1;
     $("summary").textContent = reading.digits.length
       ? `${percent(reading.confidence)} sure${one ? "" : " of all together"} · read in ${milliseconds.toFixed(0)} ms`

@@ -585,6 +585,16 @@ def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
     page.close()
 
 
+def test_the_buttons_stand_in_one_row_however_wide_the_page_is(browser, url):
+    page = browser.new_page()
+    page.goto(url)
+    for width in range(320, 1321, 50):
+        page.set_viewport_size({"width": width, "height": 800})
+        tops = {page.locator(f"#{name}").bounding_box()["y"] for name in ("undo", "clear", "choose", "camera")}
+        assert len(tops) == 1, width
+    page.close()
+
+
 def test_a_finger_and_a_pen_write_too(browser, url):
     context = browser.new_context(has_touch=True, viewport={"width": 700, "height": 900})
     page = context.new_page()

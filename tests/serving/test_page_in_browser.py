@@ -185,6 +185,12 @@ def test_what_was_read_stays_in_the_session(page):
     assert page.locator(".bar.best b").inner_text() == "2"
 
 
+def expect_done(page, text):
+    """It is read to the last point: what is tapped then is of what is shown."""
+    expect_text(page, text)
+    expect(page.locator("#spoken")).to_have_text(f"Read: {text}")
+
+
 def texts_of_the_session(page):
     return page.locator("#history span").all_inner_texts()
 
@@ -254,19 +260,41 @@ def test_the_session_forgets_the_oldest_with_its_picture(page):
     assert page.evaluate("window.urls.size") == 20
 
 
+def expect_kept(page, truth, button):
+    """It is said to those who see and to those who listen."""
+    said = page.get_by_role("status")
+    expect(said).to_have_text(f"Thank you: kept as {truth}. Another tap or key changes it.")
+    expect(page.locator(".why").get_by_role("button", pressed=True)).to_have_count(1)
+    expect(page.get_by_role("button", name=button, pressed=True)).to_be_visible()
+
+
 def test_a_wrong_answer_is_corrected_with_one_tap(page, database):
     before = len(Feedback(database).all())
     write(page, 1)
-    expect_text(page, "1")
+    expect_done(page, "1")
     page.get_by_role("button", name=re.compile("^It is 7")).click()
-    page.wait_for_selector("text=Thank you: kept as 7.")
+    expect_kept(page, "7", re.compile("^It is 7"))
     page.get_by_role("button", name="It is no digit").click()
-    page.wait_for_selector("text=Thank you: kept as no digit.")
+    expect_kept(page, "no digit", "It is no digit")
     page.keyboard.press("1")
-    page.wait_for_selector("text=Thank you: kept as 1.")
+    expect_kept(page, "1", re.compile("^It is 1"))
     kept = Feedback(database).all()[before:]
     assert [(one.read, one.truth) for one in kept] == [(1, 7), (1, None), (1, 1)]
     assert all(one.frame.any() for one in kept)
+
+
+def test_what_was_kept_stays_marked_where_it_is_read_again(page):
+    write(page, 1)
+    expect_done(page, "1")
+    page.keyboard.press("7")
+    expect_kept(page, "7", re.compile("^It is 7"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    expect_text(page, "1")
+    expect(page.get_by_role("button", name=re.compile("^It is 7"), pressed=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show 1 again").click()
+    expect(page.get_by_role("button", name=re.compile("^It is 7"), pressed=True)).to_be_visible()
 
 
 def photo():
@@ -488,7 +516,7 @@ def test_a_correction_is_sent_again_while_the_server_is_busy(browser, url, datab
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
-    expect_text(page, "1")
+    expect_done(page, "1")
     before = len(Feedback(database).all())
     page.route("**/v1/feedback", lambda route: route.fulfill(**BUSY), times=2)
     page.keyboard.press("7")
@@ -503,7 +531,7 @@ def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
-    expect_text(page, "1")
+    expect_done(page, "1")
     before = len(Feedback(database).all())
     lost = []
 
@@ -518,7 +546,7 @@ def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
     page.wait_for_selector("text=The server does not answer.")
     page.keyboard.press("4")
     page.wait_for_selector("text=Thank you: kept as 4.")
-    assert page.locator(".bar.said b").all_inner_texts() == ["4"]
+    assert page.locator(".bar[aria-pressed=true] b").all_inner_texts() == ["4"]
     page.wait_for_timeout(1200)
     lost.clear()
     page.wait_for_timeout(1500)
@@ -545,7 +573,7 @@ def test_a_correction_that_is_not_kept_is_said(browser, url, refusal, tries):
         page.clock.run_for(1000)
     page.wait_for_selector("text=Not kept as 7, which can be said again")
     assert sum(sent) == tries
-    assert page.locator(".bar.said").count() == 0
+    assert page.locator(".bar[aria-pressed=true]").count() == 0
     page.close()
 
 

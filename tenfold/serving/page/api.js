@@ -46,11 +46,14 @@ async function ask(path, options = {}) {
 
 export const model = () => ask("/v1/model");
 
-/** The reading of a picture; each digit's frame as 784 bytes. */
+/** The reading of a picture; each digit's frame as 784 bytes, and as a key. */
 export async function read(picture) {
   const headers = { "Content-Type": picture.type };
   const reading = await ask("/v1/read?details=true", { method: "POST", body: picture, headers });
-  for (const digit of reading.digits) digit.frame = Uint8Array.from(atob(digit.frame), (c) => c.charCodeAt(0));
+  for (const digit of reading.digits) {
+    digit.key = digit.frame;
+    digit.frame = Uint8Array.from(atob(digit.key), (c) => c.charCodeAt(0));
+  }
   return reading;
 }
 

@@ -94,8 +94,8 @@ function show(found) {
   const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, found.reading.digits.length - 1));
   subject = { ...found, chosen };
   view.reading(found.reading, chosen, found.area, found.milliseconds);
-  view.said(undefined);
-  const digit = found.reading.digits[chosen];
+  const digit = chosenDigit();
+  view.said(truthOf(digit));
   if (digit) view.looked(digit.frame, null);
   clearTimeout(rest);
   rest = setTimeout(done, REST);
@@ -127,12 +127,20 @@ function chosenDigit() {
 function choose(i) {
   subject.chosen = i;
   view.reading(subject.reading, i, subject.area, subject.milliseconds);
-  view.said(subject.reading.digits[i].truth);
+  view.said(truthOf(chosenDigit()));
   view.looked(subject.reading.digits[i].frame, null);
   look();
 }
 
 // Corrections
+
+const words = new Map(); // what was said last of each image that was read: when it is read again, that stays said
+
+/** What a digit was said to be, once that is kept. */
+function truthOf(digit) {
+  const word = words.get(digit?.key);
+  return word?.isKept ? word.truth : undefined;
+}
 
 async function correct(truth) {
   const digit = chosenDigit();
@@ -140,13 +148,14 @@ async function correct(truth) {
   if (!model?.keeps_corrections) return notice("This server keeps no corrections.", 6000);
   const { blob, chosen } = subject;
   const said = truth ?? "no digit";
-  digit.wanted = truth; // the last one counts: one that waits to be sent again gives way to it
-  const send = () => digit.wanted === truth && api.correct(blob, chosen, truth);
+  const word = { truth, isKept: false };
+  words.set(digit.key, word); // the last one counts: one that waits to be sent again gives way to it
+  const send = () => words.get(digit.key) === word && api.correct(blob, chosen, truth);
   try {
     if (!(await patiently(send, TRIES, `The server is busy. That it is ${said} is sent again.`))) return;
-    digit.truth = truth;
-    if (digit === chosenDigit()) view.said(truth);
-    notice(`Thank you: kept as ${said}.`, 2500);
+    word.isKept = true;
+    view.said(truthOf(chosenDigit()));
+    notice(`Thank you: kept as ${said}. Another tap or key changes it.`, 4000);
   } catch (error) {
     notice(`Not kept as ${said}, which can be said again: ${error.message}`, 10_000);
   }
@@ -234,7 +243,6 @@ let fading = 0; // the timer of words that go by themselves; 0 where there are n
 function notice(text, milliseconds = 0) {
   clearTimeout(fading);
   $("notice").textContent = text;
-  $("notice").hidden = !text;
   fading = milliseconds && setTimeout(notice, milliseconds, "");
 }
 

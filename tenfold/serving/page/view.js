@@ -36,6 +36,7 @@ export class View {
       share.textContent = "";
     }
     $("none").disabled = name !== "read";
+    this.said(undefined);
     if (name !== "read") for (const id of ["saw", "looked"]) drawFrame($(id), new Uint8Array(784));
   }
 
@@ -104,8 +105,10 @@ export class View {
     $("looked").classList.toggle("waiting", losses === null);
   }
 
+  /** What the chosen digit was said to be: null for no digit, undefined where nothing was said. */
   said(truth) {
-    for (const [value, { row }] of this.bars.entries()) row.classList.toggle("said", value === truth);
+    for (const [value, { row }] of this.bars.entries()) row.setAttribute("aria-pressed", value === truth);
+    $("none").setAttribute("aria-pressed", truth === null);
   }
 }
 
@@ -117,6 +120,7 @@ function bar(digit, correct) {
     element("span", { className: "track" }, [fill]),
     share,
   ]);
+  row.setAttribute("aria-keyshortcuts", digit);
   row.onclick = () => correct(digit);
   return { row, fill, share };
 }

@@ -54,6 +54,6 @@ class Unavailable(TenfoldError):
 
 
 class Interrupted(TenfoldError):
-    """Ctrl-C, after everything was saved; the message says how to go on."""
+    """Ctrl-C; of a training after everything was saved, and the message says how to go on."""
 
     exit_code = 130

@@ -1,4 +1,4 @@
-"""How good a model is, from its probabilities and the true labels alone."""
+"""How good a model is: from its probabilities and the true labels, on damaged copies, beside others."""
 
 from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
 from tenfold.evaluation.leaderboard import Entry, Leaderboard, LeaderboardRow, leaderboard

@@ -1,0 +1,1 @@
+"""From pictures to digits: ink, characters, rows, and what a model says of them."""

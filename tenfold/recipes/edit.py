@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import tomli_w
 from pydantic import ValidationError
@@ -15,8 +15,24 @@ from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synt
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML that `from_file` reads back to an equal value."""
-    return tomli_w.dumps(recipe.model_dump(mode="json"), multiline_strings=False)
+    """The recipe as TOML that `from_file` reads back to an equal value, with what its settings mean as comments."""
+    group: Part | None = recipe
+    lines = []
+    for line in tomli_w.dumps(recipe.model_dump(mode="json"), multiline_strings=False).splitlines():
+        if line.startswith("["):
+            group = getattr(recipe, line.strip("[]"), None)  # None for the other ways of an ensemble
+        name = line.partition(" = ")[0]
+        lines.append(line + (_comment(type(group), name) if isinstance(group, Part) else ""))
+    return "\n".join(lines) + "\n"
+
+
+def _comment(group: type[Part], name: str) -> str:
+    field = group.model_fields.get(name)
+    if field is None:
+        return ""
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    said = [" | ".join(map(str, choices)) if len(choices) > 1 else "", " ".join((field.description or "").split())]
+    return "  # " + ". ".join(filter(None, said)) if any(said) else ""
 
 
 def from_file(path: Path) -> Recipe:

@@ -12,9 +12,14 @@ Sizes = tuple[Size, ...]
 
 
 class Part(BaseModel):
-    """A frozen group of settings; an unknown key is an error, not a silent default."""
+    """A frozen group of settings; an unknown key is an error, not a silent default.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    What stands below a setting is its comment in TOML.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ConvNet(Part):
@@ -28,7 +33,8 @@ class ConvNet(Part):
     kernels: Annotated[Sizes, Field(min_length=1)]
     padding: Annotated[tuple[Literal["same", "valid"], ...], Field(min_length=1)]
     pool_every: Annotated[int, Field(ge=1)] = 2
-    dropout: Share = 0.0  # after each pooling
+    dropout: Share = 0.0
+    """After each pooling."""
     dense: Sizes = ()
     dense_dropout: Share = 0.0
 
@@ -63,8 +69,10 @@ class DenseNet(Part):
 
     kind: Literal["dense"] = "dense"
     dense: Sizes
-    norm: bool = False  # batch norm before each ReLU
-    dropout: Share = 0.0  # after each hidden layer
+    norm: bool = False
+    """Batch norm before each ReLU."""
+    dropout: Share = 0.0
+    """After each hidden layer."""
 
 
 class StageNet(Part):
@@ -76,17 +84,23 @@ class StageNet(Part):
     """
 
     kind: Literal["stages"] = "stages"
-    stem: Size = 32  # filters of the first convolution
+    stem: Size = 32
+    """Filters of the first convolution."""
     stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
     stem_padding: Literal["same", "valid"] = "valid"
     stem_pool: bool = True
-    filters: Annotated[Sizes, Field(min_length=1, max_length=3)]  # one entry a stage
-    depth: Annotated[int, Field(ge=1, le=8)] = 2  # convolutions in a stage
-    padding: Literal["same", "valid"] = "same"  # of the 3x3 convolutions
-    # What the last layer sees of the last map: each filter's mean, its mean and its maximum, or every place of it.
+    filters: Annotated[Sizes, Field(min_length=1, max_length=3)]
+    """One entry a stage."""
+    depth: Annotated[int, Field(ge=1, le=8)] = 2
+    """Convolutions in a stage."""
+    padding: Literal["same", "valid"] = "same"
+    """Of the 3x3 convolutions."""
     head: Literal["mean", "mean+max", "places"] = "mean"
-    dense: Sizes = ()  # dense layers, each with batch norm and ReLU, between that and the last layer
-    dropout: Share = 0.0  # before the last layer
+    """What the last layer sees of the last map: each filter's mean, its mean and its maximum, or every place of it."""
+    dense: Sizes = ()
+    """Dense layers, each with batch norm and ReLU, between that and the last layer."""
+    dropout: Share = 0.0
+    """Before the last layer."""
 
     @model_validator(mode="after")
     def fits_28_pixels(self) -> Self:
@@ -112,8 +126,10 @@ class LineNet(Part):
 
     kind: Literal["line"] = "line"
     filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (32, 64, 96, 128)
-    context: Size = 160  # filters of the layers that look along the row
-    depth: Annotated[int, Field(ge=0, le=8)] = 3  # how many of those
+    context: Size = 160
+    """Filters of the layers that look along the row."""
+    depth: Annotated[int, Field(ge=0, le=8)] = 3
+    """How many of those."""
     lines: Size = 12_288
     passes: Annotated[int, Field(ge=1, le=100)] = 3
 
@@ -124,13 +140,20 @@ Net = Annotated[ConvNet | DenseNet | StageNet | LineNet, Field(discriminator="ki
 class Augment(Part):
     """Random changes of each training image; 0 is off. The affine ones are drawn uniformly from plus or minus each."""
 
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees
-    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the size, each axis for itself
-    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the side
-    shear: Annotated[float, Field(ge=0, le=60)] = 0.0  # degrees
-    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0  # pixels by which the points of a smooth field move, deviation
-    cutout: Annotated[int, Field(ge=0, le=SIDE)] = 0  # side in pixels of a square that is blanked
-    clean: Share = 0.0  # the last share of the training sees the images as they are
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Degrees."""
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the size, each axis for itself."""
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the side."""
+    shear: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Degrees."""
+    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0
+    """Pixels by which the points of a smooth field move, deviation."""
+    cutout: Annotated[int, Field(ge=0, le=SIDE)] = 0
+    """Side in pixels of a square that is blanked."""
+    clean: Share = 0.0
+    """The last share of the training sees the images as they are."""
 
     @property
     def moves(self) -> bool:
@@ -144,9 +167,12 @@ class Augment(Part):
 class Synthesis(Part):
     """What is made from the training images beside themselves; 0 is off. Three digits in ten stay nearly clean."""
 
-    hands: Annotated[float, Field(ge=0, le=1)] = 0.0  # how often pens, slant, national shapes and scans vary
-    corrupt: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the other digits, and of the negatives, with damage
-    negatives: Annotated[float, Field(ge=0, le=4)] = 0.0  # pictures of no digit for each digit; trains a digitness head
+    hands: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How often pens, slant, national shapes and scans vary."""
+    corrupt: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the other digits, and of the negatives, with damage."""
+    negatives: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Pictures of no digit for each digit; trains a digitness head."""
 
     @property
     def active(self) -> bool:
@@ -158,10 +184,14 @@ class Optimiser(Part):
 
     name: Literal["adam", "adamw", "rmsprop", "sgd", "muon"]
     lr: Annotated[float, Field(gt=0)]
-    rest_lr: Annotated[float, Field(ge=0)] = 0.0  # muon: the rate of what is not hidden; 0: lr
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # not on biases and norms, nor on what muon moves
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # sgd, muon: Nesterov's; adam: beta 1; rmsprop: not used
-    smoothing: Annotated[float, Field(gt=0, lt=1)] = 0.999  # of the squared gradient: adam's beta 2, rmsprop's rho
+    rest_lr: Annotated[float, Field(ge=0)] = 0.0
+    """Of muon: the rate of what is not hidden; 0: lr."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Not on biases and norms, nor on what muon moves."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Nesterov's of sgd and muon, beta 1 of adam and adamw; rmsprop has no use for it."""
+    smoothing: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """Of the squared gradient: adam's beta 2, rmsprop's rho."""
 
     @model_validator(mode="after")
     def has_a_rest(self) -> Self:
@@ -180,7 +210,8 @@ class Plateau(Part):
     """Multiply the rate by `factor` once `monitor` has not improved for more than `patience` epochs."""
 
     kind: Literal["plateau"] = "plateau"
-    monitor: Literal["accuracy", "loss"] = "accuracy"  # of the held-out rows
+    monitor: Literal["accuracy", "loss"] = "accuracy"
+    """Of the held-out rows."""
     patience: Annotated[int, Field(ge=0)] = 3
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     min_lr: Annotated[float, Field(ge=0)] = 0.0
@@ -223,29 +254,37 @@ class Recipe(Part):
     """One training run, decided: two runs of one recipe and seed on one machine give the same weights."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    # How pixels 0 to 255 become the net's input:
-    #   unit     divided by 255
-    #   centred  /255, then MNIST-wide mean and deviation of the training pixels to 0 and 1
-    #   pixel    each pixel standardised by its own training mean and deviation
-    #   columns  /255, then each column of an image divided by its L2 norm
     normalise: Literal["unit", "centred", "pixel", "columns"] = "unit"
+    """Of pixels 0 to 255. unit: by 255; centred: mean and deviation of all training pixels to 0 and 1; pixel: those of
+    each pixel; columns: by 255, then each column of an image by its L2 norm."""
     batch: Annotated[int, Field(ge=1, le=65_536)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    hold_out: Annotated[float, Field(ge=0)]  # below 1: share of the labelled rows; from 1: that many rows; 0: none
-    keep: Literal["best", "last"] = "last"  # the weights to keep: best held-out accuracy, or the last ones
-    early_stop: Annotated[int, Field(ge=0)] = 0  # epochs without a better held-out accuracy; 0 never stops early
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay a step of the averaged weights that are kept; 0 is off
+    hold_out: Annotated[float, Field(ge=0)]
+    """Below 1: share of the labelled rows; from 1: that many rows; 0: none."""
+    keep: Literal["best", "last"] = "last"
+    """The weights to keep: those of the best held-out accuracy, or the last ones."""
+    early_stop: Annotated[int, Field(ge=0)] = 0
+    """Epochs without a better held-out accuracy; 0 never stops early."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay a step of the averaged weights that are kept; 0 is off."""
     label_smoothing: Share = 0.0
-    distil: Annotated[float, Field(ge=0, le=1)] = 0.0  # how much a teacher's probabilities count, not the labels
-    members: Annotated[int, Field(ge=1, le=100)] = 1  # networks, each from a seed of its own, that are averaged
-    others: tuple[Taught, ...] = ()  # other ways to teach members: they take this recipe's and each of these in turns
-    views: Literal[1, 5] = 1  # of each image once trained, whose logits are averaged: as it is, a pixel to each side
+    """Share of each label that is spread over all digits."""
+    distil: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How much a teacher's probabilities count, not the labels."""
+    members: Annotated[int, Field(ge=1, le=100)] = 1
+    """Networks, each from a seed of its own, that are averaged."""
+    others: tuple[Taught, ...] = ()
+    """Other ways to teach members: they take this recipe's and each of these in turns."""
+    views: Literal[1, 5] = 1
+    """Of each image once trained, whose logits are averaged: as it is, a pixel to each side."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
     augment: Augment = Augment()
     synthesis: Synthesis = Synthesis()
-    calibrate: bool = False  # fit a temperature on the held-out rows and make it part of the model
-    int8: bool = False  # the model's file computes in 8 bits: a quarter of the size, and quicker
+    calibrate: bool = False
+    """Fit a temperature on the held-out rows and make it part of the model."""
+    int8: bool = False
+    """The model's file computes in 8 bits: a quarter of the size, and quicker."""
     optimiser: Optimiser
     schedule: Schedule = Constant()
 

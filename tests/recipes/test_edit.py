@@ -46,6 +46,14 @@ recipes = st.builds(
 )
 
 
+def test_toml_says_what_settings_mean():
+    lines = to_toml(find("fast").recipe).splitlines()
+    assert "hold_out = 0.05  # Below 1: share of the labelled rows; from 1: that many rows; 0: none." in lines
+    assert any(line.startswith('name = "adamw"  # adam | adamw | rmsprop | sgd | muon') for line in lines)
+    assert "filters = [  # One entry a stage." in lines
+    assert all("\n" not in line and line.count("#") <= 1 for line in lines)
+
+
 @settings(deadline=None, max_examples=60)
 @given(recipes)
 def test_any_recipe_survives_toml_and_json(recipe):

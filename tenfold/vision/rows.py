@@ -72,8 +72,7 @@ def read_row(
     sure = read.text_confidence
     if sure < UNDECIDED and uncut and median(judge(uncut)[1]) < IS_DIGIT:
         return Row([], 0.0)  # letters, of which pieces look like digits
-    _, digits = lattice.reads_as(read.values)
-    digits = digits or _spanned(alone, whole, read, lead)
+    digits = lattice.reads_as(read.values) or _spanned(alone, whole, read, lead)
     if len(digits) == 1:  # neighbours are what tells a row from some other thing
         sure = min(sure, digits[0].sure)
     probable = trust * median(np.array([one.digitness for one in digits]))

@@ -72,8 +72,8 @@ class Lattice:
             sums.append(max(self._steps(sums, end, None), key=lambda choice: choice[0]))
         return sums[-1][1]
 
-    def reads_as(self, text: Sequence[int]) -> tuple[float, list[Found]]:
-        """The best grouping that reads as `text`: its score, a logarithm, -inf where there is none; and its digits."""
+    def reads_as(self, text: Sequence[int]) -> list[Found]:
+        """The digits of the best grouping that reads as `text`; none where there is no such grouping."""
         none: tuple[float, list[Found]] = (-np.inf, [])
         before: list[tuple[float, list[Found]]] = [(LEFT_OUT * end, []) for end in range(self.parts + 1)]
         for value in text:
@@ -82,7 +82,7 @@ class Lattice:
                 left_out = (after[end - 1][0] + LEFT_OUT, after[end - 1][1])
                 after.append(max([left_out, *self._steps(before, end, value)], key=lambda choice: choice[0]))
             before = after
-        return before[-1]
+        return before[-1][1]
 
     def _steps(
         self, sums: list[tuple[float, list[Found]]], end: int, value: int | None

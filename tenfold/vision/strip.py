@@ -41,7 +41,7 @@ def strip(picture: NDArray[np.uint8]) -> Strip:
 
 def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The ink of a picture, uint8 (H, W), white on black: paper and uneven light taken away, contrast made full."""
-    dark_ink = 255 - picture if is_light_on_dark(picture) else picture
+    dark_ink = 255 - picture if has_light_ink(picture) else picture
     side = max(picture.shape[0] // 3, 3) | 1
     paper = cv2.morphologyEx(dark_ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     smooth = (side // 4) | 1  # a wider blur would lay the light beyond a shadow's edge upon the shadow
@@ -53,7 +53,7 @@ def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _grey(cv2.convertScaleAbs(ink, alpha=255 / full))
 
 
-def is_light_on_dark(picture: NDArray[np.uint8]) -> bool:
+def has_light_ink(picture: NDArray[np.uint8]) -> bool:
     """Whether the ink is lighter than the paper: what differs most, from its surroundings and from the whole."""
     height, width = picture.shape
     small = _grey(cv2.resize(picture, (max(round(width * COARSE / height), 1), COARSE), interpolation=cv2.INTER_AREA))

@@ -244,6 +244,30 @@ def test_the_session_holds_everything_once(page):
     assert texts_of_the_session(page) == ["7"]
 
 
+def test_what_was_read_in_the_middle_of_a_stroke_is_read_again(page):
+    write(page, 7, left=120)
+    expect_done(page, "7")
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.25 * box["height"])
+    with page.expect_response("**/v1/read*"):
+        page.mouse.down()
+    page.wait_for_timeout(200)
+    held = []
+    page.route("**/v1/read*", lambda route: held.append(route), times=1)
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=9)
+    page.mouse.up()
+    wait_for(lambda: page.evaluate("1") and held)
+    page.keyboard.press("Escape")
+    assert texts_of_the_session(page)[0] == "7"
+    before = len(texts_of_the_session(page))
+    held[0].continue_()
+    page.keyboard.press("z")
+    expect_done(page, "71")
+    page.keyboard.press("Escape")
+    assert texts_of_the_session(page)[0] == "71"
+    assert len(texts_of_the_session(page)) == before
+
+
 def test_the_session_forgets_the_oldest_with_its_picture(page):
     page.evaluate("""() => {
         window.urls = new Set();
@@ -404,6 +428,19 @@ def test_a_picture_that_the_browser_can_not_show_is_read_all_the_same(page, data
     assert [one.truth for one in Feedback(database).all()[before:]] == [5]
 
 
+def test_a_picture_that_takes_long_gives_way_to_what_was_written_meanwhile(page):
+    held = []
+    page.route("**/v1/read*", lambda route: held.append(route), times=1)
+    page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
+    wait_for(lambda: page.evaluate("1") and held)
+    write(page, 7)
+    expect_done(page, "7")
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    expect_text(page, "7")
+    assert page.locator("#sheet").get_attribute("data-shows") == "writing"
+
+
 def test_a_folder_is_refused_in_words(page, tmp_path):
     box = page.locator("#pad").bounding_box()
     place = {"x": box["x"] + 50, "y": box["y"] + 50}
@@ -552,6 +589,39 @@ def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
     page.wait_for_timeout(1500)
     assert lost == []
     assert [(one.read, one.truth) for one in Feedback(database).all()[before:]] == [(1, 4)]
+    page.close()
+
+
+def test_corrections_of_one_digit_arrive_in_their_order(page, database):
+    write(page, 1)
+    expect_done(page, "1")
+    before = len(Feedback(database).all())
+    held = []
+    page.route("**/v1/feedback", lambda route: held.append(route), times=1)
+    page.keyboard.press("7")
+    wait_for(lambda: page.evaluate("1") and held)
+    page.keyboard.press("4")
+    page.wait_for_timeout(300)
+    held[0].continue_()
+    page.wait_for_selector("text=Thank you: kept as 4.")
+    assert page.locator(".bar[aria-pressed=true] b").all_inner_texts() == ["4"]
+    assert [one.truth for one in Feedback(database).all()[before:]] == [7, 4]
+
+
+def test_a_change_that_fails_leaves_marked_what_is_kept(browser, url):
+    page = browser.new_page()
+    page.goto(url)
+    write(page, 1)
+    expect_done(page, "1")
+    page.keyboard.press("7")
+    page.wait_for_selector("text=Thank you: kept as 7.")
+    page.route("**/v1/feedback", lambda route: route.fulfill(**answer(503, "feedback_failed", "it can't be used now")))
+    page.keyboard.press("4")
+    page.wait_for_selector("text=Not kept as 4")
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    expect_done(page, "1")
+    assert page.locator(".bar[aria-pressed=true] b").all_inner_texts() == ["7"]
     page.close()
 
 

@@ -8,7 +8,7 @@ import { element, View } from "./view.js";
 const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
-const TRIES = 100; // to send a correction; a reading is asked for as long as it is wanted
+const TRIES = 100; // to send a correction to a server that is busy; a reading is asked for as long as it is wanted
 const AWAY = "The server does not answer. What you write stays. It is read, and corrections are sent, when it is back.";
 
 const KEPT = 20; // of what was read before
@@ -26,9 +26,11 @@ const view = new View(choose, correct);
 let asking = false;
 let stale = false;
 let sheets = 0; // how often all that is shown was replaced: an answer to what was there before comes too late
+let changes = 0; // of what is shown, or is to be: a picture that takes long gives way to what came after it
 let rest = 0;
 
 function written() {
+  changes += 1;
   photo = null;
   buttons();
   readSoon();
@@ -134,72 +136,86 @@ function choose(i) {
 
 // Corrections
 
-const words = new Map(); // what was said last of each image that was read: when it is read again, that stays said
+// By the image that was read: when it is read again, what was said of it stays said.
+const words = new Map(); // the last word on it, which those give way to that still wait
+const kept = new Map(); // what the server keeps
+const sent = new Map(); // the promise of all that was sent before: one after the other, for the last that is kept counts
 
 /** What a digit was said to be, once that is kept. */
 function truthOf(digit) {
-  const word = words.get(digit?.key);
-  return word?.isKept ? word.truth : undefined;
+  return kept.get(digit?.key);
 }
 
 async function correct(truth) {
   const digit = chosenDigit();
   if (!digit) return;
-  if (!model?.keeps_corrections) return notice("This server keeps no corrections.", 6000);
   const { blob, chosen } = subject;
-  const said = truth ?? "no digit";
-  const word = { truth, isKept: false };
-  words.set(digit.key, word); // the last one counts: one that waits to be sent again gives way to it
-  const send = () => words.get(digit.key) === word && api.correct(blob, chosen, truth);
+  if (!model) await introduce();
+  if (model && !model.keeps_corrections) return notice("This server keeps no corrections.", 6000);
+  words.set(digit.key, { truth });
+  sent.set(digit.key, send(digit.key, words.get(digit.key), blob, chosen, sent.get(digit.key)));
+}
+
+async function send(key, word, blob, chosen, before) {
+  await before;
+  const isLast = () => words.get(key) === word;
+  const said = word.truth ?? "no digit";
+  const busy = `The server is busy. That it is ${said} is sent again.`;
   try {
-    if (!(await patiently(send, TRIES, `The server is busy. That it is ${said} is sent again.`))) return;
-    word.isKept = true;
+    if (!(await patiently(() => isLast() && api.correct(blob, chosen, word.truth), TRIES, busy))) return;
+    kept.set(key, word.truth);
+    if (!isLast()) return;
     view.said(truthOf(chosenDigit()));
     notice(`Thank you: kept as ${said}. Another tap or key changes it.`, 4000);
   } catch (error) {
-    notice(`Not kept as ${said}, which can be said again: ${error.message}`, 10_000);
+    if (isLast()) notice(`Not kept as ${said}, which can be said again: ${error.message}`, 10_000);
   }
 }
 
 // What was read before
 
 function remember() {
-  if (!subject?.reading.digits.length || past.some(isSame)) return;
-  const kept = subject;
-  past.unshift(kept);
+  if (!subject?.reading.digits.length) return;
+  const place = past.findIndex(isSame);
+  if (place >= 0 && past[place].reading.text === subject.reading.text) return;
+  if (place >= 0) forget(place); // it was read in the middle of a stroke
+  const one = subject;
+  past.unshift(one);
   const picture = element("img", { alt: "" });
-  if (kept.area) picture.src = URL.createObjectURL(kept.blob);
-  const text = kept.reading.text.split("\n").join(" ");
+  if (one.area) picture.src = URL.createObjectURL(one.blob);
+  const text = one.reading.text.split("\n").join(" ");
   const button = element("button", { type: "button" }, [picture, element("span", { textContent: text })]);
   button.setAttribute("aria-label", `Show ${text} again`);
-  button.onclick = () => again(kept);
+  button.onclick = () => again(one);
   $("history").prepend(element("li", {}, [button]));
   $("session").hidden = false;
-  if (past.length > KEPT) forget();
+  if (past.length > KEPT) forget(KEPT);
 }
 
-/** Whether `kept` is what is shown, which it is where it was shown again, or a clear was undone. */
-function isSame(kept) {
-  return kept.photo === subject.photo && kept.strokes === subject.strokes;
+/** Whether `one` is what is shown, which it is where it was shown again, or a clear was undone. */
+function isSame(one) {
+  return one.photo === subject.photo && one.strokes === subject.strokes;
 }
 
-function forget() {
-  past.pop();
-  const oldest = $("history").lastElementChild;
-  URL.revokeObjectURL(oldest.querySelector("img").src);
-  oldest.remove();
+function forget(place) {
+  past.splice(place, 1);
+  const item = $("history").children[place];
+  URL.revokeObjectURL(item.querySelector("img").src);
+  item.remove();
 }
 
-function again(kept) {
-  replace(kept.photo ?? null, kept.strokes);
-  subject = kept;
-  choose(kept.chosen);
+function again(one) {
+  replace(one.photo ?? null, one.strokes);
+  subject = one;
+  choose(one.chosen);
+  if (!photo) readSoon(); // it may have been read in the middle of a stroke
 }
 
 /** Put a picture or strokes in the place of what is shown. */
 function replace(picture, strokes = []) {
   remember();
   sheets += 1;
+  changes += 1;
   stale = false;
   photo = picture;
   pad.show(strokes);
@@ -210,11 +226,13 @@ function replace(picture, strokes = []) {
 // Pictures
 
 async function take(file) {
+  const mine = ++changes;
   try {
     const taken = await prepared(file);
     // What the browser can't show may be no picture at all: it takes the place of what is shown once it is read.
     if (!taken.area) notice("The picture is being read.");
-    const found = taken.area ? null : await patiently(() => read(taken), 3);
+    const found = taken.area ? null : await patiently(() => mine === changes && read(taken), 3);
+    if (mine !== changes) return; // something else was written or shown meanwhile
     notice("");
     replace(taken);
     subject = null;
@@ -259,9 +277,10 @@ async function patiently(ask, tries = Infinity, busy = "") {
       return answer;
     } catch (error) {
       if (error.status === 401 && (await askForToken())) continue;
-      if (!["away", "busy", "ending"].includes(error.code) || n >= tries) throw error;
-      const words = error.code === "away" ? AWAY : busy;
-      if (words) notice(words);
+      const isAway = error.code === "away";
+      if (!isAway && (!["busy", "ending"].includes(error.code) || n >= tries)) throw error;
+      const why = isAway ? AWAY : busy;
+      if (why && !fading) notice(why);
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }

@@ -17,7 +17,7 @@ from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_
 from tenfold.data.split import hold_out
 from tenfold.errors import RunError, Unavailable
 from tenfold.files import makeable
-from tenfold.model import load_model
+from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
@@ -76,7 +76,7 @@ def new(
             "or another --out"
         )
     need_teacher(recipe, teacher is not None)
-    if teacher and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
+    if teacher and not is_bundled(teacher) and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
         raise RunError(f"{teacher}: the teacher would be replaced by its pupil; name another folder with --out")
     job = _job(recipe, run, data, limit, teacher, extra, at_once)
     split(recipe, job.labelled)  # what can't be trained must not cost the run that stands there
@@ -97,7 +97,7 @@ def begun(out: Path, data: str | None) -> Job:
     teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
     extra, at_once = remembered.get("extra", ()), remembered.get("at_once", 1)
     job = _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, at_once)
-    if job.remembered.get(TEACHER_DIGEST) != remembered.get(TEACHER_DIGEST):
+    if job.remembered.get(TEACHER_DIGEST) != remembered.get(TEACHER_DIGEST, job.remembered.get(TEACHER_DIGEST)):
         raise RunError(f"{teacher}: this teacher is not the one that the run was begun with")
     return job
 

@@ -141,6 +141,10 @@ def test_a_begun_pupil_goes_on_with_its_own_teacher(source, tmp_path):
     new = jobs.new("data", pupil, tmp_path / "pupil", None, overwrite=False, teacher=teacher)
     begin(new.run, pupil, new.labelled, new.remembered)
     assert jobs.begun(new.run.folder, None).remembered == new.remembered
+    known = json.loads(new.run.data.read_text())
+    new.run.data.write_text(json.dumps({key: known[key] for key in known if key != jobs.TEACHER_DIGEST}))
+    assert jobs.begun(new.run.folder, None).teacher is not None  # as runs were begun before
+    new.run.data.write_text(json.dumps(known))
     model = onnx.load_from_string(teacher.read_bytes())
     model.doc_string = "another"
     teacher.write_bytes(model.SerializeToString())

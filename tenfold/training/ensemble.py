@@ -80,8 +80,8 @@ def _side_by_side(
     try:
         while (waiting or running) and not watcher.stop():
             while waiting and len(running) < at_once:
+                _start(waiting[0])
                 running.append(waiting.pop(0))
-                _start(running[-1])
             wait([process.sentinel for process in running], PATIENCE)
             running = [process for process in running if process.is_alive()]
     finally:  # also where a second Ctrl-C ends this process at once

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tenfold.vision.quantile import median, quantile
 
 GROUND_SIDE = 240  # the ground is estimated on a picture of this side, large enough for the edges of shadows
-STROKES = (3, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97)  # widths in its pixels
+STROKES = (3, 5, 7, 9, 13, 17, 25, 33, 49, 65)  # widths in its pixels
 PLATEAU, REACH = 0.8, 2.5  # share of what widths up to so many times as large remove; the opening in widths of strokes
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
 UNREST = 4.0  # ink stands out by this many standard deviations of its ground
@@ -172,8 +172,8 @@ def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
 def _reach(calm: Grey) -> int:
     """Pixels that are well more than strokes are wide, and as few as can be, so that the ground follows the light.
 
-    An opening by the width of the strokes removes nearly all that one of twice that width does (granulometry, Matheron
-    1975); only far wider ones remove what the light makes.
+    An opening by the width of the strokes removes nearly all that those up to `REACH` times as wide do (granulometry,
+    Matheron 1975); only far wider ones remove what the light makes.
     """
     sizes = [size for size in STROKES if size < 0.4 * min(calm.shape)]
     removed = [_cubes(cv2.subtract(calm, _opened(calm, size))) for size in sizes]
@@ -181,7 +181,7 @@ def _reach(calm: Grey) -> int:
         wider = [more for later, more in zip(sizes, removed, strict=True) if size < later <= REACH * size]
         if removed[place] >= PLATEAU * max(wider, default=0):
             return int(REACH * size) | 1
-    return int(max(calm.shape))
+    return int(max(calm.shape)) | 1
 
 
 def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -186,7 +186,7 @@ def valid(tmp_path):
 
 def checking(file, *args, **options):
     """`tenfold submit --check FILE`, the quickest command with a result."""
-    command = [sys.executable, "-c", START, "submit", "--check", file, *args]
+    command = [sys.executable, "-c", START, "submit", "--check", file, "--rows", "1", *args]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -208,11 +208,18 @@ def test_a_full_device_for_the_output_is_one_sentence(valid):
     assert (process.communicate(timeout=120)[1], process.returncode) == (said, 3)
 
 
+CLOSED = "tenfold: standard output can't be written: it is closed\n"
+
+
 @pytest.mark.parametrize("json", [[], ["--json"]])
-def test_a_closed_output_is_one_sentence(valid, json):
-    command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", START, "submit", "--check", valid, *json]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
-    assert (done.stderr, done.returncode) == ("tenfold: standard output can't be written: it is closed\n", 3)
+@pytest.mark.parametrize(("rows", "said", "code"), [("1", CLOSED, 3), ("2", "tenfold: submission.csv, line 2: ", 4)])
+def test_a_closed_output_is_one_sentence(valid, json, rows, said, code):
+    arguments = ["submit", "--check", "submission.csv", "--rows", rows, *json]
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", START, *arguments]
+    folder = Path(valid).parent
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False, cwd=folder)
+    assert done.stderr.startswith(said)
+    assert (done.stderr.count("\n"), done.returncode) == (1, code)
 
 
 def test_an_output_without_unicode_still_gets_the_figures(tmp_path):

@@ -148,18 +148,29 @@ def test_submit_never_replaces_what_is_no_file(run_cli, trained, kaggle_zip, tmp
 def test_submit_check_names_the_first_wrong_line(run_cli, tmp_path):
     file = tmp_path / "submission.csv"
     file.write_text("ImageId,Label\n1,7\n2,0\n")
-    ran = run_cli("submit", "--check", file, "--rows", 2)
+    ran = run_cli("submit", "--check", file)
     assert ran.code == 0
     said, note = ran.out.splitlines()
     assert said == f"{file}: valid, 2 rows (0: 1, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 1, 8: 0, 9: 0)"
     assert "28,000 rows" in note
-    ran = run_cli("submit", "--check", file)
+    ran = run_cli("submit", "--check", file, "--rows", 3)
     assert (ran.code, ran.out) == (4, "")
-    assert "28,000" in ran.err
+    assert "the file ends here with 2 rows; expected 3" in ran.err
     file.write_text("ImageId,Label\n1,7\n3,0\n2,99\n")
     ran = run_cli("submit", "--check", file, "--json")
     assert ran.code == ran.document["error"]["exit_code"] == 4
     assert f"{file}, line 3: ImageId is '3', expected 2" in ran.document["error"]["message"]
+
+
+@pytest.mark.parametrize(("lines", "said"), [(27_999, "27,998 rows"), (28_002, "line 28,002: a row too many")])
+def test_submit_check_sees_that_rows_of_kaggles_are_missing_or_too_many(run_cli, tmp_path, lines, said):
+    file = full_submission(tmp_path)
+    whole = [*file.read_text().splitlines(keepends=True), "28001,1\n"]
+    file.write_text("".join(whole[:lines]))
+    ran = run_cli("submit", "--check", file)
+    assert (ran.code, ran.out) == (4, "")
+    assert said in ran.err
+    assert "expected 28,000" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,10 @@ def wait_workers(parent):
 
     def both():
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        names = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        names = {}
+        for child in children:
+            with contextlib.suppress(FileNotFoundError):  # gone since: the one that was killed
+                names[int(child)] = Path(f"/proc/{child}/cmdline").read_bytes()
         found[:] = [child for child, name in names.items() if b"spawn_main" in name]
         return len(found) == 2
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,12 @@ from tenfold.data.dataset import CLASSES, SIDE, Images
 from tenfold.errors import RunError
 from tenfold.external import has_external_data
 from tenfold.run import Run
+from tenfold.threads import cores
 from tenfold.weights import read_weights
 
 BUNDLED = "bundled"
-BATCH = 256  # images handed to ONNX Runtime at once: enough to keep the cores busy, little memory
+BATCH = 128  # images handed to ONNX Runtime at once: enough to be quick, and the layers' outputs stay near the core
+WORTH_A_THREAD = 32  # images for each thread, from which on threads take images apart and do not share each layer
 
 
 class Model:
@@ -31,14 +36,10 @@ class Model:
     """
 
     def __init__(self, content: bytes, name: str = "model.onnx", threads: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 4  # its own log would say what the exception says
-        options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through below
         try:
             if has_external_data(content):
                 raise ValueError("its weights lie in other files")
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = _session(content, threads or 0)
         except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
             reason = str(error).splitlines()[0][:200]
             raise RunError(f"{name}: this is no ONNX model that can be used here ({reason})") from None
@@ -49,6 +50,8 @@ class Model:
         if not _is(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.tells_digits:
             raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
         self._input: str = inputs[0].name
+        self._content = content
+        self._threads = threads or max(1, int(cores()))
         self.name = name
         self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -85,12 +88,37 @@ class Model:
             raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
         probabilities = np.empty((len(images), CLASSES), np.float32)
         digitness = np.empty(len(images), np.float32) if self.tells_digits else None
-        for start in range(0, len(images), BATCH):
-            rows = slice(start, start + BATCH)
-            probabilities[rows], *told = self._session.run(None, {self._input: np.ascontiguousarray(images[rows])})
+        apart = self._threads > 1 and len(images) >= self._threads * WORTH_A_THREAD
+        session = self._single if apart else self._session
+        step = min(BATCH, math.ceil(len(images) / self._threads)) if apart else BATCH
+
+        def answer(start: int) -> None:
+            rows = slice(start, start + step)
+            probabilities[rows], *told = session.run(None, {self._input: np.ascontiguousarray(images[rows])})
             if digitness is not None:
                 digitness[rows] = told[0].reshape(-1)
+
+        starts = range(0, len(images), step)
+        if apart:
+            with ThreadPoolExecutor(self._threads) as threads:
+                list(threads.map(answer, starts))
+        else:
+            list(map(answer, starts))
         return probabilities, digitness
+
+    @cached_property
+    def _single(self) -> onnxruntime.InferenceSession:
+        """For threads that take images apart: 1.1 to 1.5 times as quick on two cores as sharing each small layer."""
+        return _session(self._content, 1)
+
+
+def _session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """threads: that share each layer; 0 for one a core."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # its own log would say what the exception says
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _stand_in(images: Images, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import tenfold
 from tenfold.errors import RunError
 from tenfold.external import has_external_data
-from tenfold.model import BATCH, Model, load_model
+from tenfold.model import BATCH, WORTH_A_THREAD, Model, load_model
 
 WEIGHTS = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32) / 784
 
@@ -72,9 +72,12 @@ def by_hand(images, weights=WEIGHTS):
     return shares / shares.sum(1, keepdims=True)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH + 7])
-def test_probabilities_are_those_of_the_network_for_any_number_of_images(n):
-    model = Model(softmax_model())
+@pytest.mark.parametrize("threads", [None, 1, 3])
+@pytest.mark.parametrize(
+    "n", [0, 1, 2, 3 * WORTH_A_THREAD - 1, 3 * WORTH_A_THREAD, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7, 9 * BATCH]
+)
+def test_probabilities_are_those_of_the_network_for_any_number_of_images_and_threads(n, threads):
+    model = Model(softmax_model(), threads=threads)
     probabilities = model.predict_proba(images(n))
     assert probabilities.shape == (n, 10)
     assert probabilities.dtype == np.float32
@@ -84,7 +87,7 @@ def test_probabilities_are_those_of_the_network_for_any_number_of_images(n):
     assert digits.tolist() == by_hand(images(n)).argmax(1).tolist()
 
 
-@pytest.mark.parametrize("n", [0, 1, BATCH + 1])
+@pytest.mark.parametrize("n", [0, 1, BATCH + 1, 5 * BATCH + 1])
 def test_digitness_is_the_second_output_for_any_number_of_images(n):
     model = Model(softmax_model(second="digitness"))
     digitness = model.digitness(images(n))

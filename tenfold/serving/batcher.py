@@ -60,7 +60,7 @@ class Batcher(Generic[Given, Made]):
         self._small, self._alone = small, alone and small > 0
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
-        self._arrived: list[Job[Given, Made]] = []  # in this turn of the loop
+        self._arrived: list[Job[Given, Made]] = []  # and not yet handed over
         self._open: deque[Job[Given, Made]] = deque()  # oldest first, so also by deadline
         self._sweep: asyncio.TimerHandle | None = None
         self._away = 0  # jobs that the threads have; changed by the loop's thread alone
@@ -81,7 +81,8 @@ class Batcher(Generic[Given, Made]):
         self._open.append(job)
         self._arrived.append(job)
         if len(self._arrived) == 1:
-            self._loop.call_soon(self._hand_over)
+            # A turn later than soon: what the system has meanwhile received then comes along.
+            self._loop.call_soon(self._loop.call_soon, self._hand_over)
         if self._sweep is None:
             self._sweep = self._loop.call_at(job.deadline, self._end_late)
         self.load += size
@@ -144,7 +145,7 @@ class Batcher(Generic[Given, Made]):
     # In the loop
 
     def _hand_over(self) -> None:
-        """See to what arrived in one turn of the loop, all together: else the first of many would be a batch alone."""
+        """See to what arrived in two turns of the loop, all together: else the first of many would be a batch alone."""
         few, arrived = self._few(), self._arrived
         taken = max(few, 1) if self._alone else len(arrived)
         batch, self._arrived = arrived[:taken], arrived[taken:]

@@ -2,9 +2,9 @@
 
     python benchmarks/serving.py [--quick] [--litserve .venv-litserve/bin/python]
 
-Each server has one core of the machine, the load generator another; the servers take turns. Each figure is a median over
-the rounds, and so is each ratio to a peer, of those in each round. Measured are the throughput of single images when
-saturated (as a PNG and as a JSON array), p50 and p99 at half of each server's own and, of tenfold, also at half of
+Each server has one core of the machine, the load generator another; the servers take turns. Each figure is a median
+over the rounds, and so is each ratio to a peer, of those in each round. Measured are the throughput of single images
+when saturated (as a PNG and as a JSON array), p50 and p99 at half of each server's own and, of tenfold, also at half of
 FastAPI's, and of tenfold alone: one PNG when idle, memory over many requests, and four times as many requests as it can
 answer. Exits with 1 when a claim fails.
 `make litserve-peer` makes the environment of LitServe.

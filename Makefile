@@ -24,7 +24,7 @@ demo: .venv/installed  ## the whole job on embedded digits: check, train, evalua
 	@echo "submission: $(CURDIR)/runs/demo/submission.csv"
 
 test: .venv/installed  ## the tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+
+os.environ.pop("COLUMNS", None)  # that of the terminal; some tests set one
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # PyTorch's threads leave the cores to tests beside theirs
+
+import torch  # looks at the policy
 
 CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))

@@ -40,6 +40,8 @@ def compare(
 ) -> Leaderboard:
     """Train each recipe with `seeds` seeds from its own on, below `folder`, and rank them.
 
+    An ensemble's members take seeds one after the other, so that of the next one begins behind them.
+
     Leaves leaderboard.json and compare.html. Runs that are there and finished are used as they are, unfinished ones go
     on. Raises RecipeError for two recipes of one name and for one that reads rows or needs a teacher, RunError for a
     run of another recipe or other data, Interrupted when stopped.
@@ -60,7 +62,7 @@ def compare(
     seeded = [
         recipe.model_copy(update={"seed": seed})
         for recipe in recipes
-        for seed in range(recipe.seed, recipe.seed + seeds)
+        for seed in range(recipe.seed, recipe.seed + seeds * recipe.members, recipe.members)
     ]
     runs = [Run(folder / f"{recipe.name}-seed{recipe.seed}") for recipe in seeded]
     for recipe, run in zip(seeded, runs, strict=True):  # what can't be done is said before hours of training

@@ -167,10 +167,10 @@ def print_trained(trained: Trained) -> None:
 
 
 def how_to_go_on(trained: Trained) -> str:
+    from tenfold.training.outcome import progress
+
     command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
-    metrics = trained.metrics
-    what = "epochs" if metrics["epochs"] < metrics["epochs_planned"] else "networks"
-    return f"stopped after {metrics[what]} of {metrics[what + '_planned']} {what}; go on with: {command}"
+    return f"stopped after {progress(trained.metrics)}; go on with: {command}"
 
 
 def print_evaluation(examined: Examined) -> None:

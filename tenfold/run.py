@@ -30,6 +30,7 @@ HISTORY_COLUMNS = (
     "best",
 )
 MEMBERS = "members"  # of an ensemble: a folder of runs
+OF_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what looking at a folder leaves in it
 LEFT_OVER = f".*.????????{BEGUN}"  # of a killed process, as `files.replacing` names what it begins to write
 
 
@@ -72,11 +73,24 @@ class Run:
         return self.manifest.exists() and self.read_json(self.metrics).get("finished") is True
 
     @property
+    def is_hardly_begun(self) -> bool:
+        """Whether nothing is there but what stands before the recipe is written, and that is of a run."""
+        found = [path for path in self.folder.iterdir() if not path.match(LEFT_OVER)]
+        if not set(found) <= {self.checkpoints, self.data}:
+            return False
+        if self.checkpoints in found and not (self.checkpoints.is_dir() and not any(self.checkpoints.iterdir())):
+            return False
+        try:
+            return self.data not in found or {"digest", "rows"} <= self.read_json(self.data).keys()
+        except RunError:
+            return False
+
+    @property
     def strange(self) -> list[Path]:
         """What lies in the folder and is of no run."""
         ours = {path.name for path in vars(self).values()} | {MEMBERS}
         found = sorted(self.folder.iterdir())
-        return [path for path in found if path.name not in ours and not path.match(LEFT_OVER)]
+        return [path for path in found if path.name not in ours | OF_SYSTEMS and not path.match(LEFT_OVER)]
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """One of the run's JSON files. Raises RunError."""
@@ -96,9 +110,6 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.history, text.getvalue())
-
-    def write_rows(self, images: Images) -> None:
-        self.write_hashes(row_hashes(images))
 
     def write_hashes(self, hashes: NDArray[np.uint64]) -> None:
         """Of the labelled rows, in any order."""
@@ -123,7 +134,11 @@ class Run:
 
     def write_manifest(self) -> None:
         """Seal the run: the sha256 of every file in it."""
-        files = sorted(path for path in self.folder.rglob("*") if path.is_file() and path != self.manifest)
+        files = sorted(
+            path
+            for path in self.folder.rglob("*")
+            if path.is_file() and path != self.manifest and path.name not in OF_SYSTEMS
+        )
         names = {str(path.relative_to(self.folder).as_posix()): sha256(path) for path in files}
         write_json(self.manifest, {"tenfold": __version__, "sha256": names})
 

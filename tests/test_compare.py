@@ -176,3 +176,9 @@ def test_a_recipe_that_needs_a_teacher_is_refused_before_anything_is_trained(con
     with pytest.raises(RecipeError, match="'distilled' learns from another model"):
         run(contest, [recipe("a"), find("distilled").recipe], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ensembles_of_other_seeds_share_no_network(contest, tmp_path, begun):
+    run(contest, [recipe("a", "members=2", "calibrate=false")], tmp_path, seeds=2)
+    seeds = [json.loads((tmp_path / name / "recipe.json").read_text())["seed"] for name in ("a-seed0", "a-seed2")]
+    assert seeds == [0, 2]

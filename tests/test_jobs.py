@@ -204,3 +204,30 @@ def test_what_a_run_remembers_is_json(source, tmp_path):
     begin(job.run, job.recipe, job.labelled, job.remembered)
     data = json.loads(job.run.data.read_text())
     assert (data["data"], data["limit"], data["rows"]) == ("data", 100, 100)
+
+
+def test_a_folder_with_files_of_such_names_is_no_run(source, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    begun = {"source": "digits", "rows": 120, "digest": "x"}
+    for name, content in (("checkpoints/theirs.pt", "weights"), ("data.json", '{"mine": 1}'), ("data.json", "mine")):
+        (tmp_path / "data.json").write_text(json.dumps(begun))
+        (tmp_path / name).write_text(content)
+        with pytest.raises(RunError, match="no run of tenfold"):
+            jobs.new("data", RECIPE, tmp_path, None, overwrite=True)
+        assert (tmp_path / name).read_text() == content
+        (tmp_path / name).unlink()
+    (tmp_path / "data.json").write_text(json.dumps(begun))  # a training was killed before it wrote recipe.json
+    (tmp_path / ".recipe.json.abcdefgh.part").write_text("{")
+    jobs.new("data", RECIPE, tmp_path, None, overwrite=False)
+    assert not tmp_path.exists()
+
+
+def test_what_taught_the_teacher_is_known_to_its_pupil(source, tmp_path):
+    teacher = Run(tmp_path / "teacher")
+    others = Dataset(255 - LABELLED.images, LABELLED.labels, "other rows")
+    begin(teacher, RECIPE, others, {})
+    pupil = Run(tmp_path / "pupil")
+    begin(pupil, RECIPE, LABELLED, {"teacher": str(teacher.folder)})
+    assert pupil.known(others.images).all()
+    assert pupil.known(LABELLED.images).all()
+    assert not pupil.known(LABELLED.images[:, ::-1]).any()

@@ -29,5 +29,6 @@ def finish(document: Any, json: bool, error: Any = None) -> None:
         else:
             from tenfold.console import printable
 
-            print(printable(f"tenfold: {error}"), file=sys.stderr)
+            if sys.stderr is not None:  # closed: print would take stdout
+                print(printable(f"tenfold: {error}"), file=sys.stderr)
         raise SystemExit(error.exit_code)

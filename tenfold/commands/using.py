@@ -102,7 +102,7 @@ def evaluate(
     if robustness:
         from tenfold.evaluation.robustness import measure
 
-        damaged = measure(model, examined.data, console.ERR)
+        damaged = measure(model, examined.new, console.ERR)  # of rows that it learnt from nothing could be told
     if page:
         from tenfold.report.evaluation import render
 

@@ -33,23 +33,6 @@ def sample(labels: Labels, size: int, seed: int) -> Rows:
     return _rows(_rank(labels, counts, seed) < _shares(counts, size)[labels])
 
 
-def k_fold(labels: Labels, k: int, seed: int) -> list[tuple[Rows, Rows]]:
-    """Split into `k` folds: k pairs of (training rows, held-out rows); each row is held out exactly once.
-
-    Fold sizes differ by at most one row, and so do a digit's counts among the folds.
-
-    Raises TenfoldError for a k out of range, DataError where a digit would be left without a training row.
-    """
-    if not 2 <= k <= len(labels):
-        raise TenfoldError(f"{k} folds of {len(labels):,} rows are impossible: expected 2 to {len(labels):,} folds")
-    alone = np.flatnonzero(np.bincount(labels, minlength=CLASSES) == 1)
-    if alone.size:
-        raise DataError(f"digit {alone[0]} has a single row: the fold that holds it out could not train on that digit")
-    # Dealing the rows out like cards, digit after digit, balances the digits and the fold sizes at once.
-    fold = _deal(labels, seed) % k
-    return [(_rows(fold != number), _rows(fold == number)) for number in range(k)]
-
-
 def _row_count(size: int | float, n: int) -> int:
     if isinstance(size, float):
         if not 0 < size < 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.metrics import Evaluation, Probabilities, evaluate
@@ -18,15 +19,25 @@ from tenfold.run import Run
 class Examined:
     """`evaluation` on all rows; `unseen` on those that were no labelled rows of the run, None where all or none were.
 
-    known: how many rows the run had seen; None where that is not known (an .onnx file alone).
+    seen: which rows those were, bool (N,); None where that is not known (an .onnx file alone).
     """
 
     model: str
     data: Dataset
     probabilities: Probabilities
     evaluation: Evaluation
-    known: int | None
+    seen: NDArray[np.bool_] | None
     unseen: Evaluation | None
+
+    @property
+    def known(self) -> int | None:
+        """How many rows the run had seen."""
+        return None if self.seen is None else int(self.seen.sum())
+
+    @property
+    def new(self) -> Dataset:
+        """The rows that it had not seen; all, where that would leave none, or is not known."""
+        return self.data if self.seen is None or self.seen.all() else self.data.subset(np.flatnonzero(~self.seen))
 
     @property
     def notes(self) -> list[str]:
@@ -57,4 +68,4 @@ def examine(path: Path, data: Dataset) -> Examined:
     unseen = None
     if seen is not None and seen.any() and not seen.all():
         unseen = evaluate(probabilities[~seen], np.asarray(data.labels[~seen]))
-    return Examined(str(path), data, probabilities, evaluation, None if seen is None else int(seen.sum()), unseen)
+    return Examined(str(path), data, probabilities, evaluation, seen, unseen)

@@ -113,7 +113,8 @@ def _explained(first: ErrorDetails, values: dict[str, Any]) -> str:
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     if first["type"] == "union_tag_invalid":
-        return f"{key}.kind = {first['ctx']['tag']!r}: possible are {', '.join(KINDS[place[0]])}"
+        possible = first["ctx"]["expected_tags"].replace("'", "")
+        return f"{key}.kind = {first['ctx']['tag']!r}: possible are {possible}"
     if first["type"] == "union_tag_not_found":
         return f"'{key}.kind' is missing: possible are {', '.join(KINDS[place[0]])}"
     shown = "a table" if isinstance(first["input"], dict) else repr(first["input"])

@@ -31,7 +31,9 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     for run in runs:
         if not run.manifest.exists():
             raise RunError(f"{run.folder}: this is no finished run, it has no {run.manifest.name}")
-        run.verify_files(run.recipe, run.weights, run.model, run.rows)
+        run.verify_files(run.recipe, run.weights, run.model, run.rows, run.metrics)
+        if not run.is_finished:
+            raise RunError(f"{run.folder}: this run was stopped before its end; `train --resume` goes on with it")
         if run.read_json(run.recipe).get("net", {}).get("kind") == "line":
             raise RunError(f"{run.folder}: this run reads whole rows; an ensemble is of runs that read single digits")
     network = Ensemble([network_of(run) for run in runs])  # in 32 bits, also of runs whose files compute in 8

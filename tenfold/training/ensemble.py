@@ -14,10 +14,11 @@ import torch
 from rich.console import Console
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import fit, format_here
+from tenfold.training.fit import fit, format_here, need_enough
 from tenfold.training.loop import Fitted, Watcher
 from tenfold.training.teacher import Teacher
 from tenfold.training.watch import Watch
@@ -46,6 +47,7 @@ def fit_members(
         one.checkpoints.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
     if at_once > 1 and teacher is None:
+        need_enough(recipe, train)
         threads = max(1, threads // at_once)
         with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
             for k in range(recipe.members):
@@ -54,9 +56,9 @@ def fit_members(
     fitted: list[Fitted] = []
     with _computing_with(threads):  # a step that is left for here, too, must have the same bits
         for k, one in enumerate(runs):
+            if fitted and not fitted[-1].finished and not one.last.exists():
+                break  # stopped before this one was begun; of those begun side by side a later one may be done
             fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
-            if not fitted[-1].finished:
-                break
     return _together(fitted, recipe.members)
 
 
@@ -86,7 +88,7 @@ def _side_by_side(
             running = [process for process in running if process.is_alive()]
     finally:  # also where a second Ctrl-C ends this process at once
         for process in running:
-            process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint
+            process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint; not on Windows
         for process in running:
             process.join()
 
@@ -114,13 +116,16 @@ def _fit_alone(
     recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, threads: int
 ) -> None:
     torch.set_num_threads(threads)
-    with Watch(Console(quiet=True), recipe.name, recipe.epochs, None).watching() as watch:
-        fit(recipe, train, held_out, run, device, watch)
+    try:
+        with Watch(Console(quiet=True), recipe.name, recipe.epochs, None).watching() as watch:
+            fit(recipe, train, held_out, run, device, watch)
+    except TenfoldError:  # said once, where it comes up again
+        raise SystemExit(1) from None
 
 
 def _together(fitted: Sequence[Fitted], members: int) -> Fitted:
-    """One network of those that were finished, or of the only one there is, with their common history."""
-    kept = [one for one in fitted if one.finished] or list(fitted)
+    """One network of those that were finished, or of the first one there is, with their common history."""
+    kept = [one for one in fitted if one.finished] or list(fitted[:1])
     network = Ensemble([one.network for one in kept]) if len(kept) > 1 else kept[0].network
     finished = len(kept) == members and all(one.finished for one in kept)
     state = replace(

@@ -44,6 +44,12 @@ def fit(
     return learn(recipe, learner, digits, run, watcher, shown_an_epoch=len(train))
 
 
+def need_enough(recipe: Recipe, train: Dataset) -> None:
+    """Raises DataError for a single row where batch norm needs two."""
+    if len(train) < 2 and recipe.needs_pairs:
+        raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
+
+
 def format_here(recipe: Recipe, train: Dataset, device: torch.device) -> str:
     """The number format that `fit` would choose for a new training."""
     return _format(Learner(recipe, torch.tensor(train.images, device=device)).network, recipe, len(train), device)
@@ -62,8 +68,7 @@ class Digits:
     def __init__(
         self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device, teacher: Teacher | None
     ) -> None:
-        if len(train) < 2 and recipe.needs_pairs:
-            raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
+        need_enough(recipe, train)
         self.recipe, self.held_out = recipe, held_out
         if isinstance(teacher, Network):
             teacher = teacher.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

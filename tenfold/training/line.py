@@ -137,7 +137,9 @@ def ctc(logits: Tensor, widths: Tensor, texts: list[str]) -> Tensor:
     targets = torch.tensor([int(digit) for text in texts for digit in text])
     lengths = torch.tensor([len(text) for text in texts])
     steps = logits.float().log_softmax(2).transpose(0, 1)  # (T, B, 11)
-    return F.ctc_loss(steps, targets.to(logits.device), widths, lengths, BLANK, reduction="none", zero_infinity=True)
+    if steps.device.type == "mps":  # PyTorch has no CTC there
+        steps = steps.cpu()
+    return F.ctc_loss(steps, targets.to(steps.device), widths, lengths, BLANK, reduction="none", zero_infinity=True)
 
 
 def best_paths(logits: Tensor, widths: Tensor) -> Iterator[str]:

@@ -65,7 +65,12 @@ def scheduled(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def one_cycle(step: int, steps: int, warmup: float) -> float:
-    """Cosine from 1/25 up to 1, then down to 1/250,000 at the last step (Smith & Topin 2018, fastai's ends)."""
+    """Cosine from 1/25 up to 1, then down to 1/250,000 at the last step (Smith & Topin 2018, fastai's ends).
+
+    A single step is the top.
+    """
+    if steps == 1:
+        return 1.0
     top = warmup * steps - 1
     if step <= top:
         return _cosine(1 / 25, 1.0, step / max(top, 1))

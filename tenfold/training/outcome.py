@@ -16,7 +16,7 @@ from tenfold.evaluation import Evaluation, evaluate
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.recipes import RECIPES
-from tenfold.recipes.schema import Recipe
+from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.report import training as report
 from tenfold.synthesis.mixture import Mixture
 from tenfold.training.augment import augmented
@@ -56,18 +56,19 @@ def measured(
 ) -> dict[str, Any]:
     """What metrics.json says; held_out: what the exported model reached on the held-out rows."""
     state, network = fitted.state, fitted.network
+    networks = len(list(network)) if isinstance(network, Ensemble) else 1
     return {
         "recipe": recipe.name,
         "finished": fitted.finished,
         "epochs": state.epoch,
         "epochs_planned": recipe.epochs,
-        "networks": len(list(network)) if isinstance(network, Ensemble) else 1,
+        "networks": networks,
         "networks_planned": recipe.members,
         "parameters": parameter_count(network),
         "seconds": round(state.seconds, 3),
         "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
         "data": {"source": train.source, "train_rows": len(train), "held_out_rows": held_out_rows},
-        "weights": chosen_by(recipe, state),
+        "weights": chosen_by(recipe, state, networks),
         "held_out": held_out,
         "seed": recipe.seed,
         "device": device_name(device),
@@ -81,8 +82,10 @@ def measured(
     }
 
 
-def chosen_by(recipe: Recipe, state: State) -> str:
-    """What the held-out rows chose, the weights, a temperature, or nothing; and what of an image counts."""
+def chosen_by(recipe: Recipe, state: State, networks: int = 1) -> str:
+    """What the held-out rows chose of so many networks, the weights, a temperature, or nothing; and what of an image
+    counts.
+    """
     temperature = "A temperature was fitted on the held-out rows and is part of the model." if recipe.calibrate else ""
     sureness = (
         "How sure it is of a text was calibrated on them, so the calibration error there is a little too small."
@@ -90,18 +93,29 @@ def chosen_by(recipe: Recipe, state: State) -> str:
         else ""
     )
     views = "The logits of an image are the mean of its own and those of its shifts by a pixel to the four sides."
-    said = (_weights_chosen_by(recipe, state), temperature, sureness, views if recipe.views > 1 else "")
+    said = (_weights_chosen_by(recipe, state, networks), temperature, sureness, views if recipe.views > 1 else "")
     return " ".join(filter(None, said))
 
 
-def _weights_chosen_by(recipe: Recipe, state: State) -> str:
+def _weights_chosen_by(recipe: Recipe, state: State, networks: int) -> str:
+    followed = ["the learning rate"] if isinstance(recipe.schedule, Plateau) else []
+    followed += ["the number of epochs"] if recipe.early_stop else []
+    how = f"{' and '.join(followed)} followed what was reached on the held-out rows"
     if recipe.keep == "best" and state.best_epoch:
-        which = "each network's best epoch" if recipe.members > 1 else f"epoch {state.best_epoch}"
-        return f"The weights are those of {which}, chosen for their accuracy on the held-out rows."
+        which = "each network's best epoch" if networks > 1 else f"epoch {state.best_epoch}"
+        chosen = f"The weights are those of {which}, chosen for their accuracy on the held-out rows"
+        return f"{chosen}; {how}." if followed else f"{chosen}."
     which = "a running average" if recipe.ema else "those of the last step"
-    of = f" of each of {recipe.members} networks" if recipe.members > 1 else ""
+    of = f" of each of {networks} networks" if networks > 1 else ""
     what = "they were not" if recipe.calibrate or recipe.net.kind == "line" else "nothing was"
-    return f"The weights are {which}{of}; {what} chosen on the held-out rows."
+    return f"The weights are {which}{of}; {how if followed else f'{what} chosen on the held-out rows'}."
+
+
+def progress(metrics: dict[str, Any]) -> str:
+    """How far an unfinished training came."""
+    networks = metrics["networks_planned"] > 1 and metrics["epochs"] >= metrics["epochs_planned"]
+    what = "networks" if networks or metrics["networks"] > 1 else "epochs"
+    return f"{metrics[what]} of {metrics[what + '_planned']} {what}"
 
 
 def report_page(
@@ -203,7 +217,7 @@ def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -
         if scored
         else "No rows were held out, so nothing was measured."
     )
-    state = "" if metrics["finished"] else f"\n**Unfinished**: {metrics['epochs']} of {recipe.epochs} epochs.\n"
+    state = "" if metrics["finished"] else f"\n**Unfinished**: {progress(metrics)}.\n"
     lines = "\n".join(f"- {name}: {text}" for name, text in facts(metrics).items())
     return f"""# {recipe.name}
 {state}

@@ -19,6 +19,8 @@ def load_teacher(name: str) -> Teacher:
     model, run = load_model(name), Run(Path(name))
     if not run.weights.exists():
         return model
+    if run.manifest.exists():
+        run.verify_files(run.recipe, run.weights, run.rows)
     network = network_of(run)
     for part in network.modules():
         if isinstance(part, Network):

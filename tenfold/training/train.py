@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold import __version__
-from tenfold.data.dataset import Dataset, joined
+from tenfold.data.dataset import Dataset, joined, row_hashes
 from tenfold.data.split import hold_out
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json, write_text
@@ -124,10 +126,19 @@ def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any
     about = {"source": labelled.source, "rows": len(labelled), "digest": labelled.digest} | remembered
     write_json(run.data, about)
     write_json(run.recipe, recipe.model_dump(mode="json"))
-    run.write_rows(labelled.images)
+    run.write_hashes(np.union1d(row_hashes(labelled.images), _taught(remembered)))
 
 
-def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
+def _taught(remembered: dict[str, Any]) -> NDArray[np.uint64]:
+    """Hashes of the labelled rows that a teacher learnt from, as far as it is a run and says so."""
+    teacher = Run(Path(remembered.get("teacher", "")))
+    if not teacher.exists or not teacher.rows.exists():
+        return np.empty(0, np.uint64)
+    hashes: NDArray[np.uint64] = np.load(teacher.rows, allow_pickle=False)
+    return hashes
+
+
+def split(recipe: Recipe, labelled: Dataset) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The rows to train on and the rows held out, as the recipe's hold-out and seed say. Raises DataError."""
     if labelled.labels is None:
         raise DataError(f"{labelled.source}: these digits have no labels to train on")
@@ -136,7 +147,16 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
             f"{labelled.source}: every row is labelled {labelled.labels[0]}: there is nothing to tell apart"
         )
     if recipe.hold_out == 0:
-        return np.arange(len(labelled)), np.arange(0)
+        parts = np.arange(len(labelled)), np.arange(0)
+    else:
+        parts = hold_out(labelled.labels, _held_out(recipe, labelled), recipe.seed)
+    if recipe.net.kind == "line":
+        _need_each_digit(labelled, *parts)
+    return parts
+
+
+def _held_out(recipe: Recipe, labelled: Dataset) -> float | int:
+    """How many rows to hold out, or what share of them. Raises DataError where that leaves none on one side."""
     size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)
     if size < 1 and not 0 < round(size * len(labelled)) < len(labelled):
         raise DataError(
@@ -148,13 +168,23 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[Any, Any]:
             f"{labelled.source}: {recipe.name} holds out {size:,} rows and here are {len(labelled):,}; "
             "--set hold_out=0.2 holds out a fifth"
         )
-    return hold_out(labelled.labels, size, recipe.seed)
+    return size
+
+
+def _need_each_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
+    """Raises DataError where rows can't be composed of a part, for it lacks a digit."""
+    assert labelled.labels is not None
+    for rows, of in zip(parts, ("training", "held-out"), strict=True):
+        if len(rows) and (missing := sorted(set(range(10)) - set(labelled.labels[rows].tolist()))):
+            raise DataError(
+                f"{labelled.source}: none of the {len(rows):,} {of} rows shows a {missing[0]}, and rows are composed "
+                "of all ten digits; take more rows"
+            )
 
 
 def clear(run: Run) -> None:
     """Remove a run folder, also one that was hardly begun, and nothing that is not one. Raises RunError."""
-    begun = {run.checkpoints, run.data}
-    if not run.exists and not set(run.folder.iterdir()) <= begun:
+    if not run.exists and not run.is_hardly_begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
     if run.strange:
         raise RunError(f"{run.strange[0]}: this is no part of a run of tenfold, so the folder is not replaced")

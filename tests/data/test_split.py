@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import StratifiedKFold
 
-from tenfold.data.split import hold_out, k_fold
+from tenfold.data.split import hold_out
 from tenfold.errors import DataError, TenfoldError
 
 KAGGLE_COUNTS = [4132, 4684, 4177, 4351, 4072, 3795, 4137, 4401, 4063, 4188]
@@ -39,37 +38,6 @@ def test_hold_out_is_exact_and_in_proportion(counts, seed, data):
     in_held = np.bincount(labels[held], minlength=10)
     assert np.all(np.abs(in_held - np.array(counts) * size / n) < 1 + 1e-9)
     assert np.array_equal(np.unique(labels[train]), np.unique(labels)), "every digit is trained on"
-
-
-@settings(deadline=None, max_examples=200)
-@given(
-    counts=st.lists(st.sampled_from([0, *range(2, 40)]), min_size=10, max_size=10).filter(any),
-    seed=st.integers(0, 2**63),
-    data=st.data(),
-)
-def test_k_fold_holds_each_row_out_once_and_balances(counts, seed, data):
-    labels = labels_of(counts, shuffle=seed)
-    k = data.draw(st.integers(2, min(12, len(labels))))
-    folds = k_fold(labels, k, seed)
-    assert len(folds) == k
-    np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in folds])), np.arange(len(labels)))
-    in_held = np.array([np.bincount(labels[held], minlength=10) for _, held in folds])
-    assert np.ptp(in_held, axis=0).max() <= 1
-    assert np.ptp(in_held.sum(axis=1)) <= 1
-    for train, held in folds:
-        np.testing.assert_array_equal(np.setdiff1d(np.arange(len(labels)), held), train)
-        assert np.array_equal(np.unique(labels[train]), np.unique(labels))
-
-
-def test_k_fold_is_as_stratified_as_scikit_learn():
-    labels = labels_of([70, 33, 51, 48, 97, 15, 26, 80, 44, 39])
-    ours = [np.bincount(labels[held], minlength=10) for _, held in k_fold(labels, 7, seed=3)]
-    theirs = [
-        np.bincount(labels[held], minlength=10)
-        for _, held in StratifiedKFold(7, shuffle=True, random_state=3).split(labels, labels)
-    ]
-    # Which fold takes the odd row is free; how many folds take it is not.
-    np.testing.assert_array_equal(np.sort(ours, axis=0), np.sort(theirs, axis=0))
 
 
 def test_a_share_counts_rows():
@@ -122,8 +90,6 @@ def test_a_hold_out_of_nothing_or_everything_is_refused(size):
 def test_no_labels_can_be_split():
     with pytest.raises(TenfoldError, match="0 rows"):
         hold_out(np.array([], np.uint8), 1, seed=0)
-    with pytest.raises(TenfoldError, match="0 rows"):
-        k_fold(np.array([], np.uint8), 2, seed=0)
 
 
 def test_a_digit_keeps_a_training_row():
@@ -135,14 +101,3 @@ def test_a_digit_keeps_a_training_row():
 def test_a_size_that_empties_a_digit_is_refused():
     with pytest.raises(DataError, match="9 of 10 rows would leave digit 7 without a training row \\(it has 1\\)"):
         hold_out(np.array([3] * 9 + [7], np.uint8), 9, seed=0)
-
-
-@pytest.mark.parametrize("k", [-1, 0, 1, 51])
-def test_an_impossible_number_of_folds_is_refused(k):
-    with pytest.raises(TenfoldError, match="expected 2 to 50 folds"):
-        k_fold(labels_of([5] * 10), k, seed=0)
-
-
-def test_a_digit_with_a_single_row_cannot_be_folded():
-    with pytest.raises(DataError, match="digit 4 has a single row"):
-        k_fold(np.array([1, 1, 1, 4], np.uint8), 2, seed=0)

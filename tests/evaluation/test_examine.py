@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, row_hashes
 from tenfold.errors import RunError
 from tenfold.evaluation import examine as module
 from tenfold.evaluation.examine import examine
@@ -41,7 +41,7 @@ def test_figures_are_those_of_all_rows(run):
 
 
 def test_rows_that_the_run_had_are_measured_apart(run):
-    run.write_rows(np.concatenate([IMAGES[10:30], np.zeros((5, 28, 28), np.uint8)]))
+    run.write_hashes(row_hashes(np.concatenate([IMAGES[10:30], np.zeros((5, 28, 28), np.uint8)])))
     examined = examine(run.folder, DATA)
     assert examined.known == 20
     unseen = np.r_[0:10, 30:50]
@@ -54,20 +54,20 @@ def test_rows_that_the_run_had_are_measured_apart(run):
 
 
 def test_all_rows_known_say_nothing_about_new_ones(run):
-    run.write_rows(IMAGES)
+    run.write_hashes(row_hashes(IMAGES))
     examined = examine(run.folder, DATA)
     assert (examined.known, examined.unseen) == (50, None)
     assert "all of them: these figures say nothing about new digits" in examined.notes[0]
 
 
 def test_no_row_known_needs_no_note(run):
-    run.write_rows(255 - IMAGES)
+    run.write_hashes(row_hashes(255 - IMAGES))
     examined = examine(run.folder, DATA)
     assert (examined.known, examined.unseen, examined.notes) == (0, None, [])
 
 
 def test_a_model_file_says_what_it_had_where_it_lies_in_its_run(run, tmp_path):
-    run.write_rows(IMAGES)
+    run.write_hashes(row_hashes(IMAGES))
     run.model.write_bytes(b"a model")
     assert examine(run.model, DATA).known == len(DATA)
     (tmp_path / "elsewhere").mkdir()
@@ -81,3 +81,11 @@ def test_a_damaged_list_of_rows_is_named(run):
     run.rows.write_bytes(b"no numpy file")
     with pytest.raises(RunError, match=r"rows\.npy: this file is damaged"):
         examine(run.folder, DATA)
+
+
+def test_new_rows_are_those_that_the_run_had_not_seen(run):
+    assert examine(run.folder, DATA).new is DATA
+    run.write_hashes(row_hashes(IMAGES[10:]))
+    np.testing.assert_array_equal(examine(run.folder, DATA).new.images, IMAGES[:10])
+    run.write_hashes(row_hashes(IMAGES))
+    assert examine(run.folder, DATA).new is DATA

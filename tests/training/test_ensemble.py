@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tenfold.console import how_to_go_on
-from tenfold.errors import RunError
+from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training import ensemble
@@ -239,3 +239,47 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
     with pytest.raises(RunError, match="reads whole rows"):
         combine([run, line], tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_stopped_run_is_not_combined(trained, Watcher, tmp_path):  # noqa: N803
+    whole = trained("whole", epochs=2).run.folder
+    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), epochs=2)
+    assert not stopped.finished
+    with pytest.raises(RunError, match="stopped before its end; `train --resume` goes on with it"):
+        combine([whole, stopped.run.folder], tmp_path / "new")
+
+
+def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained, digits, Watcher):  # noqa: N803
+    whole = trained("whole", members=2, epochs=1).run
+    begun = whole.folder.parent / "stopped"
+    (begun / "members").mkdir(parents=True)
+    shutil.copytree(whole.folder / "members" / "02", begun / "members" / "02")
+    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), members=2, epochs=1)
+    assert not stopped.finished
+    assert how_to_go_on(stopped).startswith("stopped after 1 of 2 networks;")
+    assert "**Unfinished**: 1 of 2 networks." in stopped.run.card.read_text()
+    assert "of each of" not in stopped.metrics["weights"]
+    second = network_of(stopped.run)
+    assert not hasattr(second, "members")
+    with torch.no_grad():
+        there = second(torch.tensor(digits.images)).softmax(1).numpy()
+    np.testing.assert_allclose(there, probabilities(stopped.run, digits), atol=1e-5)
+
+
+def test_what_goes_wrong_side_by_side_is_said_once(trained, capfd):
+    with pytest.raises(TenfoldError, match="loss"):
+        trained("diverges", at_once=2, optimiser={"name": "sgd", "lr": 1e30}, **TWO)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_one_row_is_too_few_side_by_side_too(digits, tmp_path, Watcher, make_recipe):  # noqa: N803
+    net = {"kind": "dense", "dense": [8], "norm": True}
+    with pytest.raises(DataError, match="one row is too few"):
+        train(
+            make_recipe(net=net, hold_out=0, **TWO),
+            digits.subset([0]),
+            None,
+            Run(tmp_path / "run"),
+            Watcher(),
+            at_once=2,
+        )

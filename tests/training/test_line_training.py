@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
-from tenfold.errors import RecipeError
+from tenfold.errors import DataError, RecipeError
 from tenfold.recipes.edit import from_dict
 from tenfold.run import Run
 from tenfold.synthesis import lines as lines_module
@@ -151,3 +151,13 @@ def test_calibration_survives_perfection():
     slope, offset = calibrated(np.full(50, -1e-6), np.ones(50, bool))
     assert confidence(-1e-6, slope, offset) > 0.9
     assert json.dumps([slope, offset])
+
+
+@pytest.mark.parametrize(("rows", "of"), [(slice(9), "9 training"), (slice(None), "6 held-out")])
+def test_rows_need_all_ten_digits(drawn, new_run, Watcher, rows, of):  # noqa: N803
+    recipe = from_dict(RECIPE | {"hold_out": 0 if of == "9 training" else 6 / 60}, "test")
+    data = drawn.subset(rows)
+    run = new_run()
+    with pytest.raises(DataError, match=f"none of the {of} rows shows a"):
+        train(recipe, data, None, run, Watcher())
+    assert not run.exists

@@ -194,3 +194,7 @@ def test_sgd_without_momentum():
         warnings.simplefilter("error")
         optimiser = make_optimiser(Two(), Optimiser(name="sgd", lr=0.1, momentum=0))
     assert not optimiser.param_groups[0]["nesterov"]
+
+
+def test_a_single_step_is_a_whole_one():
+    assert one_cycle(0, 1, 0.3) == 1.0

@@ -17,7 +17,6 @@ def blake(data):
 @given(places)
 def test_a_seed_is_one_that_pytorch_takes(place):
     assert 0 <= derived_seed(*place) < 2**63
-    assert derived_seed(*place) == derived_seed(*place)
 
 
 def test_every_seed_epoch_and_step_has_its_own():

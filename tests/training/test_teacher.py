@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tenfold.errors import RecipeError
+from tenfold.errors import RecipeError, RunError
 from tenfold.model import Model, load_model
 from tenfold.nets import Network
 from tenfold.run import Run
@@ -45,3 +45,12 @@ def test_a_teacher_is_there_where_the_recipe_wants_one_and_only_there(trained):
     teacher = load_model(trained("teacher", epochs=1).run.folder)
     with pytest.raises(RecipeError, match="no use for a teacher"):
         trained("other", teacher=teacher)
+
+
+def test_a_damaged_teacher_teaches_nobody(trained):
+    run = trained("teacher", epochs=1).run
+    content = bytearray(run.weights.read_bytes())
+    content[-1] ^= 1
+    run.weights.write_bytes(content)
+    with pytest.raises(RunError, match=r"model\.safetensors: this file is missing or not the one"):
+        load_teacher(str(run.folder))

@@ -1,6 +1,10 @@
 """tenfold reads handwritten digits: data, training, models, submissions, pictures."""
 
+import os
 from typing import TYPE_CHECKING
+
+# ONNX Runtime would keep a number for this machine and tell its makers about it; it looks when it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,7 @@
 """What `import tenfold` promises: its names, how little it loads, and what works without the extra `train`."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -174,3 +175,11 @@ def test_the_command_line_works_without_the_training_packages(small):
     assert (folder / "check.html").exists()
     assert (folder / "evaluation.html").exists()
     assert not (folder / "run").exists()
+
+
+def test_nothing_is_told_to_the_makers_of_onnx_runtime(tmp_path):
+    """It would keep a number for the machine, and a queue of what to tell, in the user's cache."""
+    code = "import time, tenfold; tenfold.load_model(); time.sleep(1)"
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], env=env | {"HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.rglob("onnxruntime*")) == []

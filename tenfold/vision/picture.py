@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tenfold.errors import DataError, Unavailable
+from tenfold.vision.unwarned import UNWARNED
 
 MAX_PIXELS = 50_000_000
 WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
@@ -63,7 +63,7 @@ def open_picture(source: Source) -> Picture:
     if isinstance(source, Image.Image):
         return _from_image(source, "the picture")
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(np.asarray(source))  # also of np.matrix, whose rows never become vectors
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the picture"
     elif isinstance(source, str | os.PathLike):
@@ -81,14 +81,15 @@ def content_of(path: Path) -> bytes:
         raise Unavailable(f"{path}: there is no such file") from None
     except OSError as error:
         raise DataError(f"can't be read: {error.strerror or error}", file=path) from None
+    except ValueError as error:  # a name with a null byte
+        raise DataError(f"can't be read: {error}", file=path) from None
 
 
 def _from_bytes(content: bytes, name: str) -> Picture:
     if not content:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damage that spares the pixels; bombs, for the limit is lower
+        with UNWARNED:  # of damage that spares the pixels, and of bombs, for the limit is lower
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
@@ -110,13 +111,14 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     try:
         # MPO is how phones keep a preview or a depth map beside a photo: its first picture is the photo.
-        if image.format != "MPO" and _has_more(image):
+        with UNWARNED:
+            has_more = image.format != "MPO" and _has_more(image)
+        if has_more:
             raise DataError("holds several pictures (an animation or pages); expected a single one", file=name)
         if ours and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
             image.draft("RGB", _working_size(width, height))
         reduced = image.size != (width, height)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with UNWARNED:
             turn = image.getexif().get(0x0112, 1)
             grey, plain = _grey(image if turn == 1 else ImageOps.exif_transpose(image))
     except DataError:

@@ -1,7 +1,10 @@
 """Whatever people call a picture comes out grey, upright and small enough, or is refused with one sentence."""
 
+import concurrent.futures
 import io
+import threading
 import tracemalloc
+import warnings
 import zlib
 
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image
 from tenfold.errors import DataError, Unavailable
 from tenfold.vision import picture
 from tenfold.vision.picture import open_picture
+from tenfold.vision.unwarned import UNWARNED
 
 RNG = np.random.default_rng(7)
 GREY = RNG.integers(0, 256, (30, 40)).astype(np.uint8)
@@ -231,3 +235,30 @@ def test_a_large_picture_is_made_smaller_before_anything_is_reckoned(mode):
     tracemalloc.stop()
     assert opened.grey.shape == (2000, 2000)
     assert peak < 16e6 * 10, "bytes: what NumPy takes for a large picture; Pillow's own pixels are not counted"
+
+
+def test_what_other_threads_are_warned_of_stays_theirs():
+    """`warnings.catch_warnings` puts back what it finds, and of two threads one may find the other's silence."""
+    png = encoded(Image.fromarray(np.zeros((400, 400), np.uint8)), "PNG")
+    before = list(warnings.filters)
+    inside = threading.Barrier(8)
+
+    def read(_):
+        with UNWARNED:
+            inside.wait(20)
+        return open_picture(png).size
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(80))) == {(400, 400)}
+    assert warnings.filters == before
+
+
+def test_names_that_no_file_can_have():
+    with pytest.raises(DataError, match="null"):
+        open_picture("a\0b")
+
+
+def test_a_matrix_is_an_array():
+    array = np.zeros((30, 40), np.uint8)
+    array[10:20, 10:20] = 255
+    np.testing.assert_array_equal(open_picture(array.view(np.matrix)).grey, open_picture(array).grey)

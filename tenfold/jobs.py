@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -15,14 +17,14 @@ from tenfold.data import Dataset, load_data
 from tenfold.data.dataset import joined
 from tenfold.data.select import SELECTION_SEED, labelled_rows, limited, without_labels
 from tenfold.data.split import hold_out
-from tenfold.errors import RunError, Unavailable
+from tenfold.errors import RunError, TenfoldError, Unavailable
 from tenfold.files import makeable
 from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
 from tenfold.training.teacher import Teacher, load_teacher
-from tenfold.training.train import Trained, clear, need_teacher, split
+from tenfold.training.train import Trained, need_teacher, set_aside, split
 from tenfold.training.train import train as train_run
 from tenfold.training.watch import Watch
 
@@ -41,6 +43,7 @@ class Job:
     remembered: dict[str, Any]  # how to find the data and the teacher again, and how many members to train at once
     extra: Dataset | None = None
     teacher: Teacher | None = None
+    replaced: Path | None = None  # where the run stands that it takes the place of, until something has come of it
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -81,7 +84,7 @@ def new(
     job = _job(recipe, run, data, limit, teacher, extra, at_once)
     split(recipe, job.labelled)  # what can't be trained must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
-        clear(run)
+        return replace(job, replaced=set_aside(run))
     return job
 
 
@@ -127,11 +130,27 @@ def _job(
 
 def train(job: Job, console: Console, time_limit: float | None) -> Trained:
     at_once = job.remembered.get("at_once", 1)
-    with Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
+    with _replacing(job), Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(
             job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, job.teacher, at_once, job.extra
         )
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
+
+
+@contextlib.contextmanager
+def _replacing(job: Job) -> Iterator[None]:
+    """Put the run that was replaced back where nothing comes of the new one; else remove it."""
+    if job.replaced is None:
+        yield
+        return
+    try:
+        yield
+    except TenfoldError:
+        shutil.rmtree(job.run.folder, ignore_errors=True)
+        job.replaced.replace(job.run.folder)
+        job.replaced.parent.rmdir()
+        raise
+    shutil.rmtree(job.replaced.parent)
 
 
 def contest(data: str, limit: int | None) -> Contest:

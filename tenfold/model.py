@@ -32,10 +32,12 @@ class Model:
 
     content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
     (N, 10), and perhaps `digitness`, float32 (N,). Weights outside the file are refused. threads: that compute a batch;
-    None for one a core. Raises RunError for anything else.
+    None for one a core. Raises RunError for anything else, ValueError for less than one thread.
     """
 
     def __init__(self, content: bytes, name: str = "model.onnx", threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"expected at least one thread, got {threads}")
         try:
             if has_external_data(content):
                 raise ValueError("its weights lie in other files")

@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ from rich.console import Console
 from tenfold import jobs
 from tenfold.data.dataset import Dataset
 from tenfold.data.parts import Source
-from tenfold.errors import DataError, RecipeError, RunError, Unavailable
+from tenfold.errors import DataError, RecipeError, RunError, TenfoldError, Unavailable
 from tenfold.recipes import find
 from tenfold.recipes.edit import to_toml
 from tenfold.run import Run
@@ -231,3 +232,22 @@ def test_what_taught_the_teacher_is_known_to_its_pupil(source, tmp_path):
     assert pupil.known(others.images).all()
     assert pupil.known(LABELLED.images).all()
     assert not pupil.known(LABELLED.images[:, ::-1]).any()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_run_is_there_until_something_has_come_of_the_new_one(source, tmp_path, monkeypatch, fails):
+    run = begun_run(tmp_path, {})
+    run.model.write_bytes(b"the old model")
+    job = jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+
+    def train(*arguments):
+        begin(job.run, RECIPE, LABELLED, {})
+        if fails:
+            raise TenfoldError("the training diverged")
+        return Trained(job.run, {}, finished=True)
+
+    monkeypatch.setattr(jobs, "train_run", train)
+    with pytest.raises(TenfoldError) if fails else contextlib.nullcontext():
+        jobs.train(job, Console(quiet=True), None)
+    assert run.model.exists() == fails
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

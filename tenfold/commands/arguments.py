@@ -34,6 +34,28 @@ def replaceable(path: Path | None) -> Path | None:
     return makeable(path.resolve() if path.is_symlink() else path)
 
 
+def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:
+    """Raises BadParameter where a result would take the place of something that it is made from."""
+    if out is None or not out.exists():
+        return
+    for given in filter(None, inputs):
+        place = Path(re.sub(":(train|test)$", "", str(given)))
+        if place.exists() and _is_of(out, place):
+            raise typer.BadParameter(f"{out} is what the result is made from, and would be lost; name another file")
+
+
+def _is_of(file: Path, place: Path) -> bool:
+    """Whether a file is what `place` names, or in the folder that it names a part of a run or of data."""
+    from tenfold.run import Run
+
+    if place.is_file():
+        return file.samefile(place)
+    run = Run(place)
+    inner = [path for path in vars(run).values() if path.is_file()] if run.exists else []
+    inner += [path for path in place.iterdir() if DATA_FILE.search(path.name) and path.is_file()]
+    return any(map(file.samefile, inner))
+
+
 def seconds(text: str) -> float:
     """90, 90s, 15m or 2h."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
@@ -52,6 +74,7 @@ def recipe_names(incomplete: str) -> list[str]:
     return []
 
 
+DATA_FILE = re.compile(r"^(?:train|test)\.csv(?:\.gz)?$|-ubyte(?:\.gz)?$")  # as readers of folders know them
 DATA_HELP = (
     "Kaggle's zip or folder, a .csv, .csv.gz, IDX or mnist.npz file, a folder of images in 0..9, "
     "`digits` or `mnist`; add :train or :test for that part alone."

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tenfold.commands.arguments import Data, Json, Page
+from tenfold.commands.arguments import Data, Json, Page, keep_inputs
 from tenfold.commands.ending import finish
 from tenfold.errors import CheckFailed
 
@@ -21,6 +21,7 @@ def check(data: Data, page: Page = None, json: Json = False) -> None:
     from tenfold.data.mnist import public_mnist
     from tenfold.files import write_text
 
+    keep_inputs(page, data)
     source = load_data(data)
     result = check_data(source.train, source.test, public_mnist())
     if page:

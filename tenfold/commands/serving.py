@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tenfold.commands.arguments import Database, Json, MaybeModel, Token, all_existing, replaceable
+from tenfold.commands.arguments import Database, Json, MaybeModel, Token, all_existing, keep_inputs, replaceable
 from tenfold.commands.ending import finish
 
 
@@ -41,6 +41,13 @@ def serve(
             f"{host} can be reached by others; give a --token (or TENFOLD_TOKEN) that they must know",
             param_hint="--host",
         )
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise typer.BadParameter(
+            "expected ASCII letters, digits and signs, and no spaces: anything else is not the same in every client",
+            param_hint="--token",
+        )
+    if no_feedback and database:
+        raise typer.BadParameter(f"with --no-feedback nothing is kept in {database}; leave out one of the two")
     feedback = None if no_feedback else database or default_database()
     settings = Settings(model, host, port, workers, token, tuple(names or ()), feedback)
     run_server(settings, lambda address: console.ERR.print(f"tenfold serves at {address} (Ctrl-C ends it)"))
@@ -58,6 +65,7 @@ def export(
     from tenfold.files import write_bytes
     from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database, latest
 
+    keep_inputs(out, database)
     kept = latest(Feedback(database or default_database()).all())
     digits = as_dataset(kept, "feedback")
     write_bytes(out, as_kaggle_csv(digits))

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from tenfold.commands.arguments import Data, Json, MaybeData, MaybeModel, Model, Page, Token, replaceable
+from tenfold.commands.arguments import Data, Json, MaybeData, MaybeModel, Model, Page, Token, keep_inputs, replaceable
 from tenfold.commands.ending import finish
-from tenfold.errors import TenfoldError
+from tenfold.errors import TenfoldError, Unavailable
 
 
 def submit(
@@ -57,6 +57,7 @@ def submit(
         from tenfold.data.select import rows_to_predict
         from tenfold.model import load_model
 
+        keep_inputs(out, model, data)
         submission.write_submission(out, load_model(model).predict(rows_to_predict(load_data(data)).images))
     file = check or out
     summary = submission.validate_submission(file, rows)
@@ -97,6 +98,7 @@ def evaluate(
     from tenfold.evaluation.examine import examine
     from tenfold.files import write_text
 
+    keep_inputs(page, model, data)
     examined = examine(model, rows_to_evaluate(load_data(data)))
     damaged = None
     if robustness:
@@ -157,7 +159,7 @@ def read(
     """
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
-    if server and models:
+    if server is not None and models:
         raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
     from tenfold import console
     from tenfold.vision import batch
@@ -170,7 +172,8 @@ def read(
             raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
     pictures = batch.picture_files(files)
     shown = places(pictures, show) if show is not None else {}
-    if server:
+    keep_inputs(out, *pictures, *(models or []))
+    if server is not None:
         from tenfold.serving.client import Client
 
         read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
@@ -188,5 +191,6 @@ def read(
     failed = [answer.error for answer in answers if answer.error is not None]
     error = failed[0] if failed else None
     if failed and len(answers) > 1:
-        error = TenfoldError(f"{len(failed):,} of {len(answers):,} files couldn't be read")
+        kind = Unavailable if all(isinstance(one, Unavailable) for one in failed) else TenfoldError
+        error = kind(f"{len(failed):,} of {len(answers):,} files couldn't be read")
     finish({"readings": [answer.to_dict() for answer in answers]}, json, error)

@@ -70,6 +70,9 @@ def _read(place: str, wanted: Collection[Part]) -> tuple[dict[Part, Dataset], tu
         from tenfold.data.mnist import read_mnist
 
         return read_mnist(wanted), ()
+    before, colon, part = place.rpartition(":")
+    if colon and (before in NAMES or Path(before).exists()):
+        raise Unavailable(f"{place}: {before} has no part '{part}'; expected :{' or :'.join(PARTS)}")
     raise Unavailable(f"{place}: there is no such file or folder; expected a path, or one of {', '.join(NAMES)}")
 
 

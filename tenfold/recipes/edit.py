@@ -38,11 +38,13 @@ def _comment(group: type[Part], name: str) -> str:
 def from_file(path: Path) -> Recipe:
     """A recipe from a .toml or .json file. Raises RecipeError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: this is not text in UTF-8; save it as such") from None
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise RecipeError(f"{path}: this is no {path.suffix.lstrip('.').upper() or 'TOML'} file: {error}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{path}: a recipe is a table of settings, not a {type(values).__name__}")

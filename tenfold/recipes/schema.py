@@ -351,7 +351,10 @@ class Recipe(Part):
                 if needed
             ]
             if needs:
-                raise ValueError(f"hold_out: {' and '.join(needs)} cannot work without held-out rows")
+                raise ValueError(
+                    f"hold_out: {' and '.join(needs)} cannot work without held-out rows"
+                    + ("; add --set calibrate=false" if needs == ["calibrate"] else "")
+                )
         return self
 
 

@@ -156,7 +156,7 @@ def curves(history: list[dict[str, float]]) -> str:
         for title, svg in (
             ("Loss", charts.loss(history)),
             ("Accuracy, on a scale that stretches towards 100\N{NARROW NO-BREAK SPACE}%", charts.accuracy(history)),
-            ("Learning rate", charts.learning_rate(history)),
+            *([("Learning rate", charts.learning_rate(history))] if len(history) > 1 else []),
         )
     )
     return (

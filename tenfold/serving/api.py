@@ -88,16 +88,17 @@ class Api:
         """The picture's bytes, what to expect in it, and whether details are wanted."""
         kind, most = body.media_type(request), self._limits.picture_bytes
         expect: object = request.query_params.get("expect", "auto")
+        details: object = request.query_params.get("details", "false")
         if kind == "multipart/form-data":
             fields = await body.form(request, await body.whole(request, most))
             picture, expect = fields.get("picture"), fields.get("expect", expect)
+            details = fields.get("details", details)
             if not isinstance(picture, bytes):
                 raise body.invalid("expected a file in the field `picture`")
         elif kind.startswith("image/") or kind in ("application/octet-stream", ""):
             picture = await body.whole(request, most)
         else:
             raise wrong_type(kind, "image/*, application/octet-stream or multipart/form-data")
-        details = request.query_params.get("details", "false")
         if details not in ("true", "false"):
             raise body.invalid("`details` is true or false")
         return picture, _expected(expect), details == "true"

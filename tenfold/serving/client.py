@@ -30,6 +30,7 @@ class Client:
             raise TenfoldError(f"{url}: this is no address of a server; expected one such as http://127.0.0.1:8000")
         self._url = url.rstrip("/")
         self._token = token
+        self._gone: Unavailable | None = None  # asked once, and not again for each of many pictures
 
     def read(self, picture: bytes, expect: Expect = "auto") -> Reading:
         """Raises DataError for a picture that the server can't read, Unavailable where it does not answer."""
@@ -40,6 +41,8 @@ class Client:
             raise Unavailable(f"{self._url}: this server's answer is no reading of tenfold's") from None
 
     def _ask(self, path: str, content: bytes) -> bytes:
+        if self._gone is not None:
+            raise self._gone
         try:
             with urllib.request.urlopen(self._request(path, content), timeout=SECONDS) as answer:
                 received: bytes = answer.read()
@@ -49,7 +52,8 @@ class Client:
                 raise _refused(self._url, error) from None
         except (OSError, HTTPException, ValueError) as error:
             reason = textwrap.shorten(str(getattr(error, "reason", error)), 200)
-            raise Unavailable(f"{self._url}: this server can't be asked ({reason})") from None
+            self._gone = Unavailable(f"{self._url}: this server can't be asked ({reason})")
+            raise self._gone from None
 
     def _request(self, path: str, content: bytes) -> urllib.request.Request:
         request = urllib.request.Request(self._url + path, content, {"Content-Type": "application/octet-stream"})

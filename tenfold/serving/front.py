@@ -73,6 +73,8 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
+        if scope["method"] == "HEAD":  # what GET says, of which uvicorn leaves out the body
+            scope = {**scope, "method": "GET"}
         endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
         security = SECURITY if endpoint is None else SECURITY_OF_DATA
         status = 0  # as long as nothing is said

@@ -1,4 +1,4 @@
-"""Not waiting for ever for the head of a request: whoever connects says within a time what it wants."""
+"""Heads of requests within bounds: whoever connects says within a time, and in so many words, what it wants."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tenfold.serving.answers import Refused, canned
 
 SLOWEST = 30.0  # seconds that a head may take to come in, from the connection or from its first byte
+MOST = 1 << 16  # bytes of a head, checked as they come in
 SLOW = Refused(408, "slow", f"the head of the request did not come in within {SLOWEST:g} s", {"Connection": "close"})
+
+LONG = Refused(431, "long_head", f"the head of the request has more than {MOST:,} bytes", {"Connection": "close"})
+GARBLED = Refused(400, "no_http", "this is no request of HTTP/1.1", {"Connection": "close"})
 
 
 class PromptProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which itself limits the time between requests alone."""
+    """uvicorn's HTTP, which itself limits the time between requests alone, and no head."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = self._has_asked = False
+        self._head = 0  # bytes that came in of one that is not whole
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -31,6 +36,9 @@ class PromptProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._head = self._head + len(data) if self._in_head else 0
+        if self._head > MOST:
+            self._refuse(LONG)
         if self._waiting is None and (self._in_head or self._is_idle):
             self._wait()
 
@@ -74,5 +82,13 @@ class PromptProtocol(HttpToolsProtocol):
             self._wait()
             return
         if self._in_head:
-            self.transport.write(canned("/v1", SLOW))
+            self._refuse(SLOW)
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn says of what it can't parse, in the form of all errors."""
+        self._refuse(GARBLED)
+
+    def _refuse(self, refused: Refused) -> None:
+        self.transport.write(canned("/v1", refused))
         self.transport.close()

@@ -98,11 +98,14 @@ def _images(asked: dict[str, Any], tensors: bytes) -> Images:
         raise body.invalid(f"{IMAGES}: expected the shape [N, {SIDE}, {SIDE}], got {shape}")
     pixels = shape[0] * SIDE * SIDE
     size = _parameters(given).get("binary_data_size")
-    if tensors or "data" not in given:
+    if tensors or size is not None:
         if size != pixels or len(tensors) != pixels:
-            raise body.invalid(f"{IMAGES}: expected {pixels:,} bytes for the shape {shape}, got {len(tensors):,}")
+            raise body.invalid(
+                f"{IMAGES}: the shape {shape} takes {pixels:,} bytes as `binary_data_size` and behind the JSON, "
+                f"got {size!r} and {len(tensors):,}"
+            )
         return np.frombuffer(tensors, np.uint8).reshape(shape)
-    numbers = body.grey_levels(given["data"])  # nested or flat
+    numbers = body.grey_levels(given.get("data"))  # nested or flat
     if numbers is None or numbers.size != pixels:
         raise body.invalid(f"{IMAGES}: expected {pixels:,} whole numbers from 0 to 255 as `data`")
     return numbers.reshape(shape)

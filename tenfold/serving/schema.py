@@ -134,7 +134,9 @@ def image_bodies(most: int) -> dict[str, Schema]:
 PICTURE_BODIES: dict[str, Schema] = {
     "image/*": BINARY,
     "application/octet-stream": BINARY,
-    "multipart/form-data": record(("expect",), picture=BINARY, expect=EXPECT),
+    "multipart/form-data": record(
+        ("expect", "details"), picture=BINARY, expect=EXPECT, details={"enum": ["false", "true"]}
+    ),
 }
 CORRECTION_BODY: dict[str, Schema] = {
     "application/json": record(

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -158,6 +159,17 @@ def run(settings: Settings, listening: socket.socket) -> None:
     server(settings).run([listening])
 
 
+def _work(settings: Settings, listening: socket.socket) -> None:
+    """One of several processes' work; it also ends, in the same good order, when the one that started it was killed."""
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    run(settings, listening)
+
+
+def _end_with(parent: Any) -> None:
+    multiprocessing.connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def server(settings: Settings) -> Server:
     config = uvicorn.Config(
         partial(create_app, settings),
@@ -200,7 +212,7 @@ class Workers:
             worker.join()
 
     def _started(self) -> Any:
-        worker = self._spawn.Process(target=run, args=(self._settings, self._listening), daemon=True)
+        worker = self._spawn.Process(target=_work, args=(self._settings, self._listening), daemon=True)
         worker.start()
         return worker
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,10 +182,19 @@ def _need_each_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
             )
 
 
-def clear(run: Run) -> None:
-    """Remove a run folder, also one that was hardly begun, and nothing that is not one. Raises RunError."""
+def set_aside(run: Run) -> Path:
+    """Move a run folder, also one that was hardly begun, to a place beside it, and nothing that is not one.
+
+    Raises RunError.
+    """
     if not run.exists and not run.is_hardly_begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
     if run.strange:
         raise RunError(f"{run.strange[0]}: this is no part of a run of tenfold, so the folder is not replaced")
-    shutil.rmtree(run.folder)
+    aside = Path(tempfile.mkdtemp(prefix=f"{run.folder.name}.replaced-", dir=run.folder.parent))
+    try:
+        run.folder.replace(aside / run.folder.name)
+    except OSError as error:
+        aside.rmdir()
+        raise RunError(f"{run.folder}: this folder can't be replaced ({error.strerror})") from None
+    return aside / run.folder.name

@@ -60,8 +60,10 @@ def _digit_to_dict(digit: Digit) -> dict[str, Any]:
 def picture_files(names: Sequence[str]) -> list[Path]:
     """The files that paths, folders (all pictures in them, at any depth) and glob patterns mean.
 
-    A name that means no file stays as it is, to be told of when its turn comes.
+    A name that means no file stays as it is, to be told of when its turn comes. Raises Unavailable for an empty one.
     """
+    if "" in names:
+        raise Unavailable("the name of a picture is empty; expected a file, a folder or a glob pattern")
     return list(dict.fromkeys(file for name in names for file in _meant(name) or [Path(name)]))
 
 
@@ -76,7 +78,8 @@ def _meant(name: str) -> list[Path]:
 
 def _is_picture(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
+    is_there = file.is_file() or (file.is_symlink() and not file.exists())  # a broken link is told of
+    return file.suffix.lower() in SUFFIXES and not hidden and is_there
 
 
 def model_paths(patterns: Sequence[str]) -> list[Path]:
@@ -122,8 +125,12 @@ def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Ex
     def read(file: Path) -> dict[str, Reading]:
         try:
             return {name: reader(content_of(file), expect)}
-        except DataError as error:
-            raise error if str(file) in str(error) else DataError(str(error), file=file) from None
+        except (DataError, Unavailable) as error:
+            if str(file) in str(error):
+                raise
+            raise (
+                DataError(str(error), file=file) if isinstance(error, DataError) else Unavailable(f"{file}: {error}")
+            ) from None
 
     return _each(files, read)
 

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import stat
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -378,3 +379,48 @@ def test_kaggles_own_zip_is_checked_and_predicted(run_cli, shared, trained, tmp_
     expected = predictions(trained / "model.onnx", test.images)
     assert header == ["ImageId", "Label"]
     assert rows == [[str(number), str(label)] for number, label in enumerate(expected, 1)]
+
+
+@pytest.mark.parametrize("way", ["zip", "zip:test", "link", "model", "run's file", "folder"])
+def test_results_never_replace_what_they_are_made_from(run_cli, trained, kaggle_zip, tmp_path, way):
+    data = tmp_path / "data"
+    with zipfile.ZipFile(kaggle_zip) as packed:
+        packed.extractall(data)
+    model, own = tmp_path / "model.onnx", tmp_path / "data.zip"
+    model.write_bytes((trained / "model.onnx").read_bytes())
+    own.write_bytes(kaggle_zip.read_bytes())
+    (tmp_path / "link").symlink_to(own)
+    before = hashes(tmp_path) | hashes(trained)
+    given = {
+        "zip": (trained, own, own),
+        "zip:test": (trained, f"{own}:test", own),
+        "link": (trained, own, tmp_path / "link"),
+        "model": (model, own, model),
+        "run's file": (trained, own, trained / "metrics.json"),
+        "folder": (trained, data, data / "test.csv"),
+    }[way]
+    for command in (("submit", *given[:2], "-o", given[2]), ("evaluate", *given[:2], "--page", given[2])):
+        ran = run_cli(*command)
+        assert (ran.code, "is what the result is made from, and would be lost" in " ".join(ran.err.split())) == (
+            2,
+            True,
+        )
+    if way in ("zip", "zip:test", "folder"):
+        assert run_cli("check", given[1], "--page", given[2]).code == 2
+    assert hashes(tmp_path) | hashes(trained) == before
+
+
+def hashes(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_submission_beside_the_data_is_replaced(run_cli, trained, kaggle_zip, tmp_path):
+    with zipfile.ZipFile(kaggle_zip) as packed:
+        packed.extractall(tmp_path)
+    for _ in range(2):
+        assert run_cli("submit", trained, tmp_path, "-o", tmp_path / "submission.csv").code == 0
+
+
+def test_a_part_that_there_is_not_is_said(run_cli):
+    ran = run_cli("check", "digits:tset")
+    assert (ran.code, ran.err) == (5, "tenfold: digits:tset: digits has no part 'tset'; expected :train or :test\n")

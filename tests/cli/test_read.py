@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 
 import cv2
 import numpy as np
@@ -185,7 +186,7 @@ def test_pictures_that_are_called_alike_are_all_shown(run_cli, pictures, tmp_pat
 def test_a_folder_without_pictures_among_others(run_cli, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     ran = run_cli("read", tmp_path / "empty", f"{tmp_path}/zz*", pictures / "one.png", tmp_path / "no[1].png")
-    assert ran.code == INPUT
+    assert ran.code == MISSING
     assert ran.out.startswith(f"{pictures / 'one.png'}: 1 (")
     empty, *missing, last = ran.err.splitlines()
     assert empty.startswith(f"tenfold: {tmp_path / 'empty'}: there are no pictures in this folder; expected .bmp, ")
@@ -262,3 +263,42 @@ def test_models_side_by_side(run_cli, pictures, trained, tmp_path):
             assert line.startswith(f"  {tmp_path / 'runs' / name}: ")
         told = run_cli("read", *arguments, "--json").document["readings"][0]
         assert list(told["models"]) == [str(tmp_path / "runs" / "a"), str(tmp_path / "runs" / "b")]
+
+
+def test_an_empty_name_means_nothing(run_cli, pictures):
+    ran = run_cli("read", "")
+    assert (ran.code, ran.err) == (
+        5,
+        "tenfold: the name of a picture is empty; expected a file, a folder or a glob pattern\n",
+    )
+    assert run_cli("read", pictures, "--server", "").code == 3
+
+
+def test_a_broken_link_in_a_folder_is_told_of(run_cli, tmp_path):
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    ran = run_cli("read", tmp_path)
+    assert (ran.code, "gone.png: there is no such file" in ran.err) == (5, True)
+
+
+def test_a_table_does_not_replace_a_picture(run_cli, tmp_path):
+    named = tmp_path / "digits.csv"
+    named.write_bytes(b"a picture, for all we know")
+    assert run_cli("read", named, "-o", named).code == 2
+    assert named.read_bytes() == b"a picture, for all we know"
+
+
+def test_the_exit_code_is_that_of_all(run_cli, broken, tmp_path):
+    names = [tmp_path / "one.png", tmp_path / "two.png"]
+    assert [run_cli("read", *names[:n]).code for n in (1, 2)] == [5, 5]
+    assert run_cli("read", names[0], broken).code == 3
+
+
+def test_a_server_that_is_away_is_asked_once(run_cli, pictures):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    ran = run_cli("read", pictures, "--server", f"http://127.0.0.1:{port}")
+    assert ran.code == 5
+    lines = [line for line in ran.err.splitlines() if "can't be asked" in line]
+    assert len(lines) > 1
+    assert all(".png" in line or ".jpg" in line for line in lines)

@@ -54,3 +54,21 @@ def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_p
     assert "abcdef, then" in ran.out
     assert json.loads(run_cli("feedback", "report", "--feedback", feedback.path, "--json").out)["then"][0]["n"] == 1
     assert run_cli("feedback", "report", "--feedback", tmp_path / "none.db").code == 5
+
+
+@pytest.mark.parametrize("token", ["pässwört", "two words", "a\tb"])
+def test_a_token_that_not_all_clients_send_alike_is_refused(run_cli, trained, token):
+    ran = run_cli("serve", trained, "--no-feedback", "--token", token)
+    assert (ran.code, "expected ASCII letters" in ran.err) == (2, True)
+
+
+def test_a_database_is_kept_or_not(run_cli, trained, tmp_path):
+    ran = run_cli("serve", trained, "--no-feedback", "--feedback", tmp_path / "mine.db")
+    assert (ran.code, "leave out one of the two" in " ".join(ran.err.split())) == (2, True)
+
+
+def test_export_does_not_replace_the_database(run_cli, feedback):
+    before = feedback.path.read_bytes()
+    ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", feedback.path)
+    assert (ran.code, "would be lost" in " ".join(ran.err.split())) == (2, True)
+    assert feedback.path.read_bytes() == before

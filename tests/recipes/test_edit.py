@@ -196,7 +196,7 @@ def test_whatever_a_file_holds_gives_a_recipe_or_a_recipe_error(key, value, dele
     [
         ("a.toml", b"epochs = ", "a.toml: this is no TOML file"),
         ("a.json", b"{", "a.json: this is no JSON file"),
-        ("a.toml", b"\xff\xfe", "a.toml: this is no TOML file"),
+        ("a.toml", b"\xff\xfe", "a.toml: this is not text in UTF-8; save it as such"),
         ("a.json", b"[]", "a.json: a recipe is a table of settings, not a list"),
         ("a.toml", b"", "a.toml: 'name' is missing"),
         ("a.toml", b"name = 'x'\nepoch = 3", "a.toml: 'batch' is missing"),

@@ -98,6 +98,8 @@ def test_a_form_is_as_good_as_a_body(client):
     plain = client.post("/v1/read?expect=digit", content=ONE, headers=PNG).json()
     form = client.post("/v1/read", files={"picture": ("one.png", ONE)}, data={"expect": "digit"}).json()
     octets = client.post("/v1/read?expect=digit", content=ONE, headers=OCTETS).json()
+    detailed = client.post("/v1/read", files={"picture": ("one.png", ONE)}, data={"details": "true"}).json()
+    assert "frame" in detailed["digits"][0]
     for answer in (plain, form, octets):
         del answer["milliseconds"]
     assert plain == form == octets

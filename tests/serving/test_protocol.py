@@ -102,6 +102,17 @@ def test_what_is_wrong_is_said_as_the_protocol_says_it(client, asked):
     assert answer.json()["code"] == "invalid"
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"inputs": [{key: value for key, value in one()["inputs"][0].items() if key != "data"}]}, "as `data`"),
+        (one(parameters={"binary_data_size": "784"}), "784 bytes as `binary_data_size` and behind the JSON, got '784'"),
+    ],
+)
+def test_it_is_said_which_part_of_a_tensor_is_wrong(client, asked, said):
+    assert said in client.post(INFER, json=asked).json()["error"]
+
+
 def test_the_version_that_is_told_of_can_be_asked_for(client):
     path = INFER.removesuffix("/infer")
     (version,) = client.get(path).json()["versions"]

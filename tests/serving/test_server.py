@@ -3,10 +3,12 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import json
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -113,8 +115,6 @@ def post(url):
 
 def wait_workers(parent):
     """The worker processes of `parent`, once there are two that run (Linux)."""
-    from pathlib import Path
-
     found = []
 
     def both():
@@ -267,3 +267,38 @@ def test_ending_waits_longer_than_an_answer_may_take():
     for seconds in (0.5, 10, 60):
         settings = Settings(limits=Limits(seconds=seconds))
         assert server.server(settings).config.timeout_graceful_shutdown > seconds
+
+
+def test_workers_end_when_the_one_that_started_them_was_killed(model_file):
+    with command(model_file, "--no-feedback", "--workers", 2) as server:
+        workers = wait_workers(server.process.pid)
+        server.process.kill()
+        wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"a" * 400_000 + b"\r\n", b"X: aaaaaaa\r\n" * 40_000])
+def test_a_head_may_be_so_long_and_no_longer(model_file, line):
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        with contextlib.suppress(ConnectionError):  # it hears no more of it
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + line * 4)
+        with contextlib.suppress(ConnectionError):
+            answer = connection.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 431 ")
+            assert b'"code":"long_head"' in answer
+        assert client.get("/healthz").status_code == 200
+
+
+def test_what_is_no_http_is_told_so_as_all_errors_are(model_file):
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n")
+        head, _, said = connection.recv(4096).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(said)["error"]["code"] == "no_http"
+
+
+def test_head_says_what_get_does_without_a_body(model_file):
+    with serving(Settings(model_file, port=0)) as client:
+        for path in ("/", "/healthz", "/v1/model", "/metrics"):
+            asked, got = client.head(path), client.get(path)
+            assert (asked.status_code, asked.content) == (200, b"")
+            assert asked.headers["content-type"] == got.headers["content-type"]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tenfold.model import load_model
 from tenfold.recipes.edit import from_dict
 from tenfold.run import Run
 from tenfold.training import train as train_module
-from tenfold.training.train import begin, clear, split, train
+from tenfold.training.train import begin, set_aside, split, train
 from tenfold.training.trained import network_of
 from tenfold.training.watch import Watch
 
@@ -246,19 +247,29 @@ def test_beginning_again_clears_what_a_killed_process_left(recipe, digits, tmp_p
     assert files(run) == {"recipe.json", "data.json", "rows.npy"}
 
 
-def test_only_a_run_is_cleared(recipe, digits, tmp_path):
+def test_only_a_run_is_set_aside(recipe, digits, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(RunError, match="this folder is no run of tenfold, so it is not replaced"):
-        clear(Run(tmp_path))
+        set_aside(Run(tmp_path))
     assert (tmp_path / "thesis.txt").exists()
     run = Run(tmp_path / "run")
     begin(run, recipe, digits, {})
     (run.folder / "submission.csv").write_text("put there by somebody")
     with pytest.raises(RunError, match=r"submission\.csv: this is no part of a run of tenfold, so the folder"):
-        clear(run)
+        set_aside(run)
     (run.folder / "submission.csv").unlink()
-    clear(run)
+    aside = set_aside(run)
     assert not run.folder.exists()
+    assert Run(aside).exists
+    assert aside.parent.parent == tmp_path
+
+
+def test_where_one_stands_is_not_set_aside(recipe, digits, tmp_path, monkeypatch):
+    begin(Run(tmp_path), recipe, digits, {})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="can't be replaced"):
+        set_aside(Run(Path()))
+    assert files(Run(tmp_path)) == {"recipe.json", "data.json", "rows.npy"}
 
 
 def test_weights_of_another_recipe_are_refused(recipe, digits, tmp_path, trained, make_recipe):

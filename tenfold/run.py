@@ -118,13 +118,18 @@ class Run:
 
     def known(self, images: Images) -> NDArray[np.bool_] | None:
         """Which of `images` stood in the labelled rows of this run, bool (N,); None where the run does not say."""
+        rows = self.read_hashes()
+        return None if rows is None else np.isin(row_hashes(images), rows)
+
+    def read_hashes(self) -> NDArray[np.uint64] | None:
+        """Of the labelled rows; None where the run does not say. Raises RunError for a damaged file."""
         try:
-            rows = np.load(self.rows, allow_pickle=False)
+            hashes: NDArray[np.uint64] = np.load(self.rows, allow_pickle=False)
         except OSError:
             return None
         except (ValueError, EOFError) as error:
             raise RunError(f"{self.rows}: this file is damaged ({error})") from None
-        return np.isin(row_hashes(images), rows)
+        return hashes
 
     def remove_left_overs(self) -> None:
         """Remove what a killed process had begun to write and could not rename."""

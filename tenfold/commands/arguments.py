@@ -39,7 +39,7 @@ def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:
     if out is None or not out.exists():
         return
     for given in filter(None, inputs):
-        place = Path(re.sub(":(train|test)$", "", str(given)))
+        place = Path(re.sub(":(train|test)$", "", str(given))).expanduser()
         if place.exists() and _is_of(out, place):
             raise typer.BadParameter(f"{out} is what the result is made from, and would be lost; name another file")
 
@@ -52,7 +52,8 @@ def _is_of(file: Path, place: Path) -> bool:
         return file.samefile(place)
     run = Run(place)
     inner = [path for path in vars(run).values() if path.is_file()] if run.exists else []
-    inner += [path for path in place.iterdir() if DATA_FILE.search(path.name) and path.is_file()]
+    with contextlib.suppress(OSError):  # whoever reads the data says that they can't be read
+        inner += [path for path in place.iterdir() if DATA_FILE.search(path.name) and path.is_file()]
     return any(map(file.samefile, inner))
 
 

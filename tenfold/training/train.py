@@ -131,11 +131,8 @@ def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any
 
 def _taught(remembered: dict[str, Any]) -> NDArray[np.uint64]:
     """Hashes of the labelled rows that a teacher learnt from, as far as it is a run and says so."""
-    teacher = Run(Path(remembered.get("teacher", "")))
-    if not teacher.exists or not teacher.rows.exists():
-        return np.empty(0, np.uint64)
-    hashes: NDArray[np.uint64] = np.load(teacher.rows, allow_pickle=False)
-    return hashes
+    hashes = Run(Path(remembered["teacher"])).read_hashes() if "teacher" in remembered else None
+    return np.empty(0, np.uint64) if hashes is None else hashes
 
 
 def split(recipe: Recipe, labelled: Dataset) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

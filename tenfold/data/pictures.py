@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tenfold.data.dataset import CLASSES, SIDE, Dataset
 from tenfold.data.polarity import is_black_on_white
 from tenfold.errors import DataError
-
-if TYPE_CHECKING:
-    from tenfold.vision.picture import Picture
 
 
 def suffixes() -> frozenset[str]:
@@ -33,7 +29,7 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
     """
     from tenfold.vision.frame import frame  # which itself needs this package
     from tenfold.vision.ink import find_ink
-    from tenfold.vision.picture import SUFFIXES
+    from tenfold.vision.picture import SUFFIXES, open_picture
 
     images, labels = [], []
     turned = skipped = 0
@@ -42,8 +38,7 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
             if path.suffix.lower() not in SUFFIXES:
                 skipped += 1
                 continue
-            name = f"{digit}/{path.name}"
-            picture = _opened(path, name)
+            picture = open_picture(path)
             if picture.plain and picture.grey.shape == (SIDE, SIDE):
                 is_dark = is_black_on_white(picture.grey[None])
                 image = 255 - picture.grey if is_dark else picture.grey
@@ -51,7 +46,7 @@ def read_pictures(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
                 ink = find_ink(picture.grey)
                 is_dark, image = not ink.light, frame(ink.ink)
                 if not image.any():
-                    raise DataError("is blank: it shows no ink", file=name)
+                    raise DataError("is blank: it shows no ink", file=path)
             turned += is_dark
             images.append(image)
             labels.append(digit)
@@ -79,12 +74,3 @@ def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-
-
-def _opened(path: Path, name: str) -> Picture:
-    from tenfold.vision.picture import open_picture
-
-    try:
-        return open_picture(path)
-    except DataError as error:
-        raise DataError(error.problem, file=name) from None

@@ -23,7 +23,7 @@ class PromptProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = self._has_asked = False
-        self._head = 0  # bytes that came in of one that is not whole
+        self._head = 0  # bytes that came in since one began, without those that it began in: a body may be among them
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -35,15 +35,15 @@ class PromptProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._head += len(data)
         super().data_received(data)
-        self._head = self._head + len(data) if self._in_head else 0
-        if self._head > MOST:
+        if self._in_head and self._head > MOST:
             self._refuse(LONG)
         if self._waiting is None and (self._in_head or self._is_idle):
             self._wait()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head, self._head = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

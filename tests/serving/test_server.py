@@ -302,3 +302,18 @@ def test_head_says_what_get_does_without_a_body(model_file):
             asked, got = client.head(path), client.get(path)
             assert (asked.status_code, asked.content) == (200, b"")
             assert asked.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_head_that_follows_a_long_body_in_one_piece_is_not_taken_for_a_long_one(model_file, monkeypatch):
+    monkeypatch.setattr(prompt, "MOST", 1000)
+    body = b"0" * 5000
+    first = HEAD.replace(b"Content-Length: 784", b"Content-Length: %d" % len(body)) + body
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(first + HEAD[:30])
+        answers = connection.recv(65536)
+        assert answers.startswith(b"HTTP/1.1 422 ")  # no whole number of images
+        connection.sendall(HEAD[30:] + bytes(784))
+        while b"HTTP/1.1 200 " not in answers:
+            more = connection.recv(65536)
+            assert more
+            answers += more

@@ -130,7 +130,7 @@ def _job(
 
 def train(job: Job, console: Console, time_limit: float | None) -> Trained:
     at_once = job.remembered.get("at_once", 1)
-    with _replacing(job), Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
+    with _replacing(job, console), Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(
             job.recipe, job.labelled, job.unlabelled, job.run, watch, job.remembered, job.teacher, at_once, job.extra
         )
@@ -138,17 +138,23 @@ def train(job: Job, console: Console, time_limit: float | None) -> Trained:
 
 
 @contextlib.contextmanager
-def _replacing(job: Job) -> Iterator[None]:
-    """Put the run that was replaced back where nothing comes of the new one; else remove it."""
+def _replacing(job: Job, console: Console) -> Iterator[None]:
+    """Put the run that was replaced back where nothing comes of the new one; else remove it.
+
+    Where something unforeseen ends a new one that can go on, both stay.
+    """
     if job.replaced is None:
         yield
         return
     try:
         yield
-    except TenfoldError:
-        shutil.rmtree(job.run.folder, ignore_errors=True)
-        job.replaced.replace(job.run.folder)
-        job.replaced.parent.rmdir()
+    except BaseException as error:
+        if isinstance(error, TenfoldError) or not job.run.last.exists():
+            shutil.rmtree(job.run.folder, ignore_errors=True)
+            job.replaced.replace(job.run.folder)
+            job.replaced.parent.rmdir()
+        else:
+            console.print(f"note: the run that was to be replaced stands in {job.replaced}")
         raise
     shutil.rmtree(job.replaced.parent)
 

@@ -75,7 +75,7 @@ class Run:
     @property
     def is_hardly_begun(self) -> bool:
         """Whether nothing is there but what stands before the recipe is written, and that is of a run."""
-        found = [path for path in self.folder.iterdir() if not path.match(LEFT_OVER)]
+        found = self._found
         if not set(found) <= {self.checkpoints, self.data}:
             return False
         if self.checkpoints in found and not (self.checkpoints.is_dir() and not any(self.checkpoints.iterdir())):
@@ -89,8 +89,13 @@ class Run:
     def strange(self) -> list[Path]:
         """What lies in the folder and is of no run."""
         ours = {path.name for path in vars(self).values()} | {MEMBERS}
+        return [path for path in self._found if path.name not in ours]
+
+    @property
+    def _found(self) -> list[Path]:
+        """What lies in the folder, but for files of systems and left-overs."""
         found = sorted(self.folder.iterdir())
-        return [path for path in found if path.name not in ours | OF_SYSTEMS and not path.match(LEFT_OVER)]
+        return [path for path in found if path.name not in OF_SYSTEMS and not path.match(LEFT_OVER)]
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """One of the run's JSON files. Raises RunError."""

@@ -219,6 +219,7 @@ def test_a_folder_with_files_of_such_names_is_no_run(source, tmp_path):
         (tmp_path / name).unlink()
     (tmp_path / "data.json").write_text(json.dumps(begun))  # a training was killed before it wrote recipe.json
     (tmp_path / ".recipe.json.abcdefgh.part").write_text("{")
+    (tmp_path / ".DS_Store").write_text("a place on the screen")
     jobs.new("data", RECIPE, tmp_path, None, overwrite=False)
     assert not tmp_path.exists()
 
@@ -234,20 +235,36 @@ def test_what_taught_the_teacher_is_known_to_its_pupil(source, tmp_path):
     assert not pupil.known(LABELLED.images[:, ::-1]).any()
 
 
-@pytest.mark.parametrize("fails", [True, False])
-def test_a_run_is_there_until_something_has_come_of_the_new_one(source, tmp_path, monkeypatch, fails):
+@pytest.mark.parametrize(
+    ("error", "begun", "old_is_back"),
+    [
+        (TenfoldError("the training diverged"), True, True),
+        (OSError("no space"), False, True),
+        (KeyboardInterrupt(), True, False),
+        (None, True, False),
+    ],
+)
+def test_a_run_is_there_until_something_has_come_of_the_new_one(
+    source, tmp_path, monkeypatch, capsys, error, begun, old_is_back
+):
     run = begun_run(tmp_path, {})
     run.model.write_bytes(b"the old model")
     job = jobs.new("data", RECIPE, run.folder, None, overwrite=True)
 
     def train(*arguments):
         begin(job.run, RECIPE, LABELLED, {})
-        if fails:
-            raise TenfoldError("the training diverged")
+        if begun:
+            job.run.last.write_bytes(b"a checkpoint")
+        if error is not None:
+            raise error
         return Trained(job.run, {}, finished=True)
 
     monkeypatch.setattr(jobs, "train_run", train)
-    with pytest.raises(TenfoldError) if fails else contextlib.nullcontext():
-        jobs.train(job, Console(quiet=True), None)
-    assert run.model.exists() == fails
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    with pytest.raises(type(error)) if error is not None else contextlib.nullcontext():
+        jobs.train(job, Console(width=500), None)
+    assert run.model.exists() == old_is_back
+    if isinstance(error, KeyboardInterrupt):  # what it had done can be gone on with, and the old run is at hand
+        (kept,) = tmp_path.glob("run.replaced-*/run/model.onnx")
+        assert str(kept.parent) in capsys.readouterr().out
+    else:
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]

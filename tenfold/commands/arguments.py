@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and what is looked at before a command runs."""
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +40,7 @@ def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:
     if out is None or not out.exists():
         return
     for given in filter(None, inputs):
-        place = Path(re.sub(":(train|test)$", "", str(given))).expanduser()
+        place = Path(os.path.expanduser(re.sub(":(train|test)$", "", str(given))))  # noqa: PTH111  # ~name may be a file
         if place.exists() and _is_of(out, place):
             raise typer.BadParameter(f"{out} is what the result is made from, and would be lost; name another file")
 

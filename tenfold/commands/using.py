@@ -172,13 +172,14 @@ def read(
             raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
     pictures = batch.picture_files(files)
     shown = places(pictures, show) if show is not None else {}
-    keep_inputs(out, *pictures, *(models or []))
+    paths = batch.model_paths(models or [])
+    keep_inputs(out, *pictures, *paths)
     if server is not None:
         from tenfold.serving.client import Client
 
         read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
     else:
-        read_by = batch.read_files(pictures, expect, batch.load_models(batch.model_paths(models or [])))
+        read_by = batch.read_files(pictures, expect, batch.load_models(paths))
     answers = []
     for answer in console.tracked(read_by, len(pictures), "reading"):
         answers.append(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import textwrap
 import urllib.error
 import urllib.parse
@@ -18,6 +19,7 @@ from tenfold.errors import DataError, TenfoldError, Unavailable
 from tenfold.vision.reading import Digit, Expect, Reading
 
 SECONDS = 60.0
+AWAY = (ConnectionRefusedError, socket.gaierror, TimeoutError)  # what the next picture would meet too
 # What JSON that isn't as expected makes of the code that reads it.
 WRONG = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -52,8 +54,10 @@ class Client:
                 raise _refused(self._url, error) from None
         except (OSError, HTTPException, ValueError) as error:
             reason = textwrap.shorten(str(getattr(error, "reason", error)), 200)
-            self._gone = Unavailable(f"{self._url}: this server can't be asked ({reason})")
-            raise self._gone from None
+            unavailable = Unavailable(f"{self._url}: this server can't be asked ({reason})")
+            if isinstance(getattr(error, "reason", error), AWAY):
+                self._gone = unavailable
+            raise unavailable from None
 
     def _request(self, path: str, content: bytes) -> urllib.request.Request:
         request = urllib.request.Request(self._url + path, content, {"Content-Type": "application/octet-stream"})

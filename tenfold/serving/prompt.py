@@ -23,6 +23,7 @@ class PromptProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = self._has_asked = False
+        self._is_deaf = False  # to what comes in until the last answer is given
         self._head = 0  # bytes that came in since one began, without those that it began in: a body may be among them
         self._waiting: asyncio.TimerHandle | None = None
 
@@ -35,6 +36,8 @@ class PromptProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
         self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > MOST:
@@ -90,5 +93,10 @@ class PromptProtocol(HttpToolsProtocol):
         self._refuse(GARBLED)
 
     def _refuse(self, refused: Refused) -> None:
+        """Say it and let go; where an earlier request is still being answered, that answer comes, and is the last."""
+        if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+            self._is_deaf = True
+            return
         self.transport.write(canned("/v1", refused))
         self.transport.close()

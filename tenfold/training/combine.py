@@ -31,6 +31,8 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
     for run in runs:
         if not run.manifest.exists():
             raise RunError(f"{run.folder}: this is no finished run, it has no {run.manifest.name}")
+        if "members" in run.read_json(run.metrics):
+            raise RunError(f"{run.folder}: this is itself an ensemble of runs; name those")
         run.verify_files(run.recipe, run.weights, run.model, run.rows, run.metrics)
         if not run.is_finished:
             raise RunError(f"{run.folder}: this run was stopped before its end; `train --resume` goes on with it")

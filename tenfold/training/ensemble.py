@@ -56,8 +56,8 @@ def fit_members(
     fitted: list[Fitted] = []
     with _computing_with(threads):  # a step that is left for here, too, must have the same bits
         for k, one in enumerate(runs):
-            if fitted and not fitted[-1].finished and not one.last.exists():
-                break  # stopped before this one was begun; of those begun side by side a later one may be done
+            if not all(before.finished for before in fitted) and not one.last.exists():
+                continue  # stopped before this one was begun; of those begun side by side a later one may be done
             fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
     return _together(fitted, recipe.members)
 

@@ -188,10 +188,11 @@ def set_aside(run: Run) -> Path:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
     if run.strange:
         raise RunError(f"{run.strange[0]}: this is no part of a run of tenfold, so the folder is not replaced")
-    aside = Path(tempfile.mkdtemp(prefix=f"{run.folder.name}.replaced-", dir=run.folder.parent))
+    aside = None
     try:
-        run.folder.replace(aside / run.folder.name)
+        aside = Path(tempfile.mkdtemp(prefix=f"{run.folder.name}.replaced-", dir=run.folder.parent))
+        return run.folder.replace(aside / run.folder.name)
     except OSError as error:
-        aside.rmdir()
+        if aside:
+            aside.rmdir()
         raise RunError(f"{run.folder}: this folder can't be replaced ({error.strerror})") from None
-    return aside / run.folder.name

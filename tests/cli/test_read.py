@@ -302,3 +302,17 @@ def test_a_server_that_is_away_is_asked_once(run_cli, pictures):
     lines = [line for line in ran.err.splitlines() if "can't be asked" in line]
     assert len(lines) > 1
     assert all(".png" in line or ".jpg" in line for line in lines)
+
+
+def test_a_picture_named_like_a_home_is_a_picture(run_cli, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(pictures / "one.png", "~backup.png")
+    for _ in range(2):
+        assert run_cli("read", "~backup.png", "-o", "out.csv").code == 0
+
+
+def test_a_table_does_not_replace_a_part_of_a_run_that_a_pattern_means(run_cli, pictures, trained):
+    metrics = trained / "metrics.json"
+    before = metrics.read_bytes()
+    ran = run_cli("read", pictures / "one.png", "--models", f"{trained.parent}/r*", "-o", metrics)
+    assert (ran.code, metrics.read_bytes()) == (2, before)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from serving_help import command, serving, wait_for
 
-from tenfold.serving import body, prompt, server
+from tenfold.serving import body, engine, prompt, server
 from tenfold.serving.settings import Limits, Settings
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -317,3 +317,42 @@ def test_a_head_that_follows_a_long_body_in_one_piece_is_not_taken_for_a_long_on
             more = connection.recv(65536)
             assert more
             answers += more
+
+
+@pytest.mark.parametrize("more", [b"X: " + b"a" * 3000, b"\x00\r\n\r\n"])
+def test_what_follows_a_request_does_not_cost_its_answer(model_file, monkeypatch, more):
+    """A long or a garbled head, while the request before it is still being answered."""
+    monkeypatch.setattr(prompt, "MOST", 1000)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(self, batch):
+        begun.set()
+        assert go_on.wait(20)
+        return predict(self, batch)
+
+    predict = engine.Engine._predict
+    monkeypatch.setattr(engine.Engine, "_predict", slow)
+    monkeypatch.setattr(engine, "_seconds", lambda *_: 1.0)  # in a thread
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(HEAD + bytes(784))
+        assert begun.wait(20)
+        with contextlib.suppress(ConnectionError):
+            for piece in (b"GET / HTTP/1.1\r\n", more, more):
+                connection.sendall(piece)
+                time.sleep(0.05)
+        go_on.set()
+        answer = b""
+        with contextlib.suppress(ConnectionError):  # it may close before it has heard all
+            while more := connection.recv(65536):
+                answer += more
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_broken_body_is_said_at_once(model_file):
+    chunked = HEAD.replace(b"Content-Length: 784", b"Transfer-Encoding: chunked")
+    with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
+        connection.sendall(chunked + b"zz\r\n")
+        begun = time.monotonic()
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert time.monotonic() - begun < 10

@@ -231,6 +231,9 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
         combine([run, tmp_path / "nothing"], tmp_path / "new")
     with pytest.raises(RunError, match="is not empty"):
         combine([run, run.parent], run)
+    combine([run, trained("other", seed=1, epochs=1).run.folder], tmp_path / "both")
+    with pytest.raises(RunError, match="both: this is itself an ensemble of runs; name those"):
+        combine([tmp_path / "both", run], tmp_path / "new")
     line = run.parent / "line"
     shutil.copytree(run, line)
     recipe = json.loads((line / "recipe.json").read_text())
@@ -254,10 +257,11 @@ def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained
     begun = whole.folder.parent / "stopped"
     (begun / "members").mkdir(parents=True)
     shutil.copytree(whole.folder / "members" / "02", begun / "members" / "02")
-    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), members=2, epochs=1)
+    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), members=3, epochs=1)
     assert not stopped.finished
-    assert how_to_go_on(stopped).startswith("stopped after 1 of 2 networks;")
-    assert "**Unfinished**: 1 of 2 networks." in stopped.run.card.read_text()
+    assert not (begun / "members" / "03" / "history.csv").exists()  # nothing is begun after a stop
+    assert how_to_go_on(stopped).startswith("stopped after 1 of 3 networks;")
+    assert "**Unfinished**: 1 of 3 networks." in stopped.run.card.read_text()
     assert "of each of" not in stopped.metrics["weights"]
     second = network_of(stopped.run)
     assert not hasattr(second, "members")

@@ -149,7 +149,8 @@ def _replacing(job: Job, console: Console) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, TenfoldError) or not job.run.last.exists():
+        checkpoints = job.run.folder.rglob(job.run.last.name)  # its own, or its members'
+        if isinstance(error, TenfoldError) or not any(checkpoints):
             shutil.rmtree(job.run.folder, ignore_errors=True)
             job.replaced.replace(job.run.folder)
             job.replaced.parent.rmdir()

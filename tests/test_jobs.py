@@ -254,7 +254,9 @@ def test_a_run_is_there_until_something_has_come_of_the_new_one(
     def train(*arguments):
         begin(job.run, RECIPE, LABELLED, {})
         if begun:
-            job.run.last.write_bytes(b"a checkpoint")
+            checkpoint = Run(job.run.folder / "members" / "01").last  # of an ensemble
+            checkpoint.parent.mkdir(parents=True)
+            checkpoint.write_bytes(b"a checkpoint")
         if error is not None:
             raise error
         return Trained(job.run, {}, finished=True)

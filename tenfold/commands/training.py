@@ -64,7 +64,9 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in --out, once there is a new one.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a recipe and leave a run folder: model, metrics, report.

@@ -12,7 +12,6 @@ from tenfold.serving.answers import Refused, canned
 SLOWEST = 30.0  # seconds that a head may take to come in, from the connection or from its first byte
 MOST = 1 << 16  # bytes of a head, checked as they come in
 SLOW = Refused(408, "slow", f"the head of the request did not come in within {SLOWEST:g} s", {"Connection": "close"})
-
 LONG = Refused(431, "long_head", f"the head of the request has more than {MOST:,} bytes", {"Connection": "close"})
 GARBLED = Refused(400, "no_http", "this is no request of HTTP/1.1", {"Connection": "close"})
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+def rendered(content: Any) -> bytes:
+    """A value as JSON, NumPy arrays among it."""
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
 
 class Json(Response):
-    """A value as JSON, NumPy arrays among it."""
+    """An answer in JSON."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return rendered(content)
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         if headers:
@@ -57,9 +64,13 @@ def refusal(path: str, refused: Refused) -> Response:
     return Json(body, refused.status, refused.headers)
 
 
-def canned(path: str, refused: Refused) -> bytes:
-    """The refusal as it goes over the line, for where no application answers."""
+def canned(path: str, refused: Refused, before: Headers = (), after: Headers = ()) -> bytes:
+    """The refusal as it goes over the line, for where no application answers, with other headers around its own."""
     answer = refusal(path, refused)
     status = f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\n".encode()
-    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
-    return b"%b%b\r\n%b" % (status, head, bytes(answer.body))
+    return b"%b%b\r\n%b" % (status, lines([*before, *answer.raw_headers, *after]), bytes(answer.body))
+
+
+def lines(headers: Headers) -> bytes:
+    """Headers as they go over the line."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

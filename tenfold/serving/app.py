@@ -22,6 +22,7 @@ from tenfold.serving import schema
 from tenfold.serving.about import about
 from tenfold.serving.answers import Json, Refused, refusal
 from tenfold.serving.api import Api
+from tenfold.serving.direct import Direct
 from tenfold.serving.engine import Engine
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.front import Front, log
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> Front:
         "/v1/predict": api.predict,
         "/v1/looked": api.looked,
     } | {f"{path}/infer": protocol.infer for path in protocol.paths}
+    front.direct = Direct(front, api, engine.images, guard, metrics)
     front.queues = dict.fromkeys(front.hot, engine.images) | {"/v1/read": engine.pictures}
     return front
 

@@ -11,14 +11,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tenfold.serving.answers import Busy, Late
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+Told = TypeVar("Told", contravariant=True)
 
 PATIENCE = 2.0  # seconds for work that nobody waits for any more
+
+
+class Answer(Protocol[Told]):
+    """What a job's result is told to, in the loop: an asyncio.Future, or what does as much in less time."""
+
+    def done(self) -> bool:
+        """Whether it was told, or nobody waits for it any more."""
+
+    def set_result(self, result: Told, /) -> None: ...
+
+    def set_exception(self, error: Exception, /) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +38,7 @@ class Job(Generic[Given, Made]):
     given: Given
     size: int
     deadline: float  # of the loop's clock
-    answer: asyncio.Future[Made]
+    answer: Answer[Made]
 
 
 class Batcher(Generic[Given, Made]):
@@ -75,9 +87,19 @@ class Batcher(Generic[Given, Made]):
 
     async def __call__(self, given: Given, size: int = 1) -> Made:
         """What `work` makes of `given`. Raises Busy, Late, or what `work` did."""
+        answer: asyncio.Future[Made] = self._loop.create_future()
+        self.submit(given, size, answer)
+        try:
+            return await answer
+        finally:
+            if answer.cancelled():
+                self.load -= size
+
+    def submit(self, given: Given, size: int, answer: Answer[Made]) -> None:
+        """Have `answer` told, in a later turn of the loop, what `work` makes of `given`, or Late. Raises Busy."""
         if self.is_full:
             raise Busy
-        job: Job[Given, Made] = Job(given, size, self._loop.time() + self._seconds, self._loop.create_future())
+        job: Job[Given, Made] = Job(given, size, self._loop.time() + self._seconds, answer)
         self._open.append(job)
         self._arrived.append(job)
         if len(self._arrived) == 1:
@@ -86,10 +108,6 @@ class Batcher(Generic[Given, Made]):
         if self._sweep is None:
             self._sweep = self._loop.call_at(job.deadline, self._end_late)
         self.load += size
-        try:
-            return await job.answer
-        finally:
-            self.load -= size
 
     def close(self) -> None:
         """End the threads once all that was accepted is worked on. One that takes long is left to the process' end."""
@@ -179,17 +197,17 @@ class Batcher(Generic[Given, Made]):
             self._open.popleft()
 
     def _end_late(self) -> None:
-        self._sweep = None
-        now = self._loop.time()
+        now, late = self._loop.time(), []
         while self._open and (self._open[0].answer.done() or self._open[0].deadline <= now):
-            self._end(self._open.popleft(), Late(self._seconds))
-        if self._open:
-            self._sweep = self._loop.call_at(self._open[0].deadline, self._end_late)
+            late.append(self._open.popleft())
+        self._sweep = self._loop.call_at(self._open[0].deadline, self._end_late) if self._open else None
+        for job in late:  # whoever hears of it may have the next job at once
+            self._end(job, Late(self._seconds))
 
-    @staticmethod
-    def _end(job: Job[Given, Made], result: Made | Exception) -> None:
+    def _end(self, job: Job[Given, Made], result: Made | Exception) -> None:
         if job.answer.done():  # it was late, or its caller has gone
             return
+        self.load -= job.size
         if isinstance(result, Exception):
             job.answer.set_exception(result)
         else:

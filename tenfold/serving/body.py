@@ -29,7 +29,12 @@ EXPECTED = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 25
 
 
 def media_type(request: Request) -> str:
-    return header(request, b"content-type").partition(";")[0].strip().lower()
+    return bare(header(request, b"content-type"))
+
+
+def bare(content_type: str) -> str:
+    """Without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def header(request: Request, name: bytes) -> str:
@@ -178,6 +183,8 @@ def _has_truths(content: bytes, given: object) -> bool:
 
     given: a part of `content`'s JSON.
     """
+    if b"u" not in content and b"l" not in content:  # a letter is found in no time
+        return False
     if b"true" not in content and b"false" not in content:
         return False
     level = [given]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,9 @@ from tenfold.serving.batcher import Batcher
 from tenfold.serving.body import HELD
 from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
+
+if TYPE_CHECKING:
+    from tenfold.serving.direct import Direct
 
 log = logging.getLogger("tenfold.serving")
 
@@ -45,8 +48,11 @@ INTERNAL = Refused(500, "internal", "the server failed at this; its log says why
 class Front:
     """An ASGI application around FastAPI's.
 
-    hot: POST endpoints by path, answered without FastAPI's routing, which costs more than they do.
+    hot: POST endpoints by path, answered without FastAPI's routing, which costs more than they do. direct: the way to
+    an answer past this application, too.
     """
+
+    direct: Direct
 
     def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics) -> None:
         self._app, self._guard, self._metrics = app, guard, metrics

@@ -58,11 +58,14 @@ class PromptProtocol(HttpToolsProtocol):
         """Whether a request is on its way: the rest of a head, or the first one of this connection."""
         return not self.transport.is_closing() and (self._in_head or not self._has_asked)
 
-    def has_answered(self) -> None:
-        """A request was answered that uvicorn never saw: as after any other, there is time until the next."""
+    def has_come(self) -> None:
+        """A request has come in, whole, that uvicorn never sees."""
         self._has_asked = True
         self._has_waited()
         self._unset_keepalive_if_required()
+
+    def has_answered(self) -> None:
+        """It was answered: as after any other, there is time until the next."""
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     @property

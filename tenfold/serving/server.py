@@ -26,10 +26,10 @@ import uvicorn
 from tenfold.errors import TenfoldError
 from tenfold.model import load_model
 from tenfold.serving.app import create_app
+from tenfold.serving.direct import DirectProtocol
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.metrics import forget
 from tenfold.serving.settings import Settings
-from tenfold.serving.shedding import SheddingProtocol
 
 # Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
 # requests on the connections that are there; at last only from those that have not yet said what they want.
@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
         # A class is expected, and anything that makes protocols will do.
-        self.config.http_protocol_class = cast(Any, partial(SheddingProtocol, self._made))
+        self.config.http_protocol_class = cast(Any, partial(DirectProtocol, self._made))
         await super().startup(sockets)
 
     def _made(self) -> None:
@@ -99,8 +99,8 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.01)
 
     @property
-    def _connections(self) -> list[SheddingProtocol]:
-        return [known for known in self.server_state.connections if isinstance(known, SheddingProtocol)]
+    def _connections(self) -> list[DirectProtocol]:
+        return [known for known in self.server_state.connections if isinstance(known, DirectProtocol)]
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]

@@ -41,18 +41,23 @@ class SheddingProtocol(PromptProtocol):
         self._made()
 
     def data_received(self, data: bytes) -> None:
-        if self._between and (self.cycle is None or self.cycle.response_complete) and data.startswith(b"POST /v"):
+        if self.is_free and data.startswith(b"POST /v"):
             path = data[5 : data.find(b" ", 5)].partition(b"?")[0].decode("latin-1")
             if self._front.sheds(path) and _is_whole(data):
                 self._front.shed(path)
-                self._together.write(_BUSY[path.startswith("/v2")])
-                self._together.flush()
+                self.has_come()
+                self._together.write_whole(_BUSY[path.startswith("/v2")])
                 self.has_answered()
                 self.flow.pause_reading()
                 self.loop.call_later(DEAF, self.listen)
                 return
         self._between = False
         super().data_received(data)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether what comes in begins a request, and no other is being answered."""
+        return self._between and (self.cycle is None or self.cycle.response_complete)
 
     def listen(self) -> None:
         """Hear again what was not listened to for a while."""

@@ -33,6 +33,10 @@ class Together:
             return
         self._transport.write(data)
 
+    def write_whole(self, answer: bytes) -> None:
+        """Write an answer that is all there."""
+        self._transport.write(answer)
+
     def flush(self) -> None:
         """Write the head that is kept, if there is one."""
         if self._head:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -81,6 +82,31 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/readyz").status_code == 200
     except httpx.TransportError:
         return False
+
+
+class Connection:
+    """A client that sends what it likes, in what pieces it likes."""
+
+    def __init__(self, client):
+        self._socket = socket.create_connection((client.base_url.host, client.base_url.port), timeout=30)
+        self._answers = self._socket.makefile("rb")
+
+    def send(self, *pieces):
+        for piece in pieces:
+            self._socket.sendall(piece)
+            time.sleep(0.02)
+
+    def answer(self):
+        status = int(self._answers.readline().split()[1])
+        headers = dict(line.decode().rstrip().lower().split(": ", 1) for line in iter(self._answers.readline, b"\r\n"))
+        return status, headers, self._answers.read(int(headers["content-length"]))
+
+    def is_at_its_end(self):
+        return self._answers.read(1) == b""
+
+    def close(self):
+        self._answers.close()
+        self._socket.close()
 
 
 def png(image: np.ndarray) -> bytes:

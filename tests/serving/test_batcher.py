@@ -302,6 +302,56 @@ def test_work_that_fails_is_told_to_all_of_its_batch_and_the_next_goes_on():
     run(scenario)
 
 
+def test_whoever_hears_of_an_answer_may_ask_again_at_once():
+    """Also of one that came too late, and the next is then given up when its own time has come."""
+
+    class Asking:
+        """Asks again when it is told."""
+
+        def __init__(self, batcher, times):
+            self.batcher, self.times, self.told, self.over = batcher, times, [], asyncio.Event()
+
+        def ask(self):
+            self.batcher.submit(self.times, 1, Once(self))
+
+        def hear(self, said):
+            self.told.append(said)
+            self.times -= 1
+            self.ask() if self.times else self.over.set()
+
+    class Once:
+        def __init__(self, asking):
+            self.asking, self.is_told = asking, False
+
+        def done(self):
+            return self.is_told
+
+        def set_result(self, said):
+            self.is_told = True
+            self.asking.hear(said)
+
+        set_exception = set_result
+
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, capacity=9, largest=1, seconds=0.05)
+        late = Asking(batcher, 3)
+        late.ask()
+        await late.over.wait()
+        assert [type(error) for error in late.told] == [Late] * 3
+        assert batcher.load == 0
+        gate.open.set()
+        quick = Asking(batcher, 3)
+        quick.ask()
+        await quick.over.wait()
+        assert quick.told == [30, 20, 10]
+        assert batcher.load == 0
+        batcher.close()
+
+    run(scenario)
+
+
 def test_who_goes_away_leaves_room():
     gate = Gate()
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import concurrent.futures
-import socket
 import threading
 import time
 
 import pytest
-from serving_help import ONE, serving, wait_for
+from serving_help import ONE, Connection, serving, wait_for
 
 from tenfold.serving import engine, prompt, shedding
 from tenfold.serving.engine import Engine
@@ -157,28 +156,6 @@ def test_a_fault_of_ours_is_500_without_its_story(slowly, caplog):
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
         assert "NoneType" not in answer.text
         assert "NoneType" in caplog.text
-
-
-class Connection:
-    """A client that sends what it likes, in what pieces it likes."""
-
-    def __init__(self, client):
-        self._socket = socket.create_connection((client.base_url.host, client.base_url.port), timeout=30)
-        self._answers = self._socket.makefile("rb")
-
-    def send(self, *pieces):
-        for piece in pieces:
-            self._socket.sendall(piece)
-            time.sleep(0.02)
-
-    def answer(self):
-        status = int(self._answers.readline().split()[1])
-        headers = dict(line.decode().rstrip().lower().split(": ", 1) for line in iter(self._answers.readline, b"\r\n"))
-        return status, headers, self._answers.read(int(headers["content-length"]))
-
-    def close(self):
-        self._answers.close()
-        self._socket.close()
 
 
 HEAD = (

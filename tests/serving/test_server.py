@@ -319,9 +319,12 @@ def test_a_head_that_follows_a_long_body_in_one_piece_is_not_taken_for_a_long_on
             answers += more
 
 
-@pytest.mark.parametrize("more", [b"X: " + b"a" * 3000, b"\x00\r\n\r\n"])
-def test_what_follows_a_request_does_not_cost_its_answer(model_file, monkeypatch, more):
-    """A long or a garbled head, while the request before it is still being answered."""
+@pytest.mark.parametrize("more", [b"X: " + b"a" * 3000, b"\x00\r\n\r\n"], ids=["long", "garbled"])
+@pytest.mark.parametrize(
+    ("path", "answers"), [(b"/v1/predict?", 1), (b"/v1/predict", 2)], ids=["the long way", "the direct way"]
+)
+def test_what_follows_a_request_does_not_cost_its_answer(model_file, monkeypatch, more, path, answers):
+    """A long or a garbled head, while the request before it is still being answered; if it is heard, it is refused."""
     monkeypatch.setattr(prompt, "MOST", 1000)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -334,7 +337,7 @@ def test_what_follows_a_request_does_not_cost_its_answer(model_file, monkeypatch
     monkeypatch.setattr(engine.Engine, "_predict", slow)
     monkeypatch.setattr(engine, "_seconds", lambda *_: 1.0)  # in a thread
     with serving(Settings(model_file, port=0)) as client, connected(client) as connection:
-        connection.sendall(HEAD + bytes(784))
+        connection.sendall(HEAD.replace(b"/v1/predict", path) + bytes(784))
         assert begun.wait(20)
         with contextlib.suppress(ConnectionError):
             for piece in (b"GET / HTTP/1.1\r\n", more, more):
@@ -346,7 +349,8 @@ def test_what_follows_a_request_does_not_cost_its_answer(model_file, monkeypatch
             while more := connection.recv(65536):
                 answer += more
     assert answer.startswith(b"HTTP/1.1 200 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.count(b"HTTP/1.1 ") == answers
+    assert answer.count(b"HTTP/1.1 4") == answers - 1
 
 
 def test_a_broken_body_is_said_at_once(model_file):

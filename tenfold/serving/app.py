@@ -258,11 +258,13 @@ def add_errors(app: FastAPI, metrics: Metrics) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_starlette(request: Request, error: HTTPException) -> Response:
-        code = CODES.get(error.status_code, "refused")
+        code, message = CODES.get(error.status_code, "refused"), str(error.detail)
         headers = dict(error.headers or {})
+        if error.status_code == 404:
+            message = f"there is nothing at {request.url.path[:200]}"
         if error.status_code == 405:  # Starlette names the methods of the first route of a path alone
             headers["Allow"] = ", ".join(sorted(methods(app, request)))
-        return said(request, Refused(error.status_code, code, str(error.detail), headers))
+        return said(request, Refused(error.status_code, code, message, headers))
 
     @app.exception_handler(RequestValidationError)
     async def of_fastapi(request: Request, error: RequestValidationError) -> Response:

@@ -120,7 +120,8 @@ def test_the_version_that_is_told_of_can_be_asked_for(client):
     assert client.get(f"{path}/versions/{version}/ready").json()["ready"] is True
     answers = [client.post(where, json=one()).json() for where in (INFER, f"{path}/versions/{version}/infer")]
     assert answers[0] == answers[1]
-    assert client.get(f"{path}/versions/2").status_code == 404
+    missing = client.get(f"{path}/versions/2")
+    assert (missing.status_code, missing.json()["error"]) == (404, f"there is nothing at {path}/versions/2")
 
 
 @pytest.mark.parametrize("length", ["5", "x", "-1", "999999", b"\xb2", "9" * 5000])

@@ -17,13 +17,13 @@ from tenfold.commands.using import evaluate, read, submit
 from tenfold.errors import Interrupted, TenfoldError, Unavailable
 
 EXIT_CODES = """
-Exit codes: 0 done; 1 a fault of tenfold itself; 2 wrong usage; 3 input that can't be used; 4 a check failed;
-5 a file, a download or an optional package is missing; 130 interrupted; 141 nobody read the output to its end.
+Exit codes: 0 done; 1 a bug in tenfold; 2 wrong usage; 3 input that can't be used; 4 a check failed;
+5 a file, a download or an optional package is missing; 130 interrupted; 141 the output's reader closed it early.
 """
 
 app = typer.Typer(
-    help="tenfold reads handwritten digits: from Kaggle's files to a measured model, a report and a submission; and "
-    "out of photos, scans and drawings, also behind a page and an API.",
+    help="A handwritten digit recogniser: from Kaggle's files to a measured model, a report and a submission; it reads "
+    "photos, scans and drawings, also on a page and through an API.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="List the recipes, or show one.", invoke_without_command=True, rich_markup_mode=None)
 data_app = typer.Typer(help="Get data.", no_args_is_help=True, rich_markup_mode=None)
-feedback_app = typer.Typer(help="What users of `tenfold serve` corrected.", no_args_is_help=True, rich_markup_mode=None)
+feedback_app = typer.Typer(help="Corrections by users of `tenfold serve`.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
 app.add_typer(feedback_app, name="feedback")

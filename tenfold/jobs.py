@@ -24,7 +24,7 @@ from tenfold.recipes import Recipe, find
 from tenfold.recipes.edit import edited, from_dict, from_file
 from tenfold.run import Run
 from tenfold.training.teacher import Teacher, load_teacher
-from tenfold.training.train import Trained, need_teacher, set_aside, split
+from tenfold.training.train import Trained, check_teacher, set_aside, split
 from tenfold.training.train import train as train_run
 from tenfold.training.watch import Watch
 
@@ -43,7 +43,7 @@ class Job:
     remembered: dict[str, Any]  # how to find the data and the teacher again, and how many members to train at once
     extra: Dataset | None = None
     teacher: Teacher | None = None
-    replaced: Path | None = None  # where the run stands that it takes the place of, until something has come of it
+    replaced: Path | None = None  # where the run that it replaces is kept until this one has produced something
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
@@ -78,9 +78,9 @@ def new(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
             "or another --out"
         )
-    need_teacher(recipe, teacher is not None)
+    check_teacher(recipe, teacher is not None)
     if teacher and not is_bundled(teacher) and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
-        raise RunError(f"{teacher}: the teacher would be replaced by its pupil; name another folder with --out")
+        raise RunError(f"{teacher}: the teacher would be replaced by its student; name another folder with --out")
     job = _job(recipe, run, data, limit, teacher, extra, at_once)
     split(recipe, job.labelled)  # what can't be trained must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
@@ -139,7 +139,7 @@ def train(job: Job, console: Console, time_limit: float | None) -> Trained:
 
 @contextlib.contextmanager
 def _replacing(job: Job, console: Console) -> Iterator[None]:
-    """Put the run that was replaced back where nothing comes of the new one; else remove it.
+    """Restore the replaced run where nothing comes of the new one; else remove it.
 
     Where something unforeseen ends a new one that can go on, both stay.
     """

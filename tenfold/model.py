@@ -24,7 +24,7 @@ from tenfold.weights import read_weights
 
 BUNDLED = "bundled"
 BATCH = 128  # images handed to ONNX Runtime at once: enough to be quick, and the layers' outputs stay near the core
-WORTH_A_THREAD = 32  # images for each thread, from which on threads take images apart and do not share each layer
+WORTH_A_THREAD = 32  # images a thread from which splitting the batch beats splitting each layer
 
 
 class Model:
@@ -110,7 +110,7 @@ class Model:
 
     @cached_property
     def _single(self) -> onnxruntime.InferenceSession:
-        """For threads that take images apart: 1.1 to 1.5 times as quick on two cores as sharing each small layer."""
+        """For threads that split the batch: 1.1 to 1.5 times as quick on two cores as splitting each small layer."""
         return _session(self._content, 1)
 
 

@@ -30,7 +30,7 @@ HISTORY_COLUMNS = (
     "best",
 )
 MEMBERS = "members"  # of an ensemble: a folder of runs
-OF_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what looking at a folder leaves in it
+SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what looking at a folder leaves in it
 LEFT_OVER = f".*.????????{BEGUN}"  # of a killed process, as `files.replacing` names what it begins to write
 
 
@@ -38,7 +38,7 @@ class Run:
     """A run folder.
 
     recipe.json       what was trained
-    data.json         on what: the source, its digest, the rows held out
+    data.json         on what: the source, its digest, how many rows
     rows.npy          a hash of every labelled row it saw, to tell known images from new ones
     history.csv       a line an epoch
     checkpoints/      last.safetensors, best.safetensors
@@ -65,7 +65,7 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        return self.recipe.exists() and self.data.exists()  # people keep recipes by that name, too
+        return self.recipe.exists() and self.data.exists()  # a recipe.json alone may be anyone's
 
     @property
     def is_finished(self) -> bool:
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def is_hardly_begun(self) -> bool:
-        """Whether nothing is there but what stands before the recipe is written, and that is of a run."""
+        """Whether the folder holds only what a run writes before its recipe."""
         found = self._found
         if not set(found) <= {self.checkpoints, self.data}:
             return False
@@ -86,8 +86,8 @@ class Run:
             return False
 
     @property
-    def strange(self) -> list[Path]:
-        """What lies in the folder and is of no run."""
+    def foreign_files(self) -> list[Path]:
+        """What in the folder belongs to no run."""
         ours = {path.name for path in vars(self).values()} | {MEMBERS}
         return [path for path in self._found if path.name not in ours]
 
@@ -95,7 +95,7 @@ class Run:
     def _found(self) -> list[Path]:
         """What lies in the folder, but for files of systems and left-overs."""
         found = sorted(self.folder.iterdir())
-        return [path for path in found if path.name not in OF_SYSTEMS and not path.match(LEFT_OVER)]
+        return [path for path in found if path.name not in SYSTEM_FILES and not path.match(LEFT_OVER)]
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """One of the run's JSON files. Raises RunError."""
@@ -147,7 +147,7 @@ class Run:
         files = sorted(
             path
             for path in self.folder.rglob("*")
-            if path.is_file() and path != self.manifest and path.name not in OF_SYSTEMS
+            if path.is_file() and path != self.manifest and path.name not in SYSTEM_FILES
         )
         names = {str(path.relative_to(self.folder).as_posix()): sha256(path) for path in files}
         write_json(self.manifest, {"tenfold": __version__, "sha256": names})

@@ -87,12 +87,12 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
         jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
     with pytest.raises(RecipeError, match="has no use for a teacher"):
         jobs.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
-    pupil = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
+    student = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=r"there is no model\.onnx"):
-        jobs.new("data", pupil, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
-    with pytest.raises(RunError, match="would be replaced by its pupil"):
-        jobs.new("data", pupil, run.folder, None, overwrite=True, teacher=run.model)
+        jobs.new("data", student, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
+    with pytest.raises(RunError, match="would be replaced by its student"):
+        jobs.new("data", student, run.folder, None, overwrite=True, teacher=run.model)
     source["source"] = Source("data", None, TEST)
     with pytest.raises(DataError, match="no labelled digits"):
         jobs.new("data", RECIPE, run.folder, None, overwrite=True)
@@ -135,12 +135,12 @@ def test_a_begun_job_trains_as_many_at_once_as_before(source, tmp_path, monkeypa
     assert told == [2], "another number of threads would give other bits"
 
 
-def test_a_begun_pupil_goes_on_with_its_own_teacher(source, tmp_path):
+def test_a_begun_student_goes_on_with_its_own_teacher(source, tmp_path):
     teacher = tmp_path / "teacher.onnx"
     teacher.write_bytes(read_weights("digits"))
-    pupil = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
-    new = jobs.new("data", pupil, tmp_path / "pupil", None, overwrite=False, teacher=teacher)
-    begin(new.run, pupil, new.labelled, new.remembered)
+    student = jobs.recipe("dense-s", ["hold_out=20", "distil=0.5"], None, None)
+    new = jobs.new("data", student, tmp_path / "student", None, overwrite=False, teacher=teacher)
+    begin(new.run, student, new.labelled, new.remembered)
     assert jobs.begun(new.run.folder, None).remembered == new.remembered
     known = json.loads(new.run.data.read_text())
     new.run.data.write_text(json.dumps({key: known[key] for key in known if key != jobs.TEACHER_DIGEST}))
@@ -224,15 +224,15 @@ def test_a_folder_with_files_of_such_names_is_no_run(source, tmp_path):
     assert not tmp_path.exists()
 
 
-def test_what_taught_the_teacher_is_known_to_its_pupil(source, tmp_path):
+def test_what_taught_the_teacher_is_known_to_its_student(source, tmp_path):
     teacher = Run(tmp_path / "teacher")
     others = Dataset(255 - LABELLED.images, LABELLED.labels, "other rows")
     begin(teacher, RECIPE, others, {})
-    pupil = Run(tmp_path / "pupil")
-    begin(pupil, RECIPE, LABELLED, {"teacher": str(teacher.folder)})
-    assert pupil.known(others.images).all()
-    assert pupil.known(LABELLED.images).all()
-    assert not pupil.known(LABELLED.images[:, ::-1]).any()
+    student = Run(tmp_path / "student")
+    begin(student, RECIPE, LABELLED, {"teacher": str(teacher.folder)})
+    assert student.known(others.images).all()
+    assert student.known(LABELLED.images).all()
+    assert not student.known(LABELLED.images[:, ::-1]).any()
 
 
 @pytest.mark.parametrize(

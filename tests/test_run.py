@@ -36,9 +36,9 @@ def test_a_folder_is_a_run_once_it_says_what_is_trained_on_what(tmp_path, run):
 def test_what_is_of_no_run_is_strange(run):
     (run.folder / "members").mkdir()
     (run.folder / ".model.onnx.12345678.part").write_bytes(b"half")
-    assert run.strange == []
+    assert run.foreign_files == []
     (run.folder / "thesis.txt").write_text("mine")
-    assert run.strange == [run.folder / "thesis.txt"]
+    assert run.foreign_files == [run.folder / "thesis.txt"]
 
 
 def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
@@ -146,4 +146,4 @@ def test_what_looking_at_a_folder_leaves_in_it_is_no_part_of_a_run(run):
     run.write_manifest()
     (run.folder / ".DS_Store").write_text("another")
     run.verify_files()
-    assert run.strange == []
+    assert run.foreign_files == []

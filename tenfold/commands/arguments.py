@@ -42,7 +42,7 @@ def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:
     for given in filter(None, inputs):
         place = Path(os.path.expanduser(re.sub(":(train|test)$", "", str(given))))  # noqa: PTH111  # ~name may be a file
         if place.exists() and _is_of(out, place):
-            raise typer.BadParameter(f"{out} is what the result is made from, and would be lost; name another file")
+            raise typer.BadParameter(f"{out} is an input of this command and would be lost; name another file")
 
 
 def _is_of(file: Path, place: Path) -> bool:
@@ -81,7 +81,7 @@ DATA_HELP = (
     "Kaggle's zip or folder, a .csv, .csv.gz, IDX or mnist.npz file, a folder of images in 0..9, "
     "`digits` or `mnist`; add :train or :test for that part alone."
 )
-MODEL_HELP = "A run folder, an .onnx file, or `bundled`: the model that tenfold brings."
+MODEL_HELP = "A run folder, an .onnx file, or `bundled`: tenfold's own model."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 MaybeData = Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")]
 Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing)]
@@ -102,14 +102,14 @@ Database = Annotated[
 Token = Annotated[
     str | None,
     typer.Option(
-        help="The token of the API; better in TENFOLD_TOKEN, where others don't see it.",
+        help="The API's token; safer in TENFOLD_TOKEN, where others can't see it.",
         envvar="TENFOLD_TOKEN",
         show_envvar=False,
     ),
 ]
 Page = Annotated[
     Path | None,
-    typer.Option("--page", help="Write an HTML page with pictures too.", metavar="FILE", callback=replaceable),
+    typer.Option("--page", help="Write an HTML report with pictures.", metavar="FILE", callback=replaceable),
 ]
 Settings = Annotated[
     list[str] | None,

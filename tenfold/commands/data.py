@@ -41,7 +41,7 @@ def get(
 ) -> None:
     """Download public MNIST once, check it, and say where it is."""
     if name != "mnist":
-        raise typer.BadParameter(f"there is no data set {name!r} to get; here exists mnist", param_hint="NAME")
+        raise typer.BadParameter(f"there is no data set {name!r} to get; the only one is mnist", param_hint="NAME")
     from tenfold import console
     from tenfold.data.mnist import get_mnist
 

@@ -11,10 +11,8 @@ from tenfold.commands.ending import finish
 
 def serve(
     model: MaybeModel = None,
-    host: Annotated[
-        str, typer.Option(help="The address to serve at; other than loopback only with a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; as many as cores serve the most.", min=1, metavar="N")] = 1,
     token: Token = None,
     names: Annotated[
@@ -28,8 +26,8 @@ def serve(
 ) -> None:
     """Serve the page and the API: draw or drop a picture and see what is read and why.
 
-    Without MODEL, the bundled model reads. SIGTERM and Ctrl-C end it once all that was accepted is answered,
-    some 20 s later at the latest.
+    Without MODEL, the bundled model reads. On SIGTERM or Ctrl-C it answers what it has accepted, for some
+    20 s at most, and ends.
     """
     from tenfold import console
     from tenfold.serving.feedback import default_database
@@ -83,9 +81,9 @@ def report(
     database: Database = None,
     json: Json = False,
 ) -> None:
-    """Say how many corrected digits each model reads right.
+    """Count the corrected digits that each model reads right.
 
-    Those that read them when they were corrected, and the given ones now.
+    The models that read them when they were corrected, and MODELs now.
     """
     from tenfold import console
     from tenfold.serving.feedback import Feedback, default_database, latest

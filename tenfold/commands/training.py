@@ -39,9 +39,7 @@ def train(
     limit: Limit = None,
     time_limit: Annotated[
         float | None,
-        typer.Option(
-            help="Stop in good order after 90, 90s, 15m or 2h (90 is seconds).", parser=seconds, metavar="TIME"
-        ),
+        typer.Option(help="Stop cleanly after 90, 90s, 15m or 2h (90 is seconds).", parser=seconds, metavar="TIME"),
     ] = None,
     extra: Annotated[
         list[str] | None,
@@ -59,9 +57,7 @@ def train(
     ] = None,
     at_once: Annotated[
         int | None,
-        typer.Option(
-            help="Of a recipe with several members, train N at a time, side by side. [default: 1]", min=1, metavar="N"
-        ),
+        typer.Option(help="Train N members of an ensemble recipe in parallel. [default: 1]", min=1, metavar="N"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
     overwrite: Annotated[
@@ -71,7 +67,7 @@ def train(
 ) -> None:
     """Train a recipe and leave a run folder: model, metrics, report.
 
-    Ctrl-C finishes the present step, saves everything and says how to go on with --resume; so does SIGTERM. A second
+    Ctrl-C or SIGTERM finishes the current step, saves everything and says how to continue with --resume; a second
     one ends at once.
     """
     choose_waiting()
@@ -133,7 +129,7 @@ def compare(
     data: Data,
     recipes: Annotated[
         str,
-        typer.Option(help="Names or .toml files, with commas between.", metavar="A,B,...", autocompletion=recipe_names),
+        typer.Option(help="Names or .toml files, comma-separated.", metavar="A,B,...", autocompletion=recipe_names),
     ],
     out: Annotated[
         Path,
@@ -147,7 +143,7 @@ def compare(
 ) -> None:
     """Train several recipes and rank them on rows that none of them saw.
 
-    Finished runs are used again and unfinished ones go on, so the same command continues after Ctrl-C.
+    Finished runs are reused and unfinished ones resumed, so the same command continues after Ctrl-C.
     """
     choose_waiting()
     from tenfold import console, jobs

@@ -25,12 +25,12 @@ def submit(
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option("--check", help="Write nothing, only check FILE; names the first wrong line.", metavar="FILE"),
+        typer.Option("--check", help="Only check FILE, and name its first wrong line.", metavar="FILE"),
     ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
-            help="With --check: how many rows it must have. [default: Kaggle's 28,000, where it has more than half]",
+            help="With --check: the rows it must have. [default: Kaggle's 28,000 if it has over half of them]",
             min=1,
             metavar="N",
         ),
@@ -41,9 +41,9 @@ def submit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Predict the test rows and write a submission, as Kaggle wants it.
+    """Predict the test rows and write a submission in Kaggle's format.
 
-    With --check, only look at a submission that is there: exit code 4 where it is not valid.
+    With --check, only validate an existing submission: exit code 4 where it is invalid.
     """
     if (check is None) != (model is not None and data is not None) or (check is not None and (model or out)):
         raise typer.BadParameter("expected MODEL and DATA, or --check FILE alone")
@@ -82,15 +82,15 @@ def evaluate(
         bool,
         typer.Option(
             "--robustness",
-            help="Also on damaged copies: 29 kinds of damage in five severities; needs the extra `train`.",
+            help="Measure damaged copies too: 29 kinds in five severities; needs the extra `train`.",
         ),
     ] = False,
     json: Json = False,
 ) -> None:
     """Measure a model on labelled digits.
 
-    Accuracy with its interval, confusions and calibration; the page also shows the mistakes. Of a run folder it is
-    known which rows it was made with, and the others are measured apart.
+    Accuracy with its interval, confusions and calibration; the page also shows the mistakes. A run folder knows which
+    rows it was trained on; the others are measured separately.
     """
     from tenfold import console
     from tenfold.data import load_data
@@ -122,7 +122,7 @@ def read(
     files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
     expect: Annotated[
         Literal["auto", "digit", "line", "page"],
-        typer.Option(help="digit: one; line: one row; page: several rows; auto: found out."),
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: detected."),
     ] = "auto",
     models: Annotated[
         list[str] | None,
@@ -137,8 +137,8 @@ def read(
         Path | None,
         typer.Option(
             "--show",
-            help="Write the picture with boxes, values and what the network saw, of several --models the first; of "
-            "several pictures, into a folder, by their names, numbered where two are called alike.",
+            help="Write the picture with boxes, values and what the network saw (of several --models, the first saw). "
+            "For several pictures OUT is a folder; files of the same name are numbered.",
             metavar="OUT",
         ),
     ] = None,
@@ -148,14 +148,14 @@ def read(
     ] = None,
     server: Annotated[
         str | None,
-        typer.Option(help="Let a running `tenfold serve` read, such as http://127.0.0.1:8000.", metavar="URL"),
+        typer.Option(help="Read by a running `tenfold serve`, as at http://127.0.0.1:8000.", metavar="URL"),
     ] = None,
     token: Token = None,
     json: Json = False,
 ) -> None:
     """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
 
-    Prints a line a file: text and confidence. A file that can't be read gets one sentence, and the others go on.
+    Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
     """
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")

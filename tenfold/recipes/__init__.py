@@ -14,5 +14,5 @@ RECIPES: dict[str, Entry] = {entry.recipe.name: entry for entry in (*OURS, *WRIT
 def find(name: str) -> Entry:
     """The named recipe with what is known of it. Raises RecipeError that says which names exist."""
     if name not in RECIPES:
-        raise RecipeError(f"there is no recipe '{name}'; here exist {', '.join(RECIPES)}, or give a .toml file")
+        raise RecipeError(f"there is no recipe '{name}'; choose from {', '.join(RECIPES)}, or give a .toml file")
     return RECIPES[name]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tenfold.errors import RecipeError
-from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis, Taught
+from tenfold.recipes.schema import KINDS, Augment, Optimiser, Part, Recipe, Synthesis, Variant
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -74,12 +74,12 @@ def _put(values: dict[str, Any], key: str, value: Any, setting: str) -> None:
     group, _, name = key.rpartition(".")
     table = values.get(group) if group else values
     if not isinstance(table, dict):
-        raise RecipeError(f"--set {setting}: there is no group '{group}'; here exist {', '.join(_fields('', values))}")
+        raise RecipeError(f"--set {setting}: there is no group '{group}'; choose from {', '.join(_fields('', values))}")
     if name == "kind" and name in table and table[name] != value:
         table.clear()  # another kind of net or schedule has other settings; each has defaults or is then asked for
     elif name not in _fields(group, values):
         exist = ", ".join(_fields(group, values))
-        raise RecipeError(f"--set {setting}: there is no '{key}'; here exist {exist}")
+        raise RecipeError(f"--set {setting}: there is no '{key}'; choose from {exist}")
     table[name] = value
 
 
@@ -103,13 +103,13 @@ def _explained(first: ErrorDetails, values: dict[str, Any]) -> str:
     place, before = [str(part) for part in first["loc"]], ""
     whole: type[Part] = Recipe
     if place[:1] == ["others"] and place[2:]:  # within another way to teach, of which a recipe may hold several
-        values, whole, before = values["others"][int(place[1])], Taught, f"others.{place[1]}."
+        values, whole, before = values["others"][int(place[1])], Variant, f"others.{place[1]}."
         del place[:2]
     if len(place) > 1 and place[1] in KINDS.get(place[0], {}):
         del place[1]  # Pydantic names the chosen kind within the place ('net', 'conv', 'filters'); people do not
     key = before + ".".join(place)
     if first["type"] == "extra_forbidden":
-        return f"there is no '{key}'; here exist {', '.join(_fields(place[0] if place[1:] else '', values, whole))}"
+        return f"there is no '{key}'; choose from {', '.join(_fields(place[0] if place[1:] else '', values, whole))}"
     if first["type"] == "missing":
         return f"'{key}' is missing"
     if first["type"] == "value_error":

@@ -1,7 +1,7 @@
 """tenfold's own recipes."""
 
 from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis, Taught
+from tenfold.recipes.schema import Augment, DenseNet, LineNet, OneCycle, Optimiser, Recipe, StageNet, Synthesis, Variant
 
 # A 5x5 convolution with stride 2 and one of 3x3, on maps of 12 and 6 pixels, then a dense layer on all 16 places of the
 # last map: what costs a processor most, wide maps and convolutions on very small ones, is hardly there.
@@ -49,8 +49,8 @@ FAST = Entry(
     published="",
     reproduced="MNIST's test part 0.9960 (n = 10); Kaggle's form: validation 0.9951, test 0.9952 (n = 3)",
     story="A wider network than that of flash, for four epochs on images that are turned, zoomed, sheared and shifted, "
-    "the last of them on the images as they are. The last weights are kept; on the held-out rows nothing is chosen "
-    "but how sure the model is.",
+    "the last fifth of the steps on the images as they are. The last weights are kept; on the held-out rows nothing is "
+    "chosen but how sure the model is.",
 )
 
 STRONG = Entry(
@@ -88,7 +88,7 @@ BEST = Entry(
 )
 
 # As best, on coarser maps.
-COARSER = Taught(
+COARSER = Variant(
     net=FINE,
     augment=BEST.recipe.augment,
     optimiser=BEST.recipe.optimiser,
@@ -97,7 +97,7 @@ COARSER = Taught(
 )
 # Many small steps on images that are changed less, towards the labels as they are, much as Matuzas' MNIST-0.17 teaches:
 # worse alone, but it gets other digits wrong.
-SMALL_STEPS = Taught(
+SMALL_STEPS = Variant(
     net=FINE.model_copy(update={"dropout": 0.0}),
     augment=Augment(rotate=10, zoom=0.2, shift=0.08, shear=10, clean=0.1),
     optimiser=Optimiser(name="adam", lr=0.003, momentum=0.9, smoothing=0.999),

@@ -240,7 +240,7 @@ KINDS: dict[str, dict[str, type[Part]]] = {
 }
 
 
-class Taught(Part):
+class Variant(Part):
     """What the members of an ensemble may differ in: a network, and how it is taught."""
 
     net: Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
@@ -273,7 +273,7 @@ class Recipe(Part):
     """How much a teacher's probabilities count, not the labels."""
     members: Annotated[int, Field(ge=1, le=100)] = 1
     """Networks, each from a seed of its own, that are averaged."""
-    others: tuple[Taught, ...] = ()
+    others: tuple[Variant, ...] = ()
     """Other ways to teach members: they take this recipe's and each of these in turns."""
     views: Literal[1, 5] = 1
     """Of each image once trained, whose logits are averaged: as it is, a pixel to each side."""
@@ -291,11 +291,11 @@ class Recipe(Part):
     def member(self, k: int) -> "Recipe":
         """The recipe of the ensemble's k-th network, from 0."""
         way = self.ways[k % len(self.ways)]
-        taught = {name: getattr(way, name) for name in Taught.model_fields}
+        taught = {name: getattr(way, name) for name in Variant.model_fields}
         return self.model_copy(update=taught | {"members": 1, "others": (), "seed": self.seed + k})
 
     @property
-    def ways(self) -> tuple["Recipe | Taught", ...]:
+    def ways(self) -> tuple["Recipe | Variant", ...]:
         """The ways in which its networks are taught."""
         return (self, *self.others)
 

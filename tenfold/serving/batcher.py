@@ -19,7 +19,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 Told = TypeVar("Told", contravariant=True)
 
-PATIENCE = 2.0  # seconds for work that nobody waits for any more
+PATIENCE = 2.0  # seconds that `close` waits for the threads
 
 
 class Answer(Protocol[Told]):

@@ -1,7 +1,7 @@
 """The direct way to an answer, for requests of the usual kind: past uvicorn's and ASGI's objects, tasks and messages.
 
-Those are more than half of the Python that a request of /v1/predict takes. Whatever is out of the ordinary in any way
-takes the long way, which gives the same answer, or says what is wrong.
+Those are more than half of the Python that a request of /v1/predict takes. Whatever is unusual takes the long way,
+which gives the same answer, or says what is wrong.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from tenfold.errors import DataError
 from tenfold.model import Model
 from tenfold.serving.answers import Refused
 from tenfold.serving.batcher import Batcher
-from tenfold.serving.looked import occlusion_map
 from tenfold.serving.metrics import Metrics
+from tenfold.serving.occlusion import occlusion_map
 from tenfold.serving.settings import Limits
 from tenfold.vision.picture import FORMATS
 from tenfold.vision.reading import Expect, Reading, read

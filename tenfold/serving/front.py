@@ -1,4 +1,4 @@
-"""The first to see a request: checks who asks, answers the hot paths itself, counts, and lets no error out unsaid."""
+"""ASGI middleware: checks who asks, answers the hot paths itself, counts, and turns every error into an answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SECURITY_OF_DATA = [
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-INTERNAL = Refused(500, "internal", "the server failed at this; its log says why")
+INTERNAL = Refused(500, "internal", "the server failed; its log says why")
 
 
 class Front:

@@ -43,7 +43,7 @@ class Guard:
             if not host and scope["path"] in HEALTH:  # HTTP/1.0, as some load balancers ask
                 return
             if not self._is_own(_hostname(host)):
-                raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME makes it known")
+                raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME adds it")
             self._right = host
         if origin and origin.partition(b"//")[2] != host:
             raise Refused(403, "wrong_origin", "pages of other servers may not ask this one; "
@@ -54,7 +54,7 @@ class Guard:
     def check_token(self, sent: bytes) -> None:
         """sent: the Authorization header. Raises Refused (401, or 403 where the server has no token)."""
         if self._token is None:
-            raise Refused(403, "no_token", "this is only told to who has a token, and the server was started without")
+            raise Refused(403, "no_token", "this needs a token, and the server was started without one")
         scheme, _, token = sent.partition(b" ")
         if not hmac.compare_digest(token.strip(), self._token) or scheme.lower() != b"bearer":
             raise Refused(401, "unauthorized", "expected the header Authorization: Bearer TOKEN",

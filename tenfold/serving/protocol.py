@@ -121,7 +121,7 @@ def _wants_binary(asked: dict[str, Any]) -> bool:
         raise body.invalid(f"there is no output {outputs[0].get('name')!r}; here is {PROBABILITIES!r}")
     parameters = _parameters(outputs[0])
     if parameters.get("classification"):
-        raise body.invalid("the classification extension is not spoken here")
+        raise body.invalid("the classification extension is not supported")
     return bool(parameters.get("binary_data"))
 
 

@@ -110,11 +110,11 @@ def operation(
 MEANINGS = {
     400: "No JSON, no form, or cut short",
     401: "The token is missing or wrong",
-    403: "Asked under a foreign name, from a foreign page, or without a token where one is needed",
+    403: "Unknown host name, another site's page, or no token where one is needed",
     404: "There is no such thing",
     408: "The body came in too slowly",
     413: "The body is too large",
-    415: "The body is of a type that is not read here",
+    415: "The body's media type is not supported",
     422: "The body is not what was expected; the message says what was",
     503: "Too many requests are waiting, the server is ending, or corrections can't be kept; "
     "Retry-After says when to come again",

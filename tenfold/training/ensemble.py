@@ -18,7 +18,7 @@ from tenfold.errors import TenfoldError
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import fit, format_here, need_enough
+from tenfold.training.fit import check_row_count, fit, precision_here
 from tenfold.training.loop import Fitted, Watcher
 from tenfold.training.teacher import Teacher
 from tenfold.training.watch import Watch
@@ -39,7 +39,7 @@ def fit_members(
     """Train the recipe's members in run's folder members/01, 02, ...; finished ones stay, a begun one goes on.
 
     at_once: how many to train at a time, each in a process of its own on its share of the threads; that is quicker
-    where networks are too small to keep several threads busy; pupils of a teacher are trained one after another.
+    where networks are too small to keep several threads busy; students of a teacher are trained one after another.
     Stopped early, the ensemble is what was finished so far.
     """
     runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.members)]
@@ -47,11 +47,11 @@ def fit_members(
         one.checkpoints.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
     if at_once > 1 and teacher is None:
-        need_enough(recipe, train)
+        check_row_count(recipe, train)
         threads = max(1, threads // at_once)
         with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
             for k in range(recipe.members):
-                format_here(recipe.member(k), train, device)
+                precision_here(recipe.member(k), train, device)
         _side_by_side(recipe, train, held_out, runs, device, watcher, at_once, threads)
     fitted: list[Fitted] = []
     with _computing_with(threads):  # a step that is left for here, too, must have the same bits

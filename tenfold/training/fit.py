@@ -1,4 +1,4 @@
-"""To learn single digits: what a step shows the network, and what it is to say of it."""
+"""The task of learning single digits: each step's images, targets and loss."""
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from tenfold.training.recorded import Batch
 from tenfold.training.teacher import Teacher, probabilities
 
 SCORING_BATCH = 1000
-CHANGED, AS_THEY_ARE = "changed", "as they are"  # kinds of batches
+AUGMENTED, CLEAN = "augmented", "clean"  # kinds of batches
 
 
 def fit(
@@ -40,35 +40,35 @@ def fit(
     digits = Digits(recipe, train, held_out, device, teacher)
     learner = begun(recipe, digits.images, run)
     state = learner.state
-    state.precision = state.precision or _format(learner.network, recipe, len(train), device)
+    state.precision = state.precision or _precision(learner.network, recipe, len(train), device)
     return learn(recipe, learner, digits, run, watcher, shown_an_epoch=len(train))
 
 
-def need_enough(recipe: Recipe, train: Dataset) -> None:
+def check_row_count(recipe: Recipe, train: Dataset) -> None:
     """Raises DataError for a single row where batch norm needs two."""
     if len(train) < 2 and recipe.needs_pairs:
         raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
 
 
-def format_here(recipe: Recipe, train: Dataset, device: torch.device) -> str:
+def precision_here(recipe: Recipe, train: Dataset, device: torch.device) -> str:
     """The number format that `fit` would choose for a new training."""
-    return _format(Learner(recipe, torch.tensor(train.images, device=device)).network, recipe, len(train), device)
+    return _precision(Learner(recipe, torch.tensor(train.images, device=device)).network, recipe, len(train), device)
 
 
-def _format(network: Network, recipe: Recipe, rows: int, device: torch.device) -> str:
+def _precision(network: Network, recipe: Recipe, rows: int, device: torch.device) -> str:
     # A batch larger than the data may not even fit into memory.
     return choose_precision(network, recipe, (min(recipe.batch, rows), SIDE, SIDE), device)
 
 
 class Digits:
-    """The task: digits in the order of each epoch, changed as the recipe says, pictures of no digit among them."""
+    """The task: digits in each epoch's order, augmented as the recipe says, with pictures of no digit."""
 
     largest_gradient = None
 
     def __init__(
         self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device, teacher: Teacher | None
     ) -> None:
-        need_enough(recipe, train)
+        check_row_count(recipe, train)
         self.recipe, self.held_out = recipe, held_out
         if isinstance(teacher, Network):
             teacher = teacher.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -86,18 +86,18 @@ class Digits:
     def batch(self, state: State, steps: int) -> Batch:
         recipe, rows = self.recipe, self.batches[state.step]
         changed = state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean)
-        # A model's file answers from the processor, and the mixture draws there.
+        # An ONNX teacher runs on the CPU, and the mixture draws there.
         repeats = len(rows) == recipe.batch and not isinstance(self.teacher, Model) and not self.mixture
-        return Batch(rows, CHANGED if changed else AS_THEY_ARE, repeats)
+        return Batch(rows, AUGMENTED if changed else CLEAN, repeats)
 
     def step(self, network: Network, batch: Batch, precision: str) -> Step:
         recipe = self.recipe
         answers = self.labels[batch.rows]  # (B,)
         pixels = self.images[batch.rows].float()  # (B, 28, 28)
-        if batch.kind == CHANGED:
+        if batch.kind == AUGMENTED:
             pixels = augmented(pixels, recipe.augment)
         target = smoothed(answers, recipe.label_smoothing)  # (B, 10)
-        if self.teacher:  # sees the same changed images as its pupil (Hinton et al. 2015; Beyer et al. 2022)
+        if self.teacher:  # sees the same changed images as its student (Hinton et al. 2015; Beyer et al. 2022)
             target = torch.lerp(target, probabilities(self.teacher, pixels, precision), recipe.distil)
         if self.mixture:
             pixels = self.mixture.batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none

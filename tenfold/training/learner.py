@@ -1,4 +1,4 @@
-"""What a training is at any moment, and all that a checkpoint must hold to go on from there."""
+"""The state of a training: all that a checkpoint must hold to resume it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Learner:
         self.loss_sum = torch.zeros((), device=images.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=images.device)
 
-    def scored(self) -> Network:
+    def evaluation_network(self) -> Network:
         """The network that is scored and kept: with averaged weights where the recipe averages."""
         if self.average is None:
             return self.network
@@ -71,7 +71,7 @@ class Learner:
 
     def remember_best(self) -> None:
         """Take the present weights for the best; they are written with the next checkpoint, whose state says so."""
-        self._best = {name: tensor.clone() for name, tensor in self.scored().state_dict().items()}
+        self._best = {name: tensor.clone() for name, tensor in self.evaluation_network().state_dict().items()}
 
     def save(self, run: Run) -> None:
         if self._best:

@@ -26,7 +26,7 @@ EPOCH_SECONDS = 1.0  # epochs that are shorter share a checkpoint: writing one m
 
 
 class Watcher(Protocol):
-    """Who is told how a training goes, and may end it after any step."""
+    """Is told how a training goes, and may end it after any step."""
 
     def step(self, state: State, steps: int) -> None: ...
     def epoch(self, state: State) -> None: ...
@@ -55,7 +55,7 @@ class Task(Protocol):
 
     @property
     def largest_gradient(self) -> float | None:
-        """The norm to which the gradient of a step is cut; None leaves it as it is."""
+        """The norm to which gradients are clipped; None: they are not."""
 
     def begin(self, epoch: int) -> int:
         """Make an epoch ready; how many steps it has."""
@@ -64,7 +64,7 @@ class Task(Protocol):
         """What step `state.step` of `steps` shows."""
 
     def step(self, network: Network, batch: Batch, precision: str) -> Step:
-        """Show it to the network. Of a batch that repeats, nothing may wait for the device or come from elsewhere."""
+        """Loss and correct count of it. If it repeats, nothing may wait for the device or come from elsewhere."""
 
     def score(self, network: Network, state: State) -> tuple[float, float] | None:
         """(loss, accuracy) on what was held out; None where nothing was."""
@@ -108,7 +108,7 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
             break
         began = time.monotonic()
         row = training_figures(recipe, learner)
-        network = learner.scored()
+        network = learner.evaluation_network()
         if (scored := task.score(network, state)) is not None:
             row |= held_out_figures(recipe, state, *scored)
             if row["best"]:
@@ -124,7 +124,7 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
         watcher.epoch(state)
 
     run.write_history(state.history)  # a kill may have come between the last checkpoint and its line
-    network = learner.scored().cpu().eval()
+    network = learner.evaluation_network().cpu().eval()
     if recipe.keep == "best" and state.best_epoch:
         network.load_state_dict(checkpoint.load_weights(run.best))
     return Fitted(network, state, state.epoch * shown_an_epoch + state.images, done(recipe, state))

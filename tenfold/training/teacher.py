@@ -1,4 +1,4 @@
-"""Whom a pupil learns from: a run's network, on the device where the pupil is trained, or any model's file."""
+"""Whom a student learns from: a run's network, on the device where the student is trained, or any model's file."""
 
 from pathlib import Path
 

@@ -20,6 +20,7 @@ from tenfold.recipes.edit import from_dict
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.training import checkpoint
+from tenfold.training.calibrate import calibrate
 from tenfold.training.device import find_device
 from tenfold.training.ensemble import fit_members
 from tenfold.training.export import export
@@ -30,7 +31,6 @@ from tenfold.training.loop import Watcher
 from tenfold.training.outcome import measured, model_card, report_page, score
 from tenfold.training.quantise import quantise
 from tenfold.training.teacher import Teacher
-from tenfold.training.temper import calibrate
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def train(
     Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
     needs a teacher and has none, or the other way round.
     """
-    need_teacher(recipe, teacher is not None)
+    check_teacher(recipe, teacher is not None)
     rows, held_rows = split(recipe, labelled)  # before anything is written
     if extra is not None:
         rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
@@ -99,7 +99,7 @@ def train(
     return Trained(run, metrics, fitted.finished)
 
 
-def need_teacher(recipe: Recipe, has_one: bool) -> None:
+def check_teacher(recipe: Recipe, has_one: bool) -> None:
     """Raises RecipeError for a recipe that needs a teacher and has none, or the other way round."""
     if has_one != (recipe.distil > 0):
         raise RecipeError(
@@ -148,7 +148,7 @@ def split(recipe: Recipe, labelled: Dataset) -> tuple[NDArray[np.intp], NDArray[
     else:
         parts = hold_out(labelled.labels, _held_out(recipe, labelled), recipe.seed)
     if recipe.net.kind == "line":
-        _need_each_digit(labelled, *parts)
+        _check_every_digit(labelled, *parts)
     return parts
 
 
@@ -168,7 +168,7 @@ def _held_out(recipe: Recipe, labelled: Dataset) -> float | int:
     return size
 
 
-def _need_each_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
+def _check_every_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
     """Raises DataError where rows can't be composed of a part, for it lacks a digit."""
     assert labelled.labels is not None
     for rows, of in zip(parts, ("training", "held-out"), strict=True):
@@ -180,14 +180,14 @@ def _need_each_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
 
 
 def set_aside(run: Run) -> Path:
-    """Move a run folder, also one that was hardly begun, to a place beside it, and nothing that is not one.
+    """Move a run folder aside, even one hardly begun, and refuse any other folder.
 
     Raises RunError.
     """
     if not run.exists and not run.is_hardly_begun:
         raise RunError(f"{run.folder}: this folder is no run of tenfold, so it is not replaced")
-    if run.strange:
-        raise RunError(f"{run.strange[0]}: this is no part of a run of tenfold, so the folder is not replaced")
+    if run.foreign_files:
+        raise RunError(f"{run.foreign_files[0]}: this is no part of a run of tenfold, so the folder is not replaced")
     aside = None
     try:
         aside = Path(tempfile.mkdtemp(prefix=f"{run.folder.name}.replaced-", dir=run.folder.parent))

@@ -19,7 +19,7 @@ from tenfold.vision.quantile import median, quantile
 
 GROUND_SIDE = 240  # the ground is estimated on a picture of this side, large enough for the edges of shadows
 STROKES = (3, 5, 7, 9, 13, 17, 25, 33, 49, 65)  # widths in its pixels
-PLATEAU, REACH = 0.8, 2.5  # share of what widths up to so many times as large remove; the opening in widths of strokes
+PLATEAU, REACH = 0.8, 2.5  # share of what openings up to REACH times as wide remove; opening per stroke width
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
 UNREST = 4.0  # ink stands out by this many standard deviations of its ground
 SAMPLE = 20_000  # pixels that say as much about a picture as all of them,

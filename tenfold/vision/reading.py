@@ -35,7 +35,7 @@ from tenfold.vision.views import views
 
 Expect = Literal["auto", "digit", "line", "page"]
 MOST = 1000  # characters of a page; what has more is a pattern, with which reading would go on for minutes
-PROMISED = 0.1  # digitness, from which on what is said to be a digit is taken for one
+PROMISED = 0.1  # least digitness of a digit that `expect` promises
 WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
 
 
@@ -85,7 +85,7 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
 
 @cache
 def bundled_model() -> Model:
-    return load_model(threads=1)  # a second thread, that waits for work by spinning, takes more than it gives
+    return load_model(threads=1)  # a second thread spins while it waits, which costs more than it gains
 
 
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:

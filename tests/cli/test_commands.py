@@ -50,7 +50,7 @@ def test_version_and_help(run_cli):
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
         ("check", ["--page FILE", "--json"]),
         ("evaluate", ["--page FILE", "--robustness", "`bundled`", "--json"]),
-        ("read", ["of several --models the first", "numbered where two are called alike", "--json"]),
+        ("read", ["of several --models, the first", "files of the same name are numbered", "--json"]),
         ("recipes show", ["NAME", "--json"]),
         ("data get", ["mnist", "--json"]),
     ],
@@ -401,7 +401,7 @@ def test_results_never_replace_what_they_are_made_from(run_cli, trained, kaggle_
     }[way]
     for command in (("submit", *given[:2], "-o", given[2]), ("evaluate", *given[:2], "--page", given[2])):
         ran = run_cli(*command)
-        assert (ran.code, "is what the result is made from, and would be lost" in " ".join(ran.err.split())) == (
+        assert (ran.code, "is an input of this command and would be lost" in " ".join(ran.err.split())) == (
             2,
             True,
         )

@@ -25,7 +25,7 @@ def test_the_names():
 def test_a_wrong_name_says_which_exist():
     with pytest.raises(RecipeError) as caught:
         find("slow")
-    assert str(caught.value) == f"there is no recipe 'slow'; here exist {', '.join(RECIPES)}, or give a .toml file"
+    assert str(caught.value) == f"there is no recipe 'slow'; choose from {', '.join(RECIPES)}, or give a .toml file"
 
 
 @pytest.mark.parametrize("name", RECIPES)

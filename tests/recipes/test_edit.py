@@ -100,24 +100,24 @@ def test_another_kind_comes_with_its_own_settings():
     [
         (["epochs"], "--set epochs: expected key=value, such as optimiser.lr=0.002"),
         (["=3"], "--set =3: expected key=value, such as optimiser.lr=0.002"),
-        (["lr=1"], f"--set lr=1: there is no 'lr'; here exist {GROUPS}"),
-        (["optimizer.lr=1"], f"--set optimizer.lr=1: there is no group 'optimizer'; here exist {GROUPS}"),
-        (["name.x=1"], f"--set name.x=1: there is no group 'name'; here exist {GROUPS}"),
-        (["a.b.c=1"], f"--set a.b.c=1: there is no group 'a.b'; here exist {GROUPS}"),
+        (["lr=1"], f"--set lr=1: there is no 'lr'; choose from {GROUPS}"),
+        (["optimizer.lr=1"], f"--set optimizer.lr=1: there is no group 'optimizer'; choose from {GROUPS}"),
+        (["name.x=1"], f"--set name.x=1: there is no group 'name'; choose from {GROUPS}"),
+        (["a.b.c=1"], f"--set a.b.c=1: there is no group 'a.b'; choose from {GROUPS}"),
         (
             ["optimiser.rate=1"],
             "--set optimiser.rate=1: there is no 'optimiser.rate'; "
-            "here exist name, lr, rest_lr, weight_decay, momentum, smoothing",
+            "choose from name, lr, rest_lr, weight_decay, momentum, smoothing",
         ),
         (
             ["schedule.warmup=0.1"],
             "--set schedule.warmup=0.1: there is no 'schedule.warmup'; "
-            "here exist kind, monitor, patience, factor, min_lr",
+            "choose from kind, monitor, patience, factor, min_lr",
         ),
         (
             ["augment={turn=3}"],
             "--set augment={turn=3}: there is no 'augment.turn'; "
-            "here exist rotate, zoom, shift, shear, elastic, cutout, clean",
+            "choose from rotate, zoom, shift, shear, elastic, cutout, clean",
         ),
         (
             ["optimiser.name=lion"],
@@ -131,9 +131,9 @@ def test_another_kind_comes_with_its_own_settings():
         ),
         (["optimiser.lr=-1"], "--set optimiser.lr=-1: optimiser.lr = -1: input should be greater than 0"),
         (["net.kind=resnet"], "--set net.kind=resnet: net.kind = 'resnet': possible are conv, dense, stages, line"),
-        (["net.kind=[1]", "net.x=1"], "--set net.x=1: there is no 'net.x'; here exist kind"),
+        (["net.kind=[1]", "net.x=1"], "--set net.x=1: there is no 'net.x'; choose from kind"),
         (["net={}"], "--set net={}: 'net.kind' is missing: possible are conv, dense, stages, line"),
-        (["net={}", "net.x=1"], "--set net.x=1: there is no 'net.x'; here exist kind"),
+        (["net={}", "net.x=1"], "--set net.x=1: there is no 'net.x'; choose from kind"),
         (["net.kind=dense"], "--set net.kind=dense: 'net.dense' is missing"),
         (["net=3"], "--set net=3: net = 3: expected a table of settings"),
         (["optimiser=adam"], "--set optimiser=adam: optimiser = 'adam': expected a table of settings"),
@@ -213,9 +213,9 @@ def test_an_unknown_key_in_a_file_says_which_exist(tmp_path):
     (tmp_path / "a.toml").write_text("epoch = 3\n" + to_toml(find("dense-s").recipe))
     with pytest.raises(RecipeError) as caught:
         from_file(tmp_path / "a.toml")
-    assert str(caught.value) == f"{tmp_path / 'a.toml'}: there is no 'epoch'; here exist {GROUPS}"
+    assert str(caught.value) == f"{tmp_path / 'a.toml'}: there is no 'epoch'; choose from {GROUPS}"
     (tmp_path / "a.toml").write_text(to_toml(find("dense-s").recipe).replace("[net]", "[net]\nwidth = 3"))
-    with pytest.raises(RecipeError, match=r"there is no 'net\.width'; here exist kind, dense, norm, dropout$"):
+    with pytest.raises(RecipeError, match=r"there is no 'net\.width'; choose from kind, dense, norm, dropout$"):
         from_file(tmp_path / "a.toml")
 
 
@@ -223,7 +223,7 @@ def test_a_misspelt_key_is_named_beside_the_missing_one(tmp_path):
     (tmp_path / "a.toml").write_text(to_toml(find("dense-s").recipe).replace("epochs =", "epochz ="))
     with pytest.raises(RecipeError) as caught:
         from_file(tmp_path / "a.toml")
-    said = f"'epochs' is missing, and there is no 'epochz'; here exist {GROUPS}"
+    said = f"'epochs' is missing, and there is no 'epochz'; choose from {GROUPS}"
     assert str(caught.value) == f"{tmp_path / 'a.toml'}: {said}"
 
 

@@ -557,7 +557,7 @@ def test_a_correction_is_sent_again_while_the_server_is_busy(browser, url, datab
     before = len(Feedback(database).all())
     page.route("**/v1/feedback", lambda route: route.fulfill(**BUSY), times=2)
     page.keyboard.press("7")
-    page.wait_for_selector("text=The server is busy. That it is 7 is sent again.")
+    page.wait_for_selector("text=The server is busy; 7 will be sent again.")
     page.keyboard.press("Escape")  # it is sent all the same
     page.wait_for_selector("text=Thank you: kept as 7.")
     assert [(one.read, one.truth) for one in Feedback(database).all()[before:]] == [(1, 7)]
@@ -641,7 +641,7 @@ def test_a_correction_that_is_not_kept_is_said(browser, url, refusal, tries):
     page.keyboard.press("7")
     while sum(sent) < tries:
         page.clock.run_for(1000)
-    page.wait_for_selector("text=Not kept as 7, which can be said again")
+    page.wait_for_selector("text=Not kept as 7; please try again")
     assert sum(sent) == tries
     assert page.locator(".bar[aria-pressed=true]").count() == 0
     page.close()
@@ -764,7 +764,7 @@ def test_the_page_asks_for_the_token_or_takes_it_from_its_address(browser, model
         assert page.locator("#wrong").is_hidden()
         page.locator("#token").fill("secret")
         page.keyboard.press("Enter")
-        page.wait_for_selector("text=The token that was given is wrong.")
+        page.wait_for_selector("text=That token is wrong.")
         page.locator("#token").fill("s3cret")
         page.keyboard.press("Enter")
         expect(page.locator("#about")).not_to_be_empty()

@@ -189,7 +189,7 @@ def test_members_side_by_side_find_their_formats_chosen(trained, monkeypatch):
     def side_by_side(*args):
         asked.append("begun")
 
-    monkeypatch.setattr(ensemble, "format_here", lambda recipe, *args: asked.append(recipe.seed))
+    monkeypatch.setattr(ensemble, "precision_here", lambda recipe, *args: asked.append(recipe.seed))
     monkeypatch.setattr(ensemble, "_side_by_side", side_by_side)
     trained("both", at_once=2, **TWO)
     assert asked == [0, 1, "begun"]

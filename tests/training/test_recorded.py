@@ -35,7 +35,7 @@ def test_whole_batches_repeat_and_their_kind_changes_once(make_recipe, digits):
     found = batches(make_recipe(batch=64, epochs=5, augment={"rotate": 10, "clean": 0.3}), digits)
     assert [len(batch.rows) for batch in found] == [64, 64, 64, 8] * 5
     assert [batch.repeats for batch in found] == [True, True, True, False] * 5
-    assert [batch.kind for batch in found] == ["changed"] * 14 + ["as they are"] * 6
+    assert [batch.kind for batch in found] == ["augmented"] * 14 + ["clean"] * 6
 
 
 def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_path, new_run, Watcher, float32):  # noqa: N803

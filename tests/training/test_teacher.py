@@ -19,13 +19,13 @@ def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
 
 @pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("file", [True, False], ids=["a file", "a run"])
-def test_a_pupil_comes_near_its_teacher(file, members, trained, digits):
+def test_a_student_comes_near_its_teacher(file, members, trained, digits):
     """With labels that are no use to it, for they are smoothed to nothing, it learns from the teacher alone."""
     run = trained("teacher", epochs=8, members=members, views=5).run
     teacher = load_teacher(str(run.model if file else run.folder))
     assert isinstance(teacher, Model if file else Network)
-    pupil = trained("pupil", epochs=8, seed=3, distil=1.0, label_smoothing=0.99, teacher=teacher)
-    agree = load_model(pupil.run.folder).predict(digits.images) == load_model(run.folder).predict(digits.images)
+    student = trained("student", epochs=8, seed=3, distil=1.0, label_smoothing=0.99, teacher=teacher)
+    agree = load_model(student.run.folder).predict(digits.images) == load_model(run.folder).predict(digits.images)
     assert agree.mean() > 0.9
 
 

@@ -9,7 +9,7 @@ const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
 const TRIES = 100; // to send a correction to a server that is busy; a reading is asked for as long as it is wanted
-const AWAY = "The server does not answer. What you write stays. It is read, and corrections are sent, when it is back.";
+const AWAY = "The server does not answer. What you write stays, and is read, and corrections sent, once it is back.";
 
 const KEPT = 20; // of what was read before
 
@@ -160,7 +160,7 @@ async function send(key, word, blob, chosen, before) {
   await before;
   const isLast = () => words.get(key) === word;
   const said = word.truth ?? "no digit";
-  const busy = `The server is busy. That it is ${said} is sent again.`;
+  const busy = `The server is busy; ${said} will be sent again.`;
   try {
     if (!(await patiently(() => isLast() && api.correct(blob, chosen, word.truth), TRIES, busy))) return;
     kept.set(key, word.truth);
@@ -168,7 +168,7 @@ async function send(key, word, blob, chosen, before) {
     view.said(truthOf(chosenDigit()));
     notice(`Thank you: kept as ${said}. Another tap or key changes it.`, 4000);
   } catch (error) {
-    if (isLast()) notice(`Not kept as ${said}, which can be said again: ${error.message}`, 10_000);
+    if (isLast()) notice(`Not kept as ${said}; please try again: ${error.message}`, 10_000);
   }
 }
 
@@ -311,7 +311,7 @@ async function introduce() {
     model = await patiently(api.model);
     $("about").textContent = `Model ${model.name} · tenfold ${model.tenfold}`;
     $("kept").textContent = model.keeps_corrections
-      ? "Corrections that you tap are kept on the server: the picture, what was read, and what it is. Nothing else is kept."
+      ? "Only corrections that you tap are kept on the server: the picture, what was read, what it is, and when."
       : "This server keeps nothing of what you write or show.";
   } catch (error) {
     failed(error);

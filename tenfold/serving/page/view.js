@@ -53,7 +53,7 @@ export class View {
     const one = reading.digits.length === 1;
     $("summary").textContent = reading.digits.length
       ? `${percent(reading.confidence)} sure${one ? "" : " of all together"} · read in ${milliseconds.toFixed(0)} ms`
-      : `There is no digit here · looked in ${milliseconds.toFixed(0)} ms`;
+      : `There is no digit here · took ${milliseconds.toFixed(0)} ms`;
     const digit = reading.digits[chosen];
     if (digit) this.why(digit, reading.digits.length > 1 ? chosen + 1 : 0);
   }

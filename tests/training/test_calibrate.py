@@ -5,7 +5,7 @@ import torch
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import fitted_temperature
 from tenfold.nets import build
-from tenfold.training.temper import calibrate
+from tenfold.training.calibrate import calibrate
 
 
 def test_the_logits_are_divided_and_nothing_else_changes(make_recipe, digits):

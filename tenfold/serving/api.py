@@ -36,7 +36,7 @@ class Api:
         self._parsers: dict[str, tuple[Callable[[bytes], Images], int]] = {  # with the most bytes of such a body
             "application/json": (body.json_images, 8 * pixels),
             "application/octet-stream": (body.raw_images, pixels),
-            "image/png": (body.png_image, body.SHORT),
+            "image/png": (body.png_image, body.MAX_PNG),
         }
 
     async def predict(self, request: Request) -> Response:
@@ -60,7 +60,9 @@ class Api:
 
     def images(self, kind: str, content: bytes) -> Images:
         """Those in a short body of this media type. Raises Refused."""
-        parse, _ = self._parser(kind)
+        parse, most = self._parser(kind)
+        if len(content) > most:
+            raise body.too_large(most)
         return self._not_too_many(parse(content))
 
     def _parser(self, kind: str) -> tuple[Callable[[bytes], Images], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from tenfold.serving.answers import Busy, Late
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 Told = TypeVar("Told", contravariant=True)
+
+log = logging.getLogger("tenfold.serving")
 
 PATIENCE = 2.0  # seconds that `close` waits for the threads
 
@@ -92,7 +95,7 @@ class Batcher(Generic[Given, Made]):
         try:
             return await answer
         finally:
-            if answer.cancelled():
+            if answer.cancelled():  # else it was told, and is off the load
                 self.load -= size
 
     def submit(self, given: Given, size: int, answer: Answer[Made]) -> None:
@@ -208,10 +211,13 @@ class Batcher(Generic[Given, Made]):
         if job.answer.done():  # it was late, or its caller has gone
             return
         self.load -= job.size
-        if isinstance(result, Exception):
-            job.answer.set_exception(result)
-        else:
-            job.answer.set_result(result)
+        try:
+            if isinstance(result, Exception):
+                job.answer.set_exception(result)
+            else:
+                job.answer.set_result(result)
+        except Exception:  # the others that wait are still to be told
+            log.exception("an answer could not be given")
 
 
 def _due(batch: list[Job[Given, Made]]) -> list[Job[Given, Made]]:

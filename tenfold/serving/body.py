@@ -22,6 +22,7 @@ from tenfold.serving.answers import Busy, Refused
 from tenfold.serving.settings import MIB
 
 PIXELS = SIDE * SIDE
+MAX_PNG = 1 << 16  # bytes, of a PNG of so many pixels
 SLOWEST = 30.0  # seconds that a body may take to come in
 SHORT = 1 << 16  # bytes that are parsed in less than a millisecond or two
 Parsed = TypeVar("Parsed")
@@ -51,7 +52,7 @@ async def whole(request: Request, most: int) -> bytes:
         raise Refused(415, "wrong_encoding", f"the body is encoded ({encoding[:20]!r}); expected it as it is")
     declared = header(request, b"content-length")
     if declared.isdigit() and int(declared) > most:
-        raise _too_large(most)
+        raise too_large(most)
     if _is_here(request):
         body: bytes = (await request.receive()).get("body", b"")
     else:
@@ -61,7 +62,7 @@ async def whole(request: Request, most: int) -> bytes:
         except TimeoutError:
             raise Refused(408, "slow", f"the body did not come in within {SLOWEST:g} s", _CLOSE) from None
     if len(body) > most:
-        raise _too_large(most)
+        raise too_large(most)
     return body
 
 
@@ -111,7 +112,7 @@ HELD = Held(256 * MIB)
 _CLOSE = {"Connection": "close"}  # what is left of the body is not read
 
 
-def _too_large(most: int) -> Refused:
+def too_large(most: int) -> Refused:
     return Refused(413, "too_large", f"the body has more than {most:,} bytes", _CLOSE)
 
 
@@ -227,7 +228,7 @@ def grey_levels(given: object) -> NDArray[np.uint8] | None:
     """
     # As objects first: of numbers and one long string NumPy would make as many strings of that length.
     values = np.array(given, object)
-    if not values.size or not set(map(type, values.flat)) <= {int, float}:
+    if not values.size or not set(map(type, values.ravel())) <= {int, float}:
         return None
     try:
         numbers = values.astype(np.float64)

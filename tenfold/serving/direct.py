@@ -1,14 +1,13 @@
-"""The direct way to an answer, for requests of the usual kind: past uvicorn's and ASGI's objects, tasks and messages.
+"""The direct way to an answer, for plain requests: past uvicorn's and ASGI's objects, tasks and messages.
 
-Those are more than half of the Python that a request of /v1/predict takes. Whatever is unusual takes the long way,
-which gives the same answer, or says what is wrong.
+Those are more than half of the Python that a request of /v1/predict takes. All other requests take the long way, and
+so do those with anything wrong, which is said there.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +16,19 @@ from tenfold.data.dataset import Images
 from tenfold.serving.answers import Headers, Refused, canned, lines, rendered
 from tenfold.serving.api import Api
 from tenfold.serving.batcher import Batcher
-from tenfold.serving.body import SHORT, bare
+from tenfold.serving.body import bare
 from tenfold.serving.front import INTERNAL, SECURITY_OF_DATA, Front, log
 from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
+from tenfold.serving.plain import plain
 from tenfold.serving.shedding import SheddingProtocol
 
 PATH = "/v1/predict"
 REQUEST = f"POST {PATH} HTTP/1.1".encode()
+MAX_BODY = 1 << 13  # bytes: of a few images, for others wait while it is parsed
 OK = b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\ncontent-type: application/json\r\n%b\r\n%b"
-CLOSE = (b"connection", b"close")
-
-LONGEST = 4096  # bytes of a usual head
-# Lines as every parser of HTTP reads them: none of them goes on in the next, or ends in a space.
-_HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*(?<![\t ]))+")
-_UNUSUAL = {b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"}
-
-
-class Usual(NamedTuple):
-    headers: dict[bytes, bytes]  # by names in small letters
-    body: bytes
-
-
-def usual(data: bytes) -> Usual | None:
-    """A request for PATH that is here as a whole, is short, and asks for nothing but its answer; None for others."""
-    if not data.startswith(REQUEST):
-        return None
-    head, _, body = data.partition(b"\r\n\r\n")
-    if len(head) > LONGEST or len(body) > SHORT or not _HEADERS.fullmatch(head, len(REQUEST)):
-        return None
-    named = [line.partition(b":") for line in head[len(REQUEST) + 2 :].split(b"\r\n")]
-    headers = {name.lower(): value.lstrip(b"\t ") for name, _, value in named}
-    is_usual = (
-        len(headers) == len(named)
-        and _UNUSUAL.isdisjoint(headers)
-        and headers.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-        and headers.get(b"content-length") == b"%d" % len(body)
-    )
-    return Usual(headers, body) if is_usual else None
+CLOSING = [*SECURITY_OF_DATA, (b"connection", b"close")]
+HEADERS_OF = {is_last: lines(headers) for is_last, headers in ((False, SECURITY_OF_DATA), (True, CLOSING))}
 
 
 class Direct:
@@ -66,56 +40,58 @@ class Direct:
         self.front, self.api, self.metrics = front, api, metrics
         self._queue, self._guard = queue, guard
 
-    def begin(self, data: bytes, connection: DirectProtocol) -> Due | None:
+    def begin(self, data: bytes, connection: DirectProtocol) -> PendingAnswer | None:
         """The answer that is now due on this connection; None where the request has to take the long way."""
-        request = None if self._queue.is_full or self.front.draining else usual(data)
-        if request is None:
+        if not data.startswith(REQUEST) or self._queue.is_full or self.front.draining:
             return None
-        headers, body = request
+        pending, request = PendingAnswer(self, connection), plain(data)
+        if request is None or len(request.body) > MAX_BODY:
+            return None
         try:
-            self._guard.check({"path": PATH, "headers": headers.items()})
-            images = self.api.images(bare(headers.get(b"content-type", b"").decode("latin-1")), body)
-        except Refused:
+            self._guard.check({"path": PATH, "headers": request.headers.items()})
+            kind = bare(request.headers.get(b"content-type", b"").decode("latin-1"))
+            images = self.api.images(kind, request.body)
+        except Exception:  # whatever it is happens again on the long way, and is said there
             return None
-        due = Due(self, connection)
-        self._queue.submit(images, len(images), due)
-        return due
+        self._queue.submit(images, len(images), pending)
+        return pending
 
 
-class Due:
+class PendingAnswer:
     """An answer that the client at the other end of a connection waits for, as a queue sees it."""
 
-    __slots__ = ("_begun", "_connection", "_told", "_way")
+    __slots__ = ("_begun", "_connection", "_direct", "_is_sent")
 
-    def __init__(self, way: Direct, connection: DirectProtocol) -> None:
-        self._way, self._connection = way, connection
-        self._begun, self._told = time.perf_counter(), False
+    def __init__(self, direct: Direct, connection: DirectProtocol) -> None:
+        self._direct, self._connection = direct, connection
+        self._begun, self._is_sent = time.perf_counter(), False
 
     def done(self) -> bool:
-        return self._told
+        return self._is_sent
 
     def set_result(self, probabilities: NDArray[np.float32]) -> None:
         try:
-            body = rendered(self._way.api.predicted(probabilities))
+            body = rendered(self._direct.api.predicted(probabilities))
         except Exception as error:
             self.set_exception(error)
-        else:
-            self._tell(200, OK % (lines(self._connection.default_headers), len(body), lines(self._after()), body))
+            return
+        is_last = self._direct.front.draining
+        date = lines(self._connection.default_headers)
+        self._send(200, OK % (date, len(body), HEADERS_OF[is_last], body), is_last)
 
     def set_exception(self, error: Exception) -> None:
         if not isinstance(error, Refused):
             log.error("POST %s", PATH, exc_info=error)
         refused = error if isinstance(error, Refused) else INTERNAL
-        self._way.metrics.refused(refused.code)
-        self._tell(refused.status, canned(PATH, refused, self._connection.default_headers, self._after()))
+        is_last = self._direct.front.draining
+        after = CLOSING if is_last else SECURITY_OF_DATA
+        self._send(refused.status, canned(PATH, refused, self._connection.default_headers, after), is_last)
+        self._direct.metrics.refused(refused.code)
 
-    def _after(self) -> Headers:
-        return (*SECURITY_OF_DATA, CLOSE) if self._way.front.draining else SECURITY_OF_DATA
-
-    def _tell(self, status: int, answer: bytes) -> None:
-        self._told = True
-        self._way.metrics.answered(PATH, status, time.perf_counter() - self._begun)
-        self._connection.answer(answer, last=self._way.front.draining)
+    def _send(self, status: int, answer: bytes, is_last: bool) -> None:
+        self._is_sent = True
+        self._connection.send(answer, is_last)
+        self._direct.metrics.answered(PATH, status, time.perf_counter() - self._begun)
 
 
 class DirectProtocol(SheddingProtocol):
@@ -123,40 +99,44 @@ class DirectProtocol(SheddingProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._due: Due | None = None
+        self._pending: PendingAnswer | None = None
         self._later = b""
 
     def data_received(self, data: bytes) -> None:
-        if self._due is not None:
+        if self._pending is not None or self._later:
             self._later += data
             self.flow.pause_reading()
-        elif not self._begins(data):
+        elif not self._is_taken(data):
             super().data_received(data)
 
-    def _begins(self, data: bytes) -> bool:
+    def _is_taken(self, data: bytes) -> bool:
         """Whether this was a request that takes the direct way, and now does."""
         if not self.is_free or self.flow.write_paused:
             return False
-        self._due = self._front.direct.begin(data, self)
-        if self._due is None:
+        self._pending = self._front.direct.begin(data, self)
+        if self._pending is None:
             return False
-        self.has_come()
+        self.request_received()
         return True
 
-    def answer(self, answer: bytes, last: bool) -> None:
-        """Give the answer that is due; the connection's last one ends it."""
-        self._due = None
+    def send(self, answer: bytes, is_last: bool) -> None:
+        """Send the answer that is due; the connection's last one ends it."""
+        self._pending = None
         if self.transport.is_closing():
             return
         self._together.write_whole(answer)
-        if last:
+        if is_last:
             self.transport.close()
             return
-        self.has_answered()
-        if self._later:
-            later, self._later = self._later, b""
+        self.response_sent()
+        if self._later:  # in a turn of its own: others wait for their answers in this one
+            self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        data, self._later = self._later, b""
+        if not self.transport.is_closing():
             self.flow.resume_reading()
-            self.data_received(later)
+            self.data_received(data)
 
     @property
     def default_headers(self) -> Headers:
@@ -164,5 +144,5 @@ class DirectProtocol(SheddingProtocol):
         return self.server_state.default_headers
 
     def shutdown(self) -> None:
-        if self._due is None:  # else the answer will be the last
+        if self._pending is None:  # else the answer will be the last
             super().shutdown()

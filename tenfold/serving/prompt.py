@@ -32,6 +32,7 @@ class PromptProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._has_waited()
+        self._unset_keepalive_if_required()  # uvicorn leaves it running where the connection was reset
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -58,14 +59,16 @@ class PromptProtocol(HttpToolsProtocol):
         """Whether a request is on its way: the rest of a head, or the first one of this connection."""
         return not self.transport.is_closing() and (self._in_head or not self._has_asked)
 
-    def has_come(self) -> None:
+    def request_received(self) -> None:
         """A request has come in, whole, that uvicorn never sees."""
         self._has_asked = True
         self._has_waited()
         self._unset_keepalive_if_required()
 
-    def has_answered(self) -> None:
+    def response_sent(self) -> None:
         """It was answered: as after any other, there is time until the next."""
+        if self.transport.is_closing():
+            return
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     @property

@@ -8,31 +8,31 @@ be served takes little from what can.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tenfold.serving.answers import Busy, canned
+from tenfold.serving.plain import plain
 from tenfold.serving.prompt import PromptProtocol
 from tenfold.serving.together import Together
 
-DEAF = 1.0  # seconds, as long as Retry-After says
+if TYPE_CHECKING:
+    from tenfold.serving.front import Front
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9})\r\n", re.IGNORECASE)
-_UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade|connection): ", re.IGNORECASE)
+DEAF = 1.0  # seconds, as long as Retry-After says
 
 
 class SheddingProtocol(PromptProtocol):
     """HTTP with a short way for requests that come in one piece and ask for something that is full.
 
-    Whatever is out of the ordinary takes the long way and gets the same answer there.
+    All others take the long way and get the same answer there.
     """
 
     def __init__(self, made: Callable[[], None], *args: Any, **kwargs: Any) -> None:
         """made: called when a connection was made."""
         super().__init__(*args, **kwargs)
         self._made = made
-        self._front: Any = self.config.loaded_app
+        self._front = cast("Front", self.config.loaded_app)
         self._between = True  # requests: what comes next begins one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,11 +43,11 @@ class SheddingProtocol(PromptProtocol):
     def data_received(self, data: bytes) -> None:
         if self.is_free and data.startswith(b"POST /v"):
             path = data[5 : data.find(b" ", 5)].partition(b"?")[0].decode("latin-1")
-            if self._front.sheds(path) and _is_whole(data):
+            if self._front.sheds(path) and _may_be_shed(data):
                 self._front.shed(path)
-                self.has_come()
+                self.request_received()
                 self._together.write_whole(_BUSY[path.startswith("/v2")])
-                self.has_answered()
+                self.response_sent()
                 self.flow.pause_reading()
                 self.loop.call_later(DEAF, self.listen)
                 return
@@ -77,11 +77,12 @@ class SheddingProtocol(PromptProtocol):
         super().on_response_complete()
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether this is one request of the plain kind, from its first byte to its last."""
-    end = data.find(b"\r\n\r\n") + 2
-    length = _LENGTH.search(data, 0, end)
-    return length is not None and len(data) == end + 2 + int(length[1]) and not _UNUSUAL.search(data, 0, end)
+def _may_be_shed(data: bytes) -> bool:
+    """Whether this is a plain request without a Connection header; who sends one, as browsers and libraries do, is told
+    the long way, and heard again at once.
+    """
+    request = plain(data)
+    return request is not None and b"connection" not in request.headers
 
 
 _BUSY = (canned("/v1", Busy()), canned("/v2", Busy()))

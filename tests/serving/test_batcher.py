@@ -352,6 +352,37 @@ def test_whoever_hears_of_an_answer_may_ask_again_at_once():
     run(scenario)
 
 
+def test_an_answer_that_can_not_be_given_costs_nobody_else_theirs(caplog):
+    class Broken:
+        told = False
+
+        def done(self):
+            return self.told
+
+        def set_result(self, said):
+            self.told = True
+            raise RuntimeError(f"can't say {said}")
+
+        set_exception = set_result
+
+    gate = Gate()
+
+    async def scenario():
+        batcher = Batcher(gate, capacity=9, largest=9, seconds=0.1)
+        batcher.submit(1, 1, Broken())
+        waiting = asyncio.create_task(batcher(2))
+        with pytest.raises(Late):
+            await waiting
+        gate.open.set()
+        batcher.submit(3, 1, Broken())
+        assert await batcher(4) == 40
+        assert batcher.load == 0
+        batcher.close()
+
+    run(scenario)
+    assert "can't say 30" in caplog.text
+
+
 def test_who_goes_away_leaves_room():
     gate = Gate()
 

@@ -7,12 +7,12 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from serving_help import Connection, png, serving, wait_for
 
-from tenfold.serving import direct, engine
-from tenfold.serving.direct import Direct, usual
+from tenfold.serving import engine
+from tenfold.serving.answers import rendered
+from tenfold.serving.api import Api
+from tenfold.serving.direct import Direct
 from tenfold.serving.settings import Limits, Settings
 
 OCTETS = b"application/octet-stream"
@@ -199,6 +199,59 @@ def test_too_late_and_out_of_order_are_said_as_on_the_long_way(model_file, monke
     assert caplog.text.count("RuntimeError: out of order") == 2
 
 
+def test_what_nobody_thought_of_is_said_the_long_way_and_costs_nobody_else_an_answer(
+    model_file, gate, monkeypatch, begun, caplog
+):
+    def broken(self, kind, content):
+        if len(content) == 784:
+            return images(self, kind, content)
+        raise RuntimeError("not thought of")
+
+    images = Api.images
+    monkeypatch.setattr(Api, "images", broken)
+    with serving(Settings(model_file, port=0)) as client:
+        connections = [Connection(client) for _ in range(4)]
+        for connection in connections[1:]:
+            connection.send(request())
+        connections[1].send(request(IMAGE * 2))  # is looked into once the answer before it is given
+        connections[0].send(request(IMAGE * 2))
+        gate.set()
+        assert [connection.answer()[0] for connection in connections] == [200] * 4
+        assert connections[1].answer()[0] == 200
+        for connection in connections:
+            connection.close()
+        wait_for(lambda: 'tenfold_queue_size{queue="images"} 0.0' in client.get("/metrics").text)
+    assert begun[:5] == [True, True, True, False, False]
+    assert caplog.text == ""
+
+
+def test_an_answer_that_can_not_be_given_costs_nobody_else_theirs(model_file, gate, monkeypatch, caplog):
+    def broken(content):
+        if len(told := content["digits"]) == 2:
+            raise RuntimeError(f"not of {told}")
+        return rendered(content)
+
+    monkeypatch.setattr("tenfold.serving.direct.rendered", broken)
+    with serving(Settings(model_file, port=0)) as client:
+        connections = [Connection(client) for _ in range(3)]
+        for connection, images in zip(connections, (1, 2, 3), strict=True):
+            connection.send(request(IMAGE * images))
+        gate.set()
+        assert [connection.answer()[0] for connection in connections] == [200, 500, 200]
+        for connection in connections:
+            connection.close()
+    assert "RuntimeError: not of" in caplog.text
+
+
+def test_a_nest_of_lists_is_no_image(client):
+    content = b'{"images": ' + b"[" * 40 + b"1" + b"]" * 40 + b"}"
+    for path in (b"/v1/predict", b"/v1/predict?"):
+        connection = Connection(client)
+        connection.send(request(content, b"application/json", path))
+        assert connection.answer()[0] == 422
+        connection.close()
+
+
 def test_who_goes_away_is_no_trouble(model_file, gate, caplog):
     with serving(Settings(model_file, port=0)) as client:
         connection = Connection(client)
@@ -209,64 +262,3 @@ def test_who_goes_away_is_no_trouble(model_file, gate, caplog):
         wait_for(lambda: 'tenfold_queue_size{queue="images"} 0.0' in client.get("/metrics").text)
         assert client.post("/v1/predict", content=IMAGE, headers={"Content-Type": OCTETS.decode()}).status_code == 200
     assert caplog.text == ""
-
-
-NAMES = st.text("abcdefgXYZ-_!#'09", min_size=1, max_size=8).map(str.encode)
-VALUES = (
-    st.binary(max_size=20).filter(lambda value: not re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", value)).map(bytes.strip)
-)
-
-
-@given(st.dictionaries(NAMES.map(bytes.lower), VALUES.filter(bool), max_size=5), st.binary(max_size=40))
-def test_a_usual_request_is_taken_apart(headers, body):
-    whole = headers | {b"content-length": b"%d" % len(body)}
-    head = b"".join(b"\r\n%b: %b" % (name.title(), value) for name, value in whole.items())
-    assert usual(b"POST /v1/predict HTTP/1.1" + head + b"\r\n\r\n" + body) == (whole, body)
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        b"Transfer-Encoding: chunked",
-        b"Expect:100-continue",
-        b"Upgrade: websocket",
-        b"Content-Encoding: gzip",
-        b"Connection: close",
-        b"Connection: keep-alive, upgrade",
-        b"Content-Length: 784",
-        b"Host: twice",
-        b" folded: 1",
-        b"Spaced : 1",
-        b"Nothing",
-        b": nameless",
-        b"Trailing: 1 ",
-        b"Empty: ",
-        b"Null: \x00",
-        b"Bare: 1\n",
-        b"Return: \r1",
-        b"Long: " + b"x" * direct.LONGEST,
-    ],
-    ids=lambda odd: odd[:20].decode(),
-)
-def test_what_is_odd_takes_the_long_way(odd):
-    assert usual(request()) is not None
-    assert usual(request(more=odd + b"\r\n")) is None
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        request()[:-1],
-        request() + b"0",
-        request(bytes(784 * 84)),
-        request().replace(b"Content-Length: 784", b"Content-Length: +784"),
-        request().replace(b"Content-Length: 784\r\n", b""),
-        request().replace(b"HTTP/1.1", b"HTTP/1.0"),
-        request(path=b"/v1/predict?"),
-        request().replace(b"\r\n\r\n", b"\n\n"),
-        b"POST /v1/predict HTTP/1.1\r\n\r\n",
-    ],
-    ids=range(9),
-)
-def test_what_is_not_whole_short_and_plain_takes_the_long_way(data):
-    assert usual(data) is None

@@ -26,6 +26,9 @@ class Together:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        """For nobody where the client has gone, which uvloop would call an error."""
+        if self._transport.is_closing():
+            return
         if self._head:
             data, self._head = self._head + data, b""
         elif data.startswith(HEAD) and not data.startswith(INTERIM):
@@ -35,7 +38,8 @@ class Together:
 
     def write_whole(self, answer: bytes) -> None:
         """Write an answer that is all there."""
-        self._transport.write(answer)
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
     def flush(self) -> None:
         """Write the head that is kept, if there is one."""

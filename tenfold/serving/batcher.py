@@ -47,10 +47,10 @@ class Job(Generic[Given, Made]):
 class Batcher(Generic[Given, Made]):
     """Hands what waits to `work`, in threads, `largest` at a time; belongs to the event loop that made it.
 
-    What arrives while the threads have nothing, `small` at most, is worked on in the loop itself: work that takes less
+    What arrives while the threads have nothing, `inline` at most, is worked on in the loop itself: work that takes less
     time than waking a thread, and being woken by it, makes nobody wait longer than that would. Where there is no second
-    core (`alone`), a thread could only take turns with the loop, so all is worked on there, `small` in each turn,
-    except single jobs that are larger.
+    core (`single_core`), a thread could only take turns with the loop, so all is worked on there, `inline` in each
+    turn, except single jobs that are larger.
 
     work: gets what was given, oldest first, and returns as many results; a result may be an exception.
     capacity: how much may be accepted and unanswered; beyond it Busy is raised, at once and cheaply.
@@ -67,18 +67,18 @@ class Batcher(Generic[Given, Made]):
         largest: int,
         seconds: float,
         threads: int = 1,
-        small: int = 0,
-        alone: bool = False,
+        inline: int = 0,
+        single_core: bool = False,
         watch: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._work, self._capacity, self._largest, self._seconds, self._watch = work, capacity, largest, seconds, watch
-        self._small, self._alone = small, alone and small > 0
+        self._inline, self._single_core = inline, single_core and inline > 0
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job[Given, Made] | None] = SimpleQueue()
         self._arrived: list[Job[Given, Made]] = []  # and not yet handed over
         self._open: deque[Job[Given, Made]] = deque()  # oldest first, so also by deadline
         self._sweep: asyncio.TimerHandle | None = None
-        self._away = 0  # jobs that the threads have; changed by the loop's thread alone
+        self._in_threads = 0  # jobs that the threads have; changed by the loop's thread alone
         self.load = 0  # accepted and unanswered; changed by the loop's thread alone
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
         for thread in self._threads:
@@ -114,7 +114,7 @@ class Batcher(Generic[Given, Made]):
 
     def close(self) -> None:
         """End the threads once all that was accepted is worked on. One that takes long is left to the process' end."""
-        self._send_away(self._arrived)
+        self._to_threads(self._arrived)
         self._arrived = []
         for _ in self._threads:
             self._queue.put(None)
@@ -133,7 +133,7 @@ class Batcher(Generic[Given, Made]):
             due = _due(batch)
             results = self._worked_on(due)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited for this has gone
-                self._loop.call_soon_threadsafe(self._back, len(batch), due, results)
+                self._loop.call_soon_threadsafe(self._from_thread, len(batch), due, results)
 
     def _with_what_waits(self, first: Job[Given, Made]) -> tuple[list[Job[Given, Made]], Job[Given, Made] | None]:
         """A batch that begins with `first`, and the job that was next but did not fit."""
@@ -167,30 +167,30 @@ class Batcher(Generic[Given, Made]):
 
     def _hand_over(self) -> None:
         """See to what arrived in two turns of the loop, all together: else the first of many would be a batch alone."""
-        few, arrived = self._few(), self._arrived
-        taken = max(few, 1) if self._alone else len(arrived)
+        inline, arrived = self._inline_count(), self._arrived
+        taken = max(inline, 1) if self._single_core else len(arrived)
         batch, self._arrived = arrived[:taken], arrived[taken:]
         if self._arrived:
             self._loop.call_soon(self._hand_over)
-        if few == taken and (self._alone or not self._away):
+        if inline == taken and (self._single_core or not self._in_threads):
             due = _due(batch)
             self._answer(due, self._worked_on(due))
         else:
-            self._send_away(batch)
+            self._to_threads(batch)
 
-    def _few(self) -> int:
+    def _inline_count(self) -> int:
         """How many of the jobs that arrived, the first of them, the loop may work on in one turn."""
         sizes = accumulate(job.size for job in self._arrived)
-        return sum(1 for _ in takewhile(lambda size: size <= self._small, sizes))
+        return sum(1 for _ in takewhile(lambda size: size <= self._inline, sizes))
 
-    def _send_away(self, jobs: list[Job[Given, Made]]) -> None:
-        self._away += len(jobs)
+    def _to_threads(self, jobs: list[Job[Given, Made]]) -> None:
+        self._in_threads += len(jobs)
         for job in jobs:
             self._queue.put(job)
 
-    def _back(self, taken: int, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
+    def _from_thread(self, taken: int, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:
         """From a thread, which had taken so many jobs; the batch is without those that had become late."""
-        self._away -= taken
+        self._in_threads -= taken
         self._answer(batch, results)
 
     def _answer(self, batch: list[Job[Given, Made]], results: Sequence[Made | Exception]) -> None:

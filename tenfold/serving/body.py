@@ -24,7 +24,7 @@ from tenfold.serving.settings import MIB
 PIXELS = SIDE * SIDE
 MAX_PNG = 1 << 16  # bytes, of a PNG of so many pixels
 SLOWEST = 30.0  # seconds that a body may take to come in
-SHORT = 1 << 16  # bytes that are parsed in less than a millisecond or two
+INLINE_BYTES = 1 << 16  # bytes that are parsed in less than a millisecond or two
 Parsed = TypeVar("Parsed")
 EXPECTED = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
 
@@ -118,7 +118,7 @@ def too_large(most: int) -> Refused:
 
 async def aside(parse: Callable[[bytes], Parsed], content: bytes) -> Parsed:
     """What `parse` makes of a body; of a long one in a thread, as it takes up to 0.1 s."""
-    return parse(content) if len(content) <= SHORT else await asyncio.to_thread(parse, content)
+    return parse(content) if len(content) <= INLINE_BYTES else await asyncio.to_thread(parse, content)
 
 
 def json(body: bytes) -> dict[str, Any]:

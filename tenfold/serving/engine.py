@@ -23,7 +23,8 @@ from tenfold.serving.settings import Limits
 from tenfold.vision.picture import FORMATS
 from tenfold.vision.reading import Expect, Reading, read
 
-SMALL, SHORT = 16, 0.002  # images that the event loop itself sees to, where they hold it up for fewer seconds
+INLINE_IMAGES = 16  # that the event loop itself sees to,
+INLINE_SECONDS = 0.002  # where they hold it up for less than this
 LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
 
 
@@ -33,9 +34,10 @@ class Engine:
     def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float) -> None:
         """cores: that this process may use, as a share of those that there are for all."""
         self.model, self._most_pixels = model, limits.pixels
+        inline = INLINE_IMAGES if _seconds(model, INLINE_IMAGES) < INLINE_SECONDS else 0
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
-            small=SMALL if _seconds(model, SMALL) < SHORT else 0, alone=cores < 2, watch=metrics.batch("images"),
+            inline=inline, single_core=cores < 2, watch=metrics.batch("images"),
         )  # fmt: skip
         self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
             self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,

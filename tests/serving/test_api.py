@@ -42,7 +42,7 @@ def test_a_worker_with_one_core_works_in_its_event_loop_alone(model_file, monkey
 
     class Noted(Batcher):
         def __init__(self, *args, **settings):
-            told.append(settings.get("alone", False))
+            told.append(settings.get("single_core", False))
             super().__init__(*args, **settings)
 
     monkeypatch.setattr(settings, "cores", lambda: cores)

@@ -90,7 +90,7 @@ def test_little_is_worked_on_in_the_loop_while_the_threads_have_nothing():
     async def scenario():
         nonlocal loop_thread
         loop_thread = threading.current_thread()
-        batcher = Batcher(work, small=2, **WAIT)
+        batcher = Batcher(work, inline=2, **WAIT)
         assert await asyncio.gather(batcher(0), batcher(1)) == [0, 1]
         with pytest.raises(ValueError, match="no threes"):
             await batcher(3)
@@ -125,7 +125,7 @@ def test_alone_the_loop_works_on_all_but_the_large_a_few_in_each_turn():
     async def scenario():
         nonlocal loop_thread, gone
         loop_thread = threading.current_thread()
-        batcher = Batcher(work, small=2, alone=True, **WAIT)
+        batcher = Batcher(work, inline=2, single_core=True, **WAIT)
         large = asyncio.create_task(batcher(9, size=3))
         await asyncio.to_thread(begun.wait, 30)
         first = [asyncio.create_task(batcher(number)) for number in range(2)]
@@ -148,7 +148,7 @@ def test_alone_with_work_that_is_never_small_batches_as_ever():
     gate.open.set()
 
     async def scenario():
-        batcher = Batcher(gate, small=0, alone=True, **WAIT)
+        batcher = Batcher(gate, inline=0, single_core=True, **WAIT)
         answers = await asyncio.gather(*map(batcher, range(3)))
         batcher.close()
         return answers
@@ -162,7 +162,7 @@ def test_closing_alone_forgets_nothing_either():
     gate.open.set()
 
     async def scenario():
-        batcher = Batcher(gate, small=1, alone=True, **WAIT)
+        batcher = Batcher(gate, inline=1, single_core=True, **WAIT)
         answers = [asyncio.create_task(batcher(number)) for number in range(4)]
         await asyncio.sleep(0)
         batcher.close()
@@ -179,13 +179,13 @@ def test_what_became_late_on_its_way_to_a_thread_is_not_counted_for_ever():
         return gate(batch)
 
     async def scenario():
-        batcher = Batcher(work, small=1, capacity=100, largest=8, seconds=0.2)
+        batcher = Batcher(work, inline=1, capacity=100, largest=8, seconds=0.2)
         jobs = [asyncio.create_task(batcher(0, size=2)), asyncio.create_task(batcher(1, size=8))]
         for job in jobs:
             with pytest.raises(Late):
                 await job
         gate.open.set()
-        while batcher._away:
+        while batcher._in_threads:
             await asyncio.sleep(0.01)
         assert await batcher(2) == 20
         batcher.close()

@@ -56,7 +56,7 @@ def slowly(model_file, monkeypatch):
             return made[-1]
 
         monkeypatch.setattr(app, "load_model", load_slow)
-        monkeypatch.setattr(engine, "SMALL", 0)  # the event loop would wait for it, too
+        monkeypatch.setattr(engine, "INLINE_IMAGES", 0)  # the event loop would wait for it, too
         with serving(Settings(model_file, port=0, limits=Limits(**limits))) as client:
             try:
                 made[0].wait()

@@ -16,8 +16,6 @@ from tenfold.vision.quantile import median
 
 INK = 60  # of 255: fainter edges join no parts
 SOLID = 0.9  # share of the way from its left to its right end that a band without holes is inked
-BOX, HOLLOW = 15, 0.35  # pixels of a side that a printed box has at least, and the share of it that is ink at most
-WRITTEN = 0.05  # of its height, that something in it has: a table has many rows
 STEEPEST = 0.5  # slope of a row of writing
 MOST_CHAINS = 30  # that are looked at for rows that fell apart; what has more is a page or a pattern
 FEW = 4  # parts that are quicker measured one by one than by OpenCV's statistics of all
@@ -141,39 +139,6 @@ def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
     return larger if len(kept) > 8 + 3 * len(larger) else kept
 
 
-def without_boxes(map_: Map) -> Map:
-    """Without the printed boxes that are written in, those of a form or the cells of a table."""
-    boxes = np.array([blob.box for blob in map_.blobs], np.int64).reshape(len(map_.blobs), 4)
-    left, top, width, height = boxes.T
-    found = []
-    for blob in map_.blobs:
-        x, y, w, h = blob.box
-        if min(w, h) < BOX or blob.area > HOLLOW * w * h:
-            continue
-        inside = (left > x) & (left + width < x + w) & (top > y) & (top + height < y + h) & (height > WRITTEN * h)
-        if inside.any() and _is_rectangle(map_.labels[y : y + h, x : x + w] == blob.labels[0]):
-            found.append(blob)
-    return _without(found, map_) if found else map_
-
-
-def without_frame(map_: Map) -> Map:
-    """Without the frame around the writing, if there is one: ink along the edges of its box.
-
-    A 0 is such ink too, so there must be writing inside, or ink in all four corners.
-    """
-    height, width = map_.ink.shape
-    for blob in map_.blobs:
-        x, y, w, h = blob.box
-        if w < 0.6 * width or h < 0.6 * height or blob.area > 0.2 * w * h:
-            continue
-        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
-        inner = own[h // 8 : h - h // 8, w // 8 : w - w // 8]
-        written = any(other.height > 0.15 * h for other in map_.blobs if _is_inside(other, blob))
-        if (written or _is_rectangle(own)) and inner.sum() < 0.1 * own.sum():
-            return _without([blob], map_)
-    return map_
-
-
 def without_edge_of_shade(map_: Map, grey: NDArray[np.uint8]) -> Map:
     """Without bands from one border to the other that are no darker or lighter than what lies on one side of them.
 
@@ -185,7 +150,7 @@ def without_edge_of_shade(map_: Map, grey: NDArray[np.uint8]) -> Map:
     across = [blob for blob in map_.blobs if blob.left <= 1 and blob.width >= width - 1]
     edges = [blob for blob in down if _is_edge(blob, map_.labels, grey)]
     edges += [blob for blob in across if _is_edge(_turned(blob), map_.labels.T, grey.T)]
-    return _without(edges, map_) if edges else map_
+    return without(edges, map_) if edges else map_
 
 
 def _is_edge(blob: Blob, labels: NDArray[np.int32], grey: NDArray[np.uint8]) -> bool:
@@ -211,23 +176,14 @@ def _turned(blob: Blob) -> Blob:
     return replace(blob, box=(y, x, height, width))
 
 
-def _is_rectangle(own: NDArray[np.bool_]) -> bool:
-    """Whether ink fills the four sides of its box, bool (h, w)."""
-    height, width = own.shape
-    high, wide = max(height // 12, 1), max(width // 12, 1)
-    across, down = (own[:high], own[-high:]), (own[:, :wide], own[:, -wide:])
-    filled = [*(side.any(axis=0).mean() for side in across), *(side.any(axis=1).mean() for side in down)]
-    return bool(min(filled) > 0.9)
-
-
-def _without(blobs: Sequence[Blob], map_: Map) -> Map:
+def without(blobs: Sequence[Blob], map_: Map) -> Map:
     """Without some connected parts and their faint edges."""
     own = np.isin(map_.labels, [label for blob in blobs for label in blob.labels])
     own = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return find_blobs(np.where(own, 0, map_.ink).astype(np.uint8))
 
 
-def _is_inside(one: Blob, other: Blob) -> bool:
+def is_inside(one: Blob, other: Blob) -> bool:
     return other.left < one.left and one.right < other.right and other.top < one.top and one.bottom < other.bottom
 
 
@@ -248,7 +204,7 @@ def without_lines(blobs: Sequence[Blob], size: tuple[int, int]) -> list[Blob]:
         at_edge = x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1
         line = blob.is_thin and max(w, h) > (1.2 if at_edge else 1.5) * writing
         bar = at_edge and (w > 0.85 * width or h > 0.85 * height) and max(w, h) > 2.5 * min(w, h)
-        hollow = blob.area < 0.1 * w * h and any(_is_inside(tall[other], blob) for other in np.flatnonzero(others))
+        hollow = blob.area < 0.1 * w * h and any(is_inside(tall[other], blob) for other in np.flatnonzero(others))
         frame = hollow and max(w, h) > 1.8 * writing and min(w, h) > writing
         if line or bar or frame:
             kept = others

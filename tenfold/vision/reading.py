@@ -16,12 +16,11 @@ from tenfold.vision.blobs import (
     find_blobs,
     pieced,
     rows,
-    without_boxes,
     without_edge_of_shade,
-    without_frame,
     without_lines,
     without_specks,
 )
+from tenfold.vision.boxes import without_boxes, without_frame
 from tenfold.vision.filled import filled_digit, is_tiny
 from tenfold.vision.frame import frame
 from tenfold.vision.ink import find_ink
@@ -36,6 +35,7 @@ from tenfold.vision.views import views
 Expect = Literal["auto", "digit", "line", "page"]
 MOST = 1000  # characters of a page; what has more is a pattern, with which reading would go on for minutes
 PROMISED = 0.1  # least digitness of a digit that `expect` promises
+UNSURE = 0.9  # confidence, below which a sheet is looked for
 WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
 
 
@@ -91,12 +91,12 @@ def bundled_model() -> Model:
 def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
     """`read` of a picture that is open already."""
     reading = _read_whole(opened, expect, model)
-    if reading.digits:
+    if reading.confidence >= UNSURE:
         return reading
-    # Nothing: perhaps because what is written lies on a sheet, and that on a table.
+    # Nothing, or its edge: perhaps what is written lies on a sheet, and that on a table.
     for sheet in find_sheets(opened.grey):
         part = _read_whole(opened.part(sheet.grey, sheet.left, sheet.top), expect, model)
-        if part.digits:
+        if part.confidence > reading.confidence:
             return part
     return reading
 
@@ -127,7 +127,8 @@ def _read_whole(opened: Picture, expect: Expect, model: Model) -> Reading:
         part = one_digit(ink, blobs, found.contrast, judging)
         digit = promised_digit(opened.grey, all_ink, found.contrast, judging, part)
         return _reading([_single(again(digit), expect)], opened)
-    if expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height:
+    is_one = expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height
+    if is_one:
         row = _single(again(one_digit(ink, blobs, found.contrast, judging)), expect)
         if row.digits or whole[0].width < NARROW * whole[0].height:
             return _reading([row], opened)
@@ -137,7 +138,10 @@ def _read_whole(opened: Picture, expect: Expect, model: Model) -> Reading:
     if model.name != BUNDLED:
         return _reading([read_pieces(ink, line, judging) for line in lines], opened)
     reader, trusted, grey = bundled_reader(), trust(found.contrast), opened.grey if len(lines) == 1 else None
-    return _reading([read_row(ink, line, judging, reader, trusted, grey) for line in lines], opened)
+    read = [read_row(ink, line, judging, reader, trusted, grey) for line in lines]
+    if is_one and sum(len(row.digits) for row in read) == 1:  # a part of what is no digit
+        return Reading("", 0.0, ())
+    return _reading(read, opened)
 
 
 def _single(one: Found, expect: Expect) -> Row:

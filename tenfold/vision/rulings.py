@@ -18,6 +18,7 @@ FILLED = 0.9  # share of a line's way that is ink
 GAP = 5  # pixels, wider than the gaps of a dotted line
 LONGER = 1.5  # a line is longer than this many heights of what is written: no stroke is
 SMALLEST = 0.08  # of the height, that writing has
+SQUARES, TALLEST = 3, 0.9  # lines each way that make squares, and of the height, that is written on such at most
 MOST = 60  # lines a page has
 
 Ink = NDArray[np.uint8]  # (H, W)
@@ -26,37 +27,42 @@ Ink = NDArray[np.uint8]  # (H, W)
 def without_rulings(ink: Ink) -> Ink:
     """The ink, uint8 (H, W), without straight lines that run through the picture across or down."""
     height, width = ink.shape
-    ruled = _without_lines_across(ink)
+    ruled, across = _without_lines_across(ink)
     # A row of writing may fill its picture from top to bottom: lines down are searched for on pages alone.
     turned = np.ascontiguousarray(ruled.T)
-    squared = _without_lines_across(turned)
+    squared, down = _without_lines_across(turned)
     if squared is turned:
         return ruled if ruled is ink or width > LONGER * _writing(ruled) else ink
     squared = np.ascontiguousarray(squared.T)
-    if squared.any() and SMALLEST * height < _writing(squared) < height / (2 * LONGER):
+    tallest = TALLEST * height if min(across, down) >= SQUARES else height / (2 * LONGER)
+    if squared.any() and SMALLEST * height < _writing(squared) < tallest:
         return squared
     return ruled if width > LONGER * _writing(ruled) else ink
 
 
-def _without_lines_across(ink: Ink) -> Ink:
-    """`ink` itself where there are none."""
+def _without_lines_across(ink: Ink) -> tuple[Ink, int]:
+    """And how many there were; `ink` itself where there are none."""
     height, width = ink.shape
     factor = min(1.0, SEARCH_SIDE / width)
     reach = cv2.boundingRect(ink)[2] + 2 * GAP / factor  # gaps at both ends count as filled
     if width < 40 or height < 12 or reach < FILLED * width:
-        return ink
+        return ink, 0
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     mask = (cv2.resize(ink, size, interpolation=cv2.INTER_AREA) > 60).astype(np.uint8)
-    left = ink
+    left, lines = ink, 0
     for _ in range(MOST):
         slope, start, thick = _strongest_line(mask)
         if thick == 0:
             break
+        lines += 1
         left = left.copy() if left is ink else left
-        mask[_band(mask.shape, slope, start, thick + 1) & _thinner_than(mask, 1.6 * thick + 2)] = 0
+        gone = _band(mask.shape, slope, start, thick + 1) & _thinner_than(mask, 1.6 * thick + 2)
+        if not gone.any():  # it is thicker than it seems, and would be found again and again
+            break
+        mask[gone] = 0
         line = _band(ink.shape, slope, (start + 0.5) / factor - 0.5, (thick + 1) / factor)
         left[line & _thinner_than((left > 0).astype(np.uint8), 1.6 * thick / factor + 3)] = 0
-    return left
+    return left, lines
 
 
 def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:

@@ -21,7 +21,8 @@ FULL = 0.85  # share of its convex hull that a sheet fills, for its edges are st
 SQUARE = 0.75  # and of the rectangle around it, however that is turned; with a bulge where light falls on a pale table
 LEAST = 60  # pixels of a side of a photo
 BARE = 0.75  # share of a sheet that nothing is written on; a letter whose holes were filled has less
-APART = 25  # grey levels between paper and table
+APART = 25  # grey levels between paper and table,
+STEP, BESIDE = 12, 4  # and at its edge, within so many pixels: light that fades over a page has none
 STROKE = 0.2  # of the shorter side: what is narrower is writing
 EDGE = 0.03  # of the shorter side of the sheet, that is painted over with what lies around
 
@@ -65,11 +66,21 @@ def _sheet(grey: Grey, small: Grey, operation: int) -> Sheet | None:
     if not SMALLEST * small.size < cv2.contourArea(outline) < LARGEST * small.size or not _is_square(outline, hull):
         return None
     whole = cv2.fillConvexPoly(np.zeros_like(own), hull, 1).astype(np.uint8, copy=False)
+    if not _has_edge(calm, whole):
+        return None
     bare = (small[whole == 1] > level) == (operation == cv2.MORPH_CLOSE)
     table = calm[whole == 0]
     if bare.mean() < BARE or not table.size or abs(median(calm[whole == 1]) - median(table)) < APART:
         return None
     return _alone(grey, calm, whole)
+
+
+def _has_edge(calm: Grey, whole: Grey) -> bool:
+    """Whether the light changes along the edge of what is 1 in `whole`, both uint8 (h, w)."""
+    around = np.ones((2 * BESIDE + 1, 2 * BESIDE + 1), np.uint8)
+    inside = (whole == 1) & (cv2.erode(whole, around, borderValue=1) == 0)
+    outside = (whole == 0) & (cv2.dilate(whole, around) == 1)
+    return bool(inside.any() and outside.any() and abs(median(calm[inside]) - median(calm[outside])) >= STEP)
 
 
 def _is_square(outline: NDArray[Any], hull: NDArray[Any]) -> bool:

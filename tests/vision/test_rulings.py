@@ -45,6 +45,16 @@ def test_squares():
     assert (left[ink > 127] > 0).mean() > 0.75
 
 
+@pytest.mark.parametrize("height", [100, 220])
+def test_squares_as_dark_as_a_digit_that_is_large_among_them(height):
+    ink = np.pad(drawn("3", height, 9), (330 - height) // 2)
+    lined = ruled(ruled(ink, 0, 45).T.copy(), 0, 45).T.copy()
+    left = without_rulings(lined)
+    line = (lined > 0) & (ink == 0)
+    assert (left[line] > 0).mean() < 0.4
+    assert (left[ink > 127] > 0).mean() > 0.75
+
+
 def test_nothing():
     for shape in ((1, 1), (5, 300), (300, 5), (100, 100)):
         assert not without_rulings(np.zeros(shape, np.uint8)).any()

@@ -74,7 +74,7 @@ def joined(blobs: Sequence[Blob]) -> Blob:
 
 
 @dataclass
-class Map:
+class Components:
     """Ink with its parts: ink uint8 (H, W), labels int32 (H, W), 0 being paper."""
 
     ink: NDArray[np.uint8]
@@ -93,20 +93,20 @@ class Map:
         return np.where(own, self.ink[y : y + height, x : x + width], np.uint8(0))
 
 
-def find_blobs(ink: NDArray[np.uint8]) -> Map:
+def find_blobs(ink: NDArray[np.uint8]) -> Components:
     """All connected parts of `ink`, uint8 (H, W), from the left."""
     core = cv2.threshold(ink, INK - 1, 1, cv2.THRESH_BINARY)[1]
     left, top, right, bottom = cv2.boundingRect(core)  # ink seldom fills its picture
     right, bottom = left + right, top + bottom
     labels = np.zeros(ink.shape, np.int32)
     if right == left:
-        return Map(ink, labels)
+        return Components(ink, labels)
     labels[top:bottom, left:right], parts = _measured(core[top:bottom, left:right])
     blobs = [
         Blob((label,), (left + int(x), top + int(y), int(width), int(height)), int(area))
         for label, (x, y, width, height, area) in enumerate(parts, start=1)
     ]
-    return Map(ink, labels, sorted(blobs, key=lambda blob: blob.left))
+    return Components(ink, labels, sorted(blobs, key=lambda blob: blob.left))
 
 
 def _measured(core: NDArray[Any]) -> tuple[NDArray[Any], Sequence[Sequence[int]]]:
@@ -139,18 +139,18 @@ def without_specks(blobs: Sequence[Blob]) -> list[Blob]:
     return larger if len(kept) > 8 + 3 * len(larger) else kept
 
 
-def without_edge_of_shade(map_: Map, grey: NDArray[np.uint8]) -> Map:
+def without_edge_of_shade(components: Components, grey: NDArray[np.uint8]) -> Components:
     """Without bands from one border to the other that are no darker or lighter than what lies on one side of them.
 
     grey: the picture, (H, W). The ground is taken for smooth, so beside the edge of a shadow or of a sheet on a table
     it seems to differ from what is there. A stroke differs from what lies on either side.
     """
-    height, width = map_.ink.shape
-    down = [blob for blob in map_.blobs if blob.top <= 1 and blob.height >= height - 1]
-    across = [blob for blob in map_.blobs if blob.left <= 1 and blob.width >= width - 1]
-    edges = [blob for blob in down if _is_edge(blob, map_.labels, grey)]
-    edges += [blob for blob in across if _is_edge(_turned(blob), map_.labels.T, grey.T)]
-    return without(edges, map_) if edges else map_
+    height, width = components.ink.shape
+    down = [blob for blob in components.blobs if blob.top <= 1 and blob.height >= height - 1]
+    across = [blob for blob in components.blobs if blob.left <= 1 and blob.width >= width - 1]
+    edges = [blob for blob in down if _is_edge(blob, components.labels, grey)]
+    edges += [blob for blob in across if _is_edge(_turned(blob), components.labels.T, grey.T)]
+    return without(edges, components) if edges else components
 
 
 def _is_edge(blob: Blob, labels: NDArray[np.int32], grey: NDArray[np.uint8]) -> bool:
@@ -176,11 +176,11 @@ def _turned(blob: Blob) -> Blob:
     return replace(blob, box=(y, x, height, width))
 
 
-def without(blobs: Sequence[Blob], map_: Map) -> Map:
+def without(blobs: Sequence[Blob], components: Components) -> Components:
     """Without some connected parts and their faint edges."""
-    own = np.isin(map_.labels, [label for blob in blobs for label in blob.labels])
+    own = np.isin(components.labels, [label for blob in blobs for label in blob.labels])
     own = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return find_blobs(np.where(own, 0, map_.ink).astype(np.uint8))
+    return find_blobs(np.where(own, 0, components.ink).astype(np.uint8))
 
 
 def is_inside(one: Blob, other: Blob) -> bool:

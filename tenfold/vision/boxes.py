@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import INK, Blob, Map, find_blobs, is_inside, without
+from tenfold.vision.blobs import INK, Blob, Components, find_blobs, is_inside, without
 
 SIDE, HOLLOW = 15, 0.5  # pixels of a side that a printed box has at least, and the share of it that is ink at most
 WRITTEN = 0.05  # of its height, that something in it has: a table has many rows
@@ -20,40 +20,40 @@ MIDDLE = 0.65  # of the half axes of its ellipse, that a ring keeps off,
 DIRECTIONS = 36  # and looked at from there in so many, it is nearly everywhere
 
 
-def without_frame(map_: Map) -> Map:
+def without_frame(components: Components) -> Components:
     """Without the frame around the writing, if there is one: ink along the edges of its box.
 
     A 0 is such ink too, so there must be writing inside, or ink in all four corners.
     """
-    height, width = map_.ink.shape
-    for blob in map_.blobs:
+    height, width = components.ink.shape
+    for blob in components.blobs:
         x, y, w, h = blob.box
         if w < 0.6 * width or h < 0.6 * height or blob.area > 0.2 * w * h:
             continue
-        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
+        own = components.labels[y : y + h, x : x + w] == blob.labels[0]
         inner = own[h // 8 : h - h // 8, w // 8 : w - w // 8]
-        written = any(other.height > 0.15 * h for other in map_.blobs if is_inside(other, blob))
+        written = any(other.height > 0.15 * h for other in components.blobs if is_inside(other, blob))
         if (written or _is_rectangle(own)) and inner.sum() < 0.1 * own.sum():
-            return without([blob], map_)
-    return map_
+            return without([blob], components)
+    return components
 
 
-def without_boxes(map_: Map) -> Map:
+def without_boxes(components: Components) -> Components:
     """Without the printed boxes that are written in, those of a form or the cells of a table, and without rings.
 
     What touches the sides of a box is part of the same ink; of such a box the sides alone are taken out.
     """
-    boxes = np.array([blob.box for blob in map_.blobs], np.int64).reshape(len(map_.blobs), 4)
+    boxes = np.array([blob.box for blob in components.blobs], np.int64).reshape(len(components.blobs), 4)
     left, top, width, height = boxes.T
     found, touching = [], []
-    for blob in map_.blobs:
+    for blob in components.blobs:
         x, y, w, h = blob.box
         if min(w, h) < SIDE or blob.area > HOLLOW * w * h:
             continue
         inside = (left > x) & (left + width < x + w) & (top > y) & (top + height < y + h)
-        own = map_.labels[y : y + h, x : x + w] == blob.labels[0]
+        own = components.labels[y : y + h, x : x + w] == blob.labels[0]
         if _is_rectangle(own):
-            ink = _touching(map_.crop(blob))
+            ink = _touching(components.crop(blob))
             if ink is not None:
                 touching.append((blob, ink))
             if ink is not None or (inside & (height > WRITTEN * h)).any():
@@ -61,8 +61,8 @@ def without_boxes(map_: Map) -> Map:
         elif (inside & (height > RINGED * h)).any() and _is_ring(own):
             found.append(blob)
     if not found:
-        return map_
-    rest = without(found, map_)
+        return components
+    rest = without(found, components)
     if not touching:
         return rest
     both = rest.ink.copy()
@@ -80,7 +80,7 @@ def _touching(box: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return without(others, rest).ink if writing else None
 
 
-def _is_writing(blob: Blob, rest: Map) -> bool:
+def _is_writing(blob: Blob, rest: Components) -> bool:
     """Whether this is more than what is left of a side that is not quite straight."""
     height, width = rest.ink.shape
     if blob.height < TOUCHING * height or blob.is_thin or blob.area < SPECK * height**2:

@@ -1,7 +1,7 @@
 """Tell ink from paper: a grey picture becomes white ink on pure black, whatever the light, the paper and the pen.
 
 The ground (paper, board, screen) is estimated as what an opening, somewhat wider than the strokes, leaves of the
-picture, lifted to the mean of what is no ink; what stands out from it by far more than the ground's own unrest, and by
+picture, lifted to the mean of what is no ink; what stands out from it by far more than the ground's own noise, and by
 a good part of the strongest ink, is ink.
 """
 
@@ -21,12 +21,12 @@ GROUND_SIDE = 240  # the ground is estimated on a picture of this side, large en
 STROKES = (3, 5, 7, 9, 13, 17, 25, 33, 49, 65)  # widths in its pixels
 PLATEAU, REACH = 0.8, 2.5  # share of what openings up to REACH times as wide remove; opening per stroke width
 FAINTEST = 10.0  # grey levels; what stands out by less is no ink
-UNREST = 4.0  # ink stands out by this many standard deviations of its ground
+NOISE = 4.0  # ink stands out by this many standard deviations of its ground
 SAMPLE = 20_000  # pixels that say as much about a picture as all of them,
 FEW = 100  # unless so few of them are ink: small writing on a large sheet may lie between them
 
 Grey = NDArray[np.uint8]  # (H, W)
-Risen = NDArray[Any]  # uint8 or float32 (H, W), grey levels above the ground
+Residual = NDArray[Any]  # uint8 or float32 (H, W), grey levels above the ground
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,23 +60,25 @@ def find_ink(grey: Grey, light: bool | None = None) -> Ink:
             light = bool((histogram * away * away * away).sum() > 0)
         # Stays uint8, on which all below takes a fraction of the time.
         even = np.full_like(grey, ground)
-        risen = cv2.subtract(grey, even) if light else cv2.subtract(even, grey)
+        residual = cv2.subtract(grey, even) if light else cv2.subtract(even, grey)
     else:
         light = is_light_on_dark(grey) if light is None else light
-        risen = _above_ground(grey if light else 255 - grey, light)
-    unrest, level, between = _levels(risen)
-    lowest = max(FAINTEST, UNREST * unrest)
+        residual = _above_ground(grey if light else 255 - grey, light)
+    noise, level, between = _levels(residual)
+    lowest = max(FAINTEST, NOISE * noise)
     if level < lowest:
         return nothing
     high = max(0.5 * level, 0.9 * between, lowest)
-    low = max(0.3 * level, 0.7 * lowest, min(_pattern(risen, high), 0.8 * high))
-    seen = _connected_to(_above(risen, low), _above(risen, high))
+    low = max(0.3 * level, 0.7 * lowest, min(_pattern(residual, high), 0.8 * high))
+    seen = _connected_to(_above(residual, low), _above(residual, high))
     # Between the thresholds the edge of a stroke is grey, as far as it covers its pixels.
     foot = 0.5 * low
     scale = 255 / (0.9 * level - foot)
-    soft = cv2.addWeighted(risen, scale, risen, 0, -foot * scale - 0.5, dtype=cv2.CV_8U)  # clipped and rounded, down
+    soft = cv2.addWeighted(
+        residual, scale, residual, 0, -foot * scale - 0.5, dtype=cv2.CV_8U
+    )  # clipped and rounded, down
     ink = cv2.bitwise_and(soft, cv2.dilate(seen, np.ones((3, 3), np.uint8))).astype(np.uint8, copy=False)
-    return Ink(ink, light, level / max(unrest, 1.0))
+    return Ink(ink, light, level / max(noise, 1.0))
 
 
 def _even_ground(grey: Grey, histogram: NDArray[np.float64]) -> int | None:
@@ -95,9 +97,9 @@ def _histogram(values: Grey) -> NDArray[np.float64]:
     return cv2.calcHist([values], [0], None, [256], [0, 256]).ravel().astype(np.float64)
 
 
-def _above(risen: Risen, threshold: float) -> NDArray[np.uint8]:
-    """255 where `risen` is above, else 0."""
-    return cv2.threshold(risen, threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
+def _above(residual: Residual, threshold: float) -> NDArray[np.uint8]:
+    """255 where `residual` is above, else 0."""
+    return cv2.threshold(residual, threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
 def is_light_on_dark(grey: Grey) -> bool:
@@ -163,10 +165,10 @@ def _above_ground(bright: Grey, light: bool) -> NDArray[np.float32]:
     lift = cv2.GaussianBlur(bare * over, (0, 0), widest / 4, borderType=cv2.BORDER_REPLICATE)
     ground += np.where(weight > 0.02, lift / np.maximum(weight, 0.02), 0)
     ground = cv2.resize(ground, bright.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
-    risen: NDArray[np.float32] = bright.astype(np.float32) - ground
+    residual: NDArray[np.float32] = bright.astype(np.float32) - ground
     if not light:  # paper in shadow: its ink is darker in proportion to the light
-        risen *= np.minimum(255 / np.maximum(255 - ground, 1), 4)
-    return risen
+        residual *= np.minimum(255 / np.maximum(255 - ground, 1), 4)
+    return residual
 
 
 def _reach(calm: Grey) -> int:
@@ -208,36 +210,36 @@ def _opened(picture: NDArray[Any], reach: int) -> NDArray[Any]:
     return cv2.morphologyEx(picture, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE)
 
 
-def _sampled(risen: Risen) -> Risen:
+def _sampled(residual: Residual) -> Residual:
     """Some of its pixels (N,), no row and no column left out: rulings are a pixel thin."""
-    step = max(1, risen.size // SAMPLE)
-    while math.gcd(step, risen.shape[1]) > 1:
+    step = max(1, residual.size // SAMPLE)
+    while math.gcd(step, residual.shape[1]) > 1:
         step += 1
-    return risen.ravel()[::step]
+    return residual.ravel()[::step]
 
 
-def _levels(risen: Risen) -> tuple[float, float, float]:
+def _levels(residual: Residual) -> tuple[float, float, float]:
     """Standard deviation of the ground, how far ink stands above it (0 where nothing does), and a level between."""
-    sample = _sampled(risen)
-    unrest = 0.0
-    if sample.dtype != np.uint8 and len(below := sample[sample <= 0]):  # an even ground has no unrest
-        unrest = float(np.sqrt(np.mean(below**2)))
-        unrest = min(unrest, 1.4826 * median(np.abs(sample - median(sample))) + 1)
-    lowest = max(FAINTEST, UNREST * unrest)
+    sample = _sampled(residual)
+    noise = 0.0
+    if sample.dtype != np.uint8 and len(below := sample[sample <= 0]):  # an even ground has no noise
+        noise = float(np.sqrt(np.mean(below**2)))
+        noise = min(noise, 1.4826 * median(np.abs(sample - median(sample))) + 1)
+    lowest = max(FAINTEST, NOISE * noise)
     out = sample[sample > lowest]
     if len(out) < FEW:
-        out = risen[risen > lowest]
+        out = residual[residual > lowest]
     if not len(out):
-        return unrest, 0.0, 0.0
+        return noise, 0.0, 0.0
     # The edges of strokes are as many as their cores: the mean of the upper half is the core's level.
     # Between print and ink, where there are both; else between a stroke's edge and its core.
     between, _ = cv2.threshold(out.clip(0, 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
-    return unrest, float(np.sort(out)[len(out) // 2 :].mean()), float(between)
+    return noise, float(np.sort(out)[len(out) // 2 :].mean()), float(between)
 
 
-def _pattern(risen: Risen, high: float) -> float:
+def _pattern(residual: Residual, high: float) -> float:
     """What the ground itself, away from sure ink, rises above at one pixel in a hundred: rulings, security patterns."""
-    sample, away = _sampled(risen), _sampled(cv2.dilate(_above(risen, high), _disc(7))) == 0
+    sample, away = _sampled(residual), _sampled(cv2.dilate(_above(residual, high), _disc(7))) == 0
     ground = sample[away]
     return quantile(ground, 0.99) if ground.size > 0.05 * sample.size else 0.0
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import STEEPEST, Blob, Map, joined, on_paper, typical_height
+from tenfold.vision.blobs import STEEPEST, Blob, Components, joined, on_paper, typical_height
 from tenfold.vision.line import LineReader, LineReading
 from tenfold.vision.quantile import median
 from tenfold.vision.segment import Found, Judge, Lattice, is_sign
@@ -37,14 +37,19 @@ def bundled_reader() -> LineReader:
     return LineReader(read_weights("line"))
 
 
-def read_pieces(ink: Map, row: Sequence[Blob], judge: Judge) -> Row:
+def read_pieces(ink: Components, row: Sequence[Blob], judge: Judge) -> Row:
     """Read one row of characters by its pieces alone, what is no digit left out."""
     digits = [one for one in Lattice(ink, row, judge).best() if one.digitness >= IS_DIGIT]
     return Row(digits, float(np.prod([one.sure for one in digits])) if digits else 0.0)
 
 
 def read_row(
-    ink: Map, row: Sequence[Blob], judge: Judge, reader: LineReader, trust: float, grey: NDArray[np.uint8] | None = None
+    ink: Components,
+    row: Sequence[Blob],
+    judge: Judge,
+    reader: LineReader,
+    trust: float,
+    grey: NDArray[np.uint8] | None = None,
 ) -> Row:
     """Read one row of characters: the text is the network's, unless the pieces are far surer of another.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.vision.blobs import Blob, Map, joined, typical_height
+from tenfold.vision.blobs import Blob, Components, joined, typical_height
 
 MOST_PARTS = 4  # of one digit
 LEFT_OUT = -2  # what a part that is no digit costs
@@ -47,7 +47,7 @@ class Lattice:
     `judge` gives probabilities (N, 10) and digitness (N,) of N groups.
     """
 
-    def __init__(self, ink: Map, row: Sequence[Blob], judge: Judge) -> None:
+    def __init__(self, ink: Components, row: Sequence[Blob], judge: Judge) -> None:
         self.height = typical_height(row)
         parts = [part for blob in row if not is_sign(blob, self.height) for part in _cut(ink, blob, self.height)]
         parts.sort(key=lambda part: part.left + part.width / 2)
@@ -99,7 +99,7 @@ class Lattice:
                 yield sums[start][0] + worth, [*sums[start][1], one]
 
 
-def _cut(ink: Map, blob: Blob, height: float) -> list[Blob]:
+def _cut(ink: Components, blob: Blob, height: float) -> list[Blob]:
     """A part that is wide enough for two digits, cut where it may be cut; else itself."""
     if blob.width < 0.85 * height:
         return [blob]
@@ -121,7 +121,7 @@ def _cut(ink: Map, blob: Blob, height: float) -> list[Blob]:
     return _sliced(ink, blob, sorted(cuts))
 
 
-def _sliced(ink: Map, blob: Blob, cuts: list[int]) -> list[Blob]:
+def _sliced(ink: Components, blob: Blob, cuts: list[int]) -> list[Blob]:
     x, y, w, h = blob.box
     labels = ink.labels[y : y + h, x : x + w]
     own = np.isin(labels, blob.labels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
 from tenfold.model import Model
-from tenfold.vision.blobs import Blob, Map, joined, on_paper, pieced
+from tenfold.vision.blobs import Blob, Components, joined, on_paper, pieced
 from tenfold.vision.filled import filled_digit
 from tenfold.vision.frame import frame
 from tenfold.vision.line import LineReader
@@ -30,7 +30,7 @@ AROUND = 0.15  # of a digit's longer side: the paper around it that the reader o
 LEAST = 1e-6  # probability that is left to each digit, so that no network alone can rule one out
 
 
-def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
+def one_digit(ink: Components, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
     """The digit of a picture that shows one: of its largest characters the one that is most surely a digit.
 
     Its digitness is lower where the ink hardly stands out (`contrast`, in standard deviations of the ground), and where
@@ -57,7 +57,7 @@ def one_digit(ink: Map, blobs: Sequence[Blob], contrast: float, judge: Judge) ->
     return replace(best, digitness=best.digitness * min(1.0, share / WHOLE) * trust(contrast))
 
 
-def promised_digit(grey: NDArray[np.uint8], ink: Map, contrast: float, judge: Judge, part: Found) -> Found:
+def promised_digit(grey: NDArray[np.uint8], ink: Components, contrast: float, judge: Judge, part: Found) -> Found:
     """The digit of a picture that is said to show one: `part`, all of its ink, or its grey levels as they are.
 
     ink: as it was found. Where it fills the picture, that was cut out along the digit's edges, and what is elsewhere a

@@ -40,10 +40,10 @@ def drawn(text, height=60, pen=5, margin=20, gap=None):
     return ink
 
 
-def on_paper(ink, paper=220, pen=60, unrest=3.0, seed=0):
+def on_paper(ink, paper=220, pen=60, noise=3.0, seed=0):
     """The ink as a photo shows it: dark on light, softened, with the camera's noise."""
     grey = paper - (paper - pen) * (ink / 255)
-    grey = cv2.GaussianBlur(grey, (0, 0), 0.7) + np.random.default_rng(seed).normal(0, unrest, ink.shape)
+    grey = cv2.GaussianBlur(grey, (0, 0), 0.7) + np.random.default_rng(seed).normal(0, noise, ink.shape)
     return grey.clip(0, 255).astype(np.uint8)
 
 

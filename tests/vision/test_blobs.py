@@ -25,9 +25,9 @@ def test_a_crop_holds_its_own_ink_alone():
     ink = np.zeros((60, 60), np.uint8)
     cv2.line(ink, (5, 5), (50, 50), 255, 3)
     cv2.line(ink, (30, 5), (55, 28), 255, 3)  # in the other one's box
-    map_ = find_blobs(ink)
-    assert len(map_.blobs) == 2
-    crops = [map_.crop(blob) for blob in map_.blobs]
+    components = find_blobs(ink)
+    assert len(components.blobs) == 2
+    crops = [components.crop(blob) for blob in components.blobs]
     assert sum(int((crop > 0).sum()) for crop in crops) == int((ink > 0).sum())
 
 

@@ -41,7 +41,7 @@ def without_rulings(ink: Ink) -> Ink:
 
 
 def _without_lines_across(ink: Ink) -> tuple[Ink, int]:
-    """And how many there were; `ink` itself where there are none."""
+    """The ink without them, `ink` itself where there are none; and how many there were."""
     height, width = ink.shape
     factor = min(1.0, SEARCH_SIDE / width)
     reach = cv2.boundingRect(ink)[2] + 2 * GAP / factor  # gaps at both ends count as filled

@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 Headers = Iterable[tuple[bytes, bytes]]
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 def rendered(content: Any) -> bytes:
@@ -67,8 +68,12 @@ def refusal(path: str, refused: Refused) -> Response:
 def canned(path: str, refused: Refused, before: Headers = (), after: Headers = ()) -> bytes:
     """The refusal as it goes over the line, for where no application answers, with other headers around its own."""
     answer = refusal(path, refused)
-    status = f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\n".encode()
-    return b"%b%b\r\n%b" % (status, lines([*before, *answer.raw_headers, *after]), bytes(answer.body))
+    return on_the_line(refused.status, lines([*before, *answer.raw_headers, *after]), bytes(answer.body))
+
+
+def on_the_line(status: int, headers: bytes, body: bytes) -> bytes:
+    """A whole answer; headers: their lines."""
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, PHRASES[status], headers, body)
 
 
 def lines(headers: Headers) -> bytes:

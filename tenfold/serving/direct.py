@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images
-from tenfold.serving.answers import Headers, Refused, canned, lines, rendered
+from tenfold.serving.answers import Headers, Refused, canned, lines, on_the_line, rendered
 from tenfold.serving.api import Api
 from tenfold.serving.batcher import Batcher
 from tenfold.serving.body import bare
@@ -26,7 +26,7 @@ from tenfold.serving.shedding import SheddingProtocol
 PATH = "/v1/predict"
 REQUEST = f"POST {PATH} HTTP/1.1".encode()
 MAX_BODY = 1 << 13  # bytes: of a few images, for others wait while it is parsed
-OK = b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\ncontent-type: application/json\r\n%b\r\n%b"
+CONTENT = b"content-length: %d\r\ncontent-type: application/json\r\n"
 CLOSING = [*SECURITY_OF_DATA, (b"connection", b"close")]
 HEADERS_OF = {is_last: lines(headers) for is_last, headers in ((False, SECURITY_OF_DATA), (True, CLOSING))}
 
@@ -76,8 +76,8 @@ class PendingAnswer:
             self.set_exception(error)
             return
         is_last = self._direct.front.draining
-        date = lines(self._connection.default_headers)
-        self._send(200, OK % (date, len(body), HEADERS_OF[is_last], body), is_last)
+        headers = lines(self._connection.default_headers) + CONTENT % len(body) + HEADERS_OF[is_last]
+        self._send(200, on_the_line(200, headers, body), is_last)
 
     def set_exception(self, error: Exception) -> None:
         if not isinstance(error, Refused):

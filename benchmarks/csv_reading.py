@@ -33,7 +33,7 @@ PIXELS = 784
 # Each reader: what is imported beforehand, and an expression that gives the sum of all its numbers.
 READERS = {
     "tenfold, parsed and validated": (
-        "from tenfold.data.csv import read_csv",
+        "from tenfold.data.formats.csv import read_csv",
         "read_csv(lambda: path.open('rb'), path.name)",
     ),
     "tenfold, first load_data": (

@@ -11,7 +11,7 @@ Claims: flash reaches 99.0 % in 0.3 s; a seed gives the same weights each time, 
 sitting or two. Exits with 1 where one fails, with 2 where there is no CUDA device.
 """
 
-from tenfold.threads import choose_waiting
+from tenfold.cpu import choose_waiting
 
 choose_waiting()  # as the command line does, before PyTorch is loaded
 
@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 import torch
-import torch._dynamo  # which the first optimiser would load
+import torch._dynamo  # which the first optimizer would load
 from peers import one_epoch
 from rich.console import Console
 from rich.table import Table
@@ -33,10 +33,10 @@ from tenfold.nets import Network
 from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training import recorded
-from tenfold.training.fit import fit, score
-from tenfold.training.learner import State
+from tenfold.training import cuda_graph as recorded
+from tenfold.training.digits import fit, score
 from tenfold.training.loop import Unwatched
+from tenfold.training.state import State
 
 SEEDS = {"flash": 20, "fast": 10, "strong": 5, "best": 5, "mlp": 3}
 ACCURACY, SECONDS = 99.0, 0.3  # claimed of flash
@@ -110,7 +110,7 @@ def measured(name: str, seed: int, train: Dataset, test: Dataset) -> tuple[float
 
 def trained(recipe: Recipe, data: Dataset, sittings: tuple[int, ...] = ()) -> Network:
     """The network, on the CPU; `sittings` end after so many steps, a last one brings it to its end."""
-    recipe = recipe.model_copy(update={"hold_out": 0})
+    recipe = recipe.model_copy(update={"validation_split": 0})
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()

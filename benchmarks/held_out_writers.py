@@ -9,11 +9,11 @@ teach, and flatter. Recipes are chosen here, and no test digit is read. There ar
 
 Prints errors and the log loss, both with what the recipe itself looks at (`views`), and those of all its networks
 heard alike. The log loss is that of the best temperature for these very rows: it compares recipes, and says more than
-the errors, whose chance is a deviation of about four. Exits with 1 where a claim fails: that neighbours share their
+the errors, whose chance is a deviation of about four. Exits with 1 where a claim fails: that neighbors share their
 writers.
 """
 
-from tenfold.threads import choose_waiting
+from tenfold.cpu import choose_waiting
 
 choose_waiting()  # as the command line does, before PyTorch is loaded
 
@@ -33,11 +33,11 @@ from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import fitted_temperature
 from tenfold.nets import Network
 from tenfold.recipes import find
-from tenfold.recipes.edit import edited
 from tenfold.recipes.schema import Recipe
+from tenfold.recipes.toml import edited
 from tenfold.run import Run
 from tenfold.training.device import find_device
-from tenfold.training.fit import fit
+from tenfold.training.digits import fit
 from tenfold.training.loop import Unwatched
 
 BLOCK = 10_000
@@ -61,7 +61,7 @@ def main() -> int:
         logits = []
         for seed in range(arguments.seeds):
             recipe = edited(find(name).recipe, [*arguments.set, f"seed={seed}"])
-            for k in range(recipe.members):
+            for k in range(recipe.ensemble_size):
                 member, began = recipe.member(k), time.perf_counter()
                 networks = [trained(member, mnist.subset(np.delete(np.arange(len(mnist)), block))) for block in blocks]
                 seconds = (time.perf_counter() - began) / len(blocks)
@@ -79,7 +79,7 @@ def main() -> int:
 
 def writers_stand_together(mnist: Dataset) -> bool:
     """Whether the slant of a digit, beside others of its value, goes with that of the next digit of its stream."""
-    slant = standardised(slants(mnist.images), mnist.labels)
+    slant = standardized(slants(mnist.images), mnist.labels)
     near, far = (float(np.mean(slant[:-lag] * slant[lag:])) for lag in (2, 20_000))
     holds = near > 2 * far
     print(f"slants of rows 2 apart correlate by {near:.2f}, 20,000 apart by {far:.2f}: writers stand together", end="")
@@ -97,7 +97,7 @@ def slants(images: np.ndarray) -> np.ndarray:
     return (ink * off_x * off_y).sum((1, 2)) / (ink * off_y**2).sum((1, 2))
 
 
-def standardised(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def standardized(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean 0 and deviation 1 among the digits of each value."""
     result = np.empty_like(values)
     for digit in range(10):
@@ -108,7 +108,7 @@ def standardised(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def trained(recipe: Recipe, taught: Dataset) -> Network:
     """The network without a temperature, for nothing else is held out."""
-    recipe = recipe.model_copy(update={"hold_out": 0, "calibrate": False})
+    recipe = recipe.model_copy(update={"validation_split": 0, "calibrate": False})
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()

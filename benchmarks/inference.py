@@ -3,7 +3,7 @@
     python benchmarks/inference.py [MODEL] [--kaggle digit-recognizer.zip] [--peer .venv-keras/bin/python] [--quick]
 
 MODEL: a run folder or an .onnx file; without it an untrained network of `distilled`'s shape in 8 bits, for speed does
-not depend on what was learnt.
+not depend on what was learned.
 
 Claims: `Model.predict_proba` on 28,000 images at no less than 95 % of the rate of bare ONNX Runtime at its best batch
 size; at least 30,000 images a second, at most 0.1 ms for one image and 400 kB for `distilled`; with --kaggle,
@@ -60,12 +60,12 @@ def model_file(given: Path | None, folder: Path, images: np.ndarray) -> Path:
     if given:
         load_model(given)  # says what is wrong with it
         return given / "model.onnx" if given.is_dir() else given
+    from tenfold.export.onnx import export
+    from tenfold.export.quantize import quantize
     from tenfold.nets import build
-    from tenfold.training.export import export
-    from tenfold.training.quantise import quantise
 
     export(build(find("distilled").recipe), folder / "model.onnx", {})
-    quantise(folder / "model.onnx", images)
+    quantize(folder / "model.onnx", images)
     return folder / "model.onnx"
 
 

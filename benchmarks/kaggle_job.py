@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tenfold.data import load_data
 from tenfold.data.select import rows_to_predict
-from tenfold.evaluation.significance import wilson
+from tenfold.evaluation.statistics import wilson
 from tenfold.submission import read_submission
 
 LEAST = 0.995

@@ -28,8 +28,8 @@ from PIL import Image
 
 import tenfold
 from tenfold.model import Model
-from tenfold.vision.frame import frame
-from tenfold.vision.picture import open_picture
+from tenfold.ocr.framing import frame
+from tenfold.ocr.image import open_picture
 
 QUICK = 60  # pictures of each kind with --quick
 LETTERS_LIKE_DIGITS = frozenset("OoIlizZSsBbgq")
@@ -95,7 +95,7 @@ def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict
     """Tables of figures by title; a row a reader."""
     tables: dict[str, list[dict[str, object]]] = {}
     single = [reader for reader in readers if reader != "Tesseract"]
-    digits = taken(labelled(folder / "digits", "label"), limit)
+    digits = taken(labeled(folder / "digits", "label"), limit)
     if digits:
         tables[f"people's own digits ({len(digits)})"] = [
             {"reader": name} | single_figures(digits, answers(digits, readers[name], "digit")) for name in readers
@@ -109,7 +109,7 @@ def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict
             {"reader": name} | single_figures(cut, answers(cut, readers[name], "digit")) for name in single
         ]
     for kind, expect in (("cheques", "line"), ("strings", "auto")):
-        rows = taken(labelled(folder / kind, "transcript"), limit)
+        rows = taken(labeled(folder / kind, "transcript"), limit)
         if rows:
             tables[f"{kind} ({len(rows)})"] = [
                 {"reader": name} | string_figures(rows, answers(rows, readers[name], expect))
@@ -122,7 +122,7 @@ def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict
             {"reader": name} | single_figures(known, answers(known, readers[name], "digit")) for name in single
         ]
     others = {
-        "letters on photos": taken(labelled(folder / "letters", "letter", truth=""), limit),
+        "letters on photos": taken(labeled(folder / "letters", "letter", truth=""), limit),
         "tablet letters": taken(array(folder / "arrays" / "tablet_letters.npz", letters=True), limit),
         "Fashion-MNIST": taken(array(folder / "arrays" / "fashion.npz", truth=""), limit),
         "noise": taken(noise(200), limit),
@@ -145,17 +145,17 @@ def ours(model: Model, picture: np.ndarray, expect: str) -> Answer:
 
 def resized(model: Model, picture: np.ndarray) -> Answer:
     """The naive way: the whole picture to 28x28, turned if it is light."""
-    grey = open_picture(picture).grey
-    small = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)
+    gray = open_picture(picture).gray
+    small = cv2.resize(gray, (28, 28), interpolation=cv2.INTER_AREA)
     return best(model, 255 - small if small.mean() > 127 else small)
 
 
 def framed(model: Model, picture: np.ndarray) -> Answer:
     """The usual way: Otsu's threshold, the box around the ink, MNIST's framing."""
-    grey = open_picture(picture).grey
-    grey = 255 - grey if grey.mean() > 127 else grey
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return best(model, frame(np.where(grey > threshold, grey, 0).astype(np.uint8)))
+    gray = open_picture(picture).gray
+    gray = 255 - gray if gray.mean() > 127 else gray
+    threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return best(model, frame(np.where(gray > threshold, gray, 0).astype(np.uint8)))
 
 
 def best(model: Model, image: np.ndarray) -> Answer:
@@ -165,19 +165,19 @@ def best(model: Model, image: np.ndarray) -> Answer:
 
 def tesseract(picture: np.ndarray, expect: str) -> Answer:
     layout = {"digit": "10", "line": "7"}.get(expect, "6")
-    grey = open_picture(picture).grey
-    grey = np.pad(255 - grey if grey.mean() < 127 else grey, 10, mode="edge")  # dark on light, as it wants it
-    if grey.shape[0] < 60:
-        grey = cv2.resize(grey, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    gray = open_picture(picture).gray
+    gray = np.pad(255 - gray if gray.mean() < 127 else gray, 10, mode="edge")  # dark on light, as it wants it
+    if gray.shape[0] < 60:
+        gray = cv2.resize(gray, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        Image.fromarray(grey).save(file.name)
+        Image.fromarray(gray).save(file.name)
         command = ["tesseract", file.name, "-", "--psm", layout, "-c", "tessedit_char_whitelist=0123456789"]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     rows = ["".join(row.split()) for row in ran.stdout.splitlines() if row.strip()]
     return Answer("/".join(rows), 1.0)
 
 
-def labelled(folder: Path, column: str, truth: str | None = None) -> Iterator[Item]:
+def labeled(folder: Path, column: str, truth: str | None = None) -> Iterator[Item]:
     if (folder / "labels.csv").exists():
         with (folder / "labels.csv").open(newline="") as file:
             for row in csv.DictReader(file):

@@ -4,7 +4,7 @@
 
 The pictures are drawn here: a 2 as people draw it on the page, in the forms and sizes that a canvas gives, and a photo
 of 12 megapixels with a row of digits on paper in uneven light. Pictures and readers take turns. "unpacked" is Pillow's
-part, to grey, and no more; "naive" shrinks that to 28x28, turns it round, and asks the same network. Exits with 1 where
+part, to gray, and no more; "naive" shrinks that to 28x28, turns it round, and asks the same network. Exits with 1 where
 a claim fails: a picture of 28x28 or of a canvas within 3 ms, the photo within 300 ms, `tenfold read` of a file from
 start to answer within 0.6 s.
 """
@@ -50,7 +50,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.png"
         path.write_bytes(packed(drawing(320)))
-        program = timed("320x320, grey PNG, program", programs(path), 15 // share)
+        program = timed("320x320, gray PNG, program", programs(path), 15 // share)
     return report([
         ("a picture of 28x28 or a canvas", max(statistics.median(times["tenfold"]) for times in canvas), CANVAS_MS),
         ("a row on a photo of 12 megapixels", statistics.median(photo["tenfold"]), PHOTO_MS),
@@ -61,12 +61,12 @@ def main() -> int:
 def drawings() -> dict[str, bytes | np.ndarray]:
     """One digit, as a canvas gives it; an array is uint8 (H, W)."""
     return {
-        "28x28, grey PNG": packed(drawing(28)),
+        "28x28, gray PNG": packed(drawing(28)),
         "280x280, array": drawing(280),
-        "280x280, colour and transparency, PNG": packed(drawing(280), transparent=True),
+        "280x280, color and transparency, PNG": packed(drawing(280), transparent=True),
         "320x320, array": drawing(320),
-        "320x320, grey PNG": packed(drawing(320)),
-        "320x320, colour and transparency, PNG": packed(drawing(320), transparent=True),
+        "320x320, gray PNG": packed(drawing(320)),
+        "320x320, color and transparency, PNG": packed(drawing(320), transparent=True),
     }
 
 
@@ -76,9 +76,9 @@ def drawing(side: int) -> np.ndarray:
     return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def packed(grey: np.ndarray, transparent: bool = False) -> bytes:
-    """As a PNG, grey or RGBA as browsers make them."""
-    image, content = Image.fromarray(grey), io.BytesIO()
+def packed(gray: np.ndarray, transparent: bool = False) -> bytes:
+    """As a PNG, gray or RGBA as browsers make them."""
+    image, content = Image.fromarray(gray), io.BytesIO()
     (image.convert("RGBA") if transparent else image).save(content, "PNG")
     return content.getvalue()
 

@@ -28,14 +28,14 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.data import Dataset, load_data
-from tenfold.data.select import labelled_rows, without_labels
+from tenfold.data.select import labeled_rows, without_labels
 from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import RECIPES
 from tenfold.run import Run
+from tenfold.training.callbacks import Watch
 from tenfold.training.train import train
 from tenfold.training.trained import network_of
-from tenfold.training.watch import Watch
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "reproduction"  # a small JSON file a training
@@ -81,7 +81,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     source = load_data(arguments.data)
-    labelled, test = labelled_rows(source), without_labels(source.test)
+    labeled, test = labeled_rows(source), without_labels(source.test)
     assert test is not None, "the data need test rows"
     if not arguments.page_only:
         truth = answers(test)
@@ -90,7 +90,7 @@ def main() -> None:
                 seed = RECIPES[name].recipe.seed + number
                 result = RESULTS / f"{name}-seed{seed}.json"
                 if not result.exists():
-                    write_json(result, reproduce(name, seed, labelled, test, truth))
+                    write_json(result, reproduce(name, seed, labeled, test, truth))
                     write_text(PAGE, page(results()))
     write_text(PAGE, page(results()))
     missed = [name for name, runs in by_recipe(results()) if not reached(name, runs)]
@@ -102,12 +102,12 @@ def results() -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
 
 
-def reproduce(name: str, seed: int, labelled: Dataset, test: Dataset, truth: np.ndarray) -> dict[str, Any]:
+def reproduce(name: str, seed: int, labeled: Dataset, test: Dataset, truth: np.ndarray) -> dict[str, Any]:
     """Train one recipe with one seed and measure it."""
     recipe = RECIPES[name].recipe.model_copy(update={"seed": seed})
     run = Run(RUNS / f"{name}-seed{seed}")
     with Watch(Console(stderr=True), run.folder.name, recipe.epochs, None).watching() as watch:
-        trained = train(recipe, labelled, test, run, watch)
+        trained = train(recipe, labeled, test, run, watch)
     if not trained.finished:
         sys.exit(f"stopped in {run.folder}; the same command goes on from there")
     metrics = trained.metrics
@@ -152,7 +152,7 @@ INPUTS = {
 
 @torch.no_grad()
 def errors_by_input(run: Run, test: Dataset, truth: np.ndarray) -> dict[str, int]:
-    """The same weights on test images that were not normalised as the training images were."""
+    """The same weights on test images that were not normalized as the training images were."""
     body = network_of(run).body
     pixels = torch.tensor(test.images, dtype=torch.float32).unsqueeze(1)  # (N, 1, 28, 28)
     return {text: int((body(changed(pixels)).argmax(1).numpy() != truth).sum()) for text, changed in INPUTS.items()}
@@ -222,7 +222,7 @@ def page(results: list[dict[str, Any]]) -> str:
     return f"""# The write-ups, reproduced
 
 Made by `make reproduce`; do not edit. Accuracies in percent, mean ± standard deviation over n seeds. Validation: the
-rows that the recipe holds out of the 42,000 labelled ones. Test: the 28,000 unlabelled rows of the same file, scored
+rows that the recipe holds out of the 42,000 labeled ones. Test: the 28,000 unlabeled rows of the same file, scored
 once each training was over against the labels that public MNIST gives for them; this file is not Kaggle's own split, so
 the column stands in for the leaderboard, it is not the leaderboard. Reached: at least the published figure, or within
 two standard errors of it (binomial, of the rows measured here).
@@ -276,7 +276,7 @@ was done to those first:
 
 Missing convolutions cost nothing between validation and test. Leaving the test images as they are does cost, but not
 14 points with these weights; no single slip tried here gives 82 %, so the rest of the loss must lie in what the text
-doesn't show. In tenfold the question can't come up: normalisation is part of the model file.
+doesn't show. In tenfold the question can't come up: normalization is part of the model file.
 """
 
 

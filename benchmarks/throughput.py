@@ -2,13 +2,13 @@
 
     python benchmarks/throughput.py [--recipes flash,fast,...] [--quick] [--profile RECIPE]
 
-Steps are those of `fit`, with augmentation, optimiser and the precision found faster here, in turns after a warm-up.
+Steps are those of `fit`, with augmentation, optimizer and the precision found faster here, in turns after a warm-up.
 FLOP/s counts convolutions and matrix products, forward and backward, a multiply-add as two, and is set against the
 fastest product of two 2048x2048 matrices, measured on the spot before every round. `--profile` prints the operations
 that one recipe's steps spend their time in. Nothing is claimed: what a network reaches is a fact about its shapes.
 """
 
-from tenfold.threads import choose_waiting
+from tenfold.cpu import choose_waiting
 
 choose_waiting()  # as the command line does, before PyTorch is loaded
 
@@ -32,8 +32,8 @@ from tenfold.recipes import RECIPES, find
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.training.device import PRECISIONS, device_name
-from tenfold.training.fit import fit
-from tenfold.training.learner import State
+from tenfold.training.digits import fit
+from tenfold.training.state import State
 
 CPU = torch.device("cpu")
 WARM_UP = 3  # steps
@@ -82,7 +82,7 @@ def main() -> None:
             measured.append(matrix_product(PRECISIONS[precision]))
         for recipe in recipes:
             stopwatch = train(recipe, steps)
-            rates[recipe.name].append(steps * recipe.batch / stopwatch.seconds)
+            rates[recipe.name].append(steps * recipe.batch_size / stopwatch.seconds)
             precisions[recipe.name] = stopwatch.precision
     best = {precision: max(measured) for precision, measured in peaks.items()}
     table = Table(
@@ -90,7 +90,7 @@ def main() -> None:
     )
     for recipe in recipes:
         measured, network = rates[recipe.name], build(alone(recipe))
-        flops, rate = flops_per_image(network, recipe.batch), statistics.median(measured)
+        flops, rate = flops_per_image(network, recipe.batch_size), statistics.median(measured)
         precision = precisions[recipe.name]
         table.add_row(
             recipe.name,
@@ -110,11 +110,19 @@ def main() -> None:
 
 def alone(recipe: Recipe) -> Recipe:
     """One network of the recipe, for more epochs than anyone waits for, from labels alone."""
-    return recipe.model_copy(update={"members": 1, "epochs": 100_000, "hold_out": 0.0, "distil": 0.0, "keep": "last"})
+    return recipe.model_copy(
+        update={
+            "ensemble_size": 1,
+            "epochs": 100_000,
+            "validation_split": 0.0,
+            "distillation_weight": 0.0,
+            "checkpoint": "last",
+        }
+    )
 
 
 def train(recipe: Recipe, steps: int) -> Stopwatch:
-    rows = max(ROWS, recipe.batch)
+    rows = max(ROWS, recipe.batch_size)
     rng = np.random.default_rng(0)
     digits = Dataset(
         rng.integers(0, 256, (rows, 28, 28), np.uint8), rng.integers(0, 10, rows).astype(np.uint8), "noise"

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.data import load_data
-from tenfold.evaluation.significance import wilson
+from tenfold.evaluation.statistics import wilson
 from tenfold.recipes import RECIPES
 from tenfold.training.device import device_name
 
@@ -56,7 +56,7 @@ CLAIMS = {
     "fast": Claim(99.5, 1.3, 10),
     "strong": Claim(99.7, 6, 5),
     "best": Claim(99.75, 60, 5),
-    "record": Claim(99.83, 400, 1),
+    "ensemble": Claim(99.83, 400, 1),
     "mlp": Claim(99.4, 60, 3),
 }
 
@@ -232,8 +232,8 @@ def draw(results: list[dict[str, Any]]) -> None:
     }
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, (seconds, error) in points.items():
-        shape, colour = ("o", "#c2410c") if name in CLAIMS else ("s", "#64748b")
-        axes.plot(seconds, error, shape, color=colour, markersize=7)
+        shape, color = ("o", "#c2410c") if name in CLAIMS else ("s", "#64748b")
+        axes.plot(seconds, error, shape, color=color, markersize=7)
         crowded = any(1 < x / seconds < 6 and 0.85 < y / error < 1.15 for x, y in points.values())
         at, side = ((-6, 4), "right") if crowded else ((6, 4), "left")
         axes.annotate(name, (seconds, error), xytext=at, textcoords="offset points", ha=side, fontsize=9)

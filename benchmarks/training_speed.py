@@ -15,7 +15,7 @@ form. They are for processors whose bfloat16 doubles the rate of a matrix produc
   time, so that whatever else the machine does falls on all alike. The claim is about the ratio of the medians.
 - FLOP/s counts convolutions and matrix products, forward and backward, and is set against the fastest product of two
   2048x2048 matrices that PyTorch reaches here, measured before every round.
-- DATA is any source of labelled digits, repeated until there are enough; by default the embedded ones.
+- DATA is any source of labeled digits, repeated until there are enough; by default the embedded ones.
 
 Keras runs in an environment of its own (`make keras-peer`; --peer or TENFOLD_KERAS_PYTHON names another). Where it
 isn't there, a line "peer skipped" says why, and nothing is claimed. Exits with 1 where the claim is measured and fails.
@@ -87,7 +87,7 @@ class Program:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", nargs="?", default="digits", help="labelled digits; default: the embedded ones")
+    parser.add_argument("data", nargs="?", default="digits", help="labeled digits; default: the embedded ones")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 20 batches, not 7 of 60, and no XLA (slow)")
     parser.add_argument("--peer", type=Path, default=os.environ.get("TENFOLD_KERAS_PYTHON", KERAS_PYTHON))
     arguments = parser.parse_args()

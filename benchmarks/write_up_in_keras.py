@@ -20,8 +20,8 @@ import numpy as np
 from answers import answers
 
 from tenfold.data import load_data
-from tenfold.data.select import labelled_rows, without_labels
-from tenfold.data.split import hold_out
+from tenfold.data.select import labeled_rows, without_labels
+from tenfold.data.split import stratified_split
 from tenfold.files import write_json
 from tenfold.recipes import RECIPES
 
@@ -33,16 +33,16 @@ NAME = "cnn-635k"
 def trained(seed: int, epochs: int, source: str, python: str) -> dict:
     """Keras' training of this seed, and how many of the test rows it reads wrong."""
     data = load_data(source)
-    labelled, test = labelled_rows(data), without_labels(data.test)
-    rows, held = hold_out(labelled.labels, RECIPES[NAME].recipe.hold_out, seed)
+    labeled, test = labeled_rows(data), without_labels(data.test)
+    rows, held = stratified_split(labeled.labels, RECIPES[NAME].recipe.validation_split, seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "data.npz"
         np.savez(
             file,
-            images=labelled.images[rows],
-            labels=labelled.labels[rows],
-            held_images=labelled.images[held],
-            held_labels=labelled.labels[held],
+            images=labeled.images[rows],
+            labels=labeled.labels[rows],
+            held_images=labeled.images[held],
+            held_labels=labeled.labels[held],
             test_images=test.images,
         )
         command = [python, HERE / "peers" / "keras_635k.py", file, seed, epochs]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tenfold.data import Dataset, load_data
     from tenfold.errors import TenfoldError
     from tenfold.model import Model, load_model
-    from tenfold.vision.reading import Digit, Reading, read
+    from tenfold.ocr.reader import Digit, Reading, read
 
 # Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
 _HOMES = {
@@ -23,9 +23,9 @@ _HOMES = {
     "Model": "tenfold.model",
     "load_model": "tenfold.model",
     "TenfoldError": "tenfold.errors",
-    "Digit": "tenfold.vision.reading",
-    "Reading": "tenfold.vision.reading",
-    "read": "tenfold.vision.reading",
+    "Digit": "tenfold.ocr.reader",
+    "Reading": "tenfold.ocr.reader",
+    "read": "tenfold.ocr.reader",
 }
 
 

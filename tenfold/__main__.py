@@ -3,7 +3,7 @@
 
 def main() -> None:
     try:
-        from tenfold.cli import main as run
+        from tenfold.cli.app import main as run
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     run()

@@ -15,11 +15,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import CLASSES, SIDE, Images
+from tenfold.cpu import cores
 from tenfold.errors import RunError
 from tenfold.external import has_external_data
+from tenfold.images import CLASSES, SIDE, Images
 from tenfold.run import Run
-from tenfold.threads import cores
 from tenfold.weights import read_weights
 
 BUNDLED = "bundled"

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import __version__
-from tenfold.data.dataset import Images, row_hashes
 from tenfold.errors import RunError
 from tenfold.files import BEGUN, replacing, sha256, write_json, write_text
+from tenfold.images import Images, hash_images
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -39,7 +39,7 @@ class Run:
 
     recipe.json       what was trained
     data.json         on what: the source, its digest, how many rows
-    rows.npy          a hash of every labelled row it saw, to tell known images from new ones
+    rows.npy          a hash of every labeled row it saw, to tell known images from new ones
     history.csv       a line an epoch
     checkpoints/      last.safetensors, best.safetensors
     model.safetensors, model.onnx
@@ -117,17 +117,17 @@ class Run:
         write_text(self.history, text.getvalue())
 
     def write_hashes(self, hashes: NDArray[np.uint64]) -> None:
-        """Of the labelled rows, in any order."""
+        """Of the labeled rows, in any order."""
         with replacing(self.rows) as beside, beside.open("wb") as file:
             np.save(file, np.sort(hashes), allow_pickle=False)
 
     def known(self, images: Images) -> NDArray[np.bool_] | None:
-        """Which of `images` stood in the labelled rows of this run, bool (N,); None where the run does not say."""
+        """Which of `images` stood in the labeled rows of this run, bool (N,); None where the run does not say."""
         rows = self.read_hashes()
-        return None if rows is None else np.isin(row_hashes(images), rows)
+        return None if rows is None else np.isin(hash_images(images), rows)
 
     def read_hashes(self) -> NDArray[np.uint64] | None:
-        """Of the labelled rows; None where the run does not say. Raises RunError for a damaged file."""
+        """Of the labeled rows; None where the run does not say. Raises RunError for a damaged file."""
         try:
             hashes: NDArray[np.uint64] = np.load(self.rows, allow_pickle=False)
         except OSError:

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tenfold.data.dataset import CLASSES, Labels
 from tenfold.errors import CheckFailed, TenfoldError, Unavailable
 from tenfold.files import write_text
+from tenfold.images import CLASSES, Labels
 
 COMPETITION = "digit-recognizer"
 TEST_ROWS = 28_000

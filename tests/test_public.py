@@ -48,7 +48,7 @@ def test_the_public_names():
     ]
     assert dir(tenfold) == tenfold.__all__
     homes = {"Dataset": "data", "load_data": "data", "Model": "model", "load_model": "model", "TenfoldError": "errors"}
-    homes |= dict.fromkeys(("Digit", "Reading", "read"), "vision.reading")
+    homes |= dict.fromkeys(("Digit", "Reading", "read"), "ocr.reader")
     for name, home in homes.items():
         assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{home}"), name)
     with pytest.raises(AttributeError, match="module 'tenfold' has no attribute 'train_everything'"):
@@ -56,7 +56,7 @@ def test_the_public_names():
 
 
 def command(*args: str) -> str:
-    return f"import sys; sys.argv = ['tenfold', *{args}]; from tenfold.cli import main; main()"
+    return f"import sys; sys.argv = ['tenfold', *{args}]; from tenfold.cli.app import main; main()"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ class Refuse:
         if name.partition(".")[0] in {TRAINING}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Refuse())
-from tenfold.cli import main
+from tenfold.cli.app import main
 for args in json.loads(sys.argv[1]):
     sys.argv = ["tenfold", *args]
     try:

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tenfold.data.dataset import Dataset, row_hashes
+from tenfold.data.dataset import Dataset
 from tenfold.errors import RunError
 from tenfold.files import write_json
+from tenfold.images import hash_images
 from tenfold.run import HISTORY_COLUMNS, Run
 
 
@@ -118,7 +119,7 @@ def test_history_is_a_csv_with_empty_fields_where_nothing_was_held_out(run):
 def test_known_tells_the_rows_that_it_was_made_with(run):
     seen, new = images(20), images(5, seed=1)
     assert run.known(seen) is None
-    run.write_hashes(row_hashes(seen))
+    run.write_hashes(hash_images(seen))
     mixed = np.concatenate([new[:2], seen[::-1], new[2:], seen[:1]])
     assert run.known(mixed).tolist() == [False] * 2 + [True] * 20 + [False] * 3 + [True]
     assert run.known(images(0)).tolist() == []
@@ -141,7 +142,7 @@ def test_rows_hold_no_code(run):
 
 
 def test_what_looking_at_a_folder_leaves_in_it_is_no_part_of_a_run(run):
-    run.write_hashes(row_hashes(np.zeros((1, 28, 28), np.uint8)))
+    run.write_hashes(hash_images(np.zeros((1, 28, 28), np.uint8)))
     (run.folder / ".DS_Store").write_text("a place on the screen")
     run.write_manifest()
     (run.folder / ".DS_Store").write_text("another")

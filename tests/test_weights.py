@@ -9,7 +9,7 @@ import pytest
 import tenfold
 from tenfold.data import load_data
 from tenfold.errors import RunError
-from tenfold.evaluation import evaluate
+from tenfold.evaluation.metrics import evaluate
 from tenfold.model import BUNDLED, Model, is_bundled, load_model
 from tenfold.weights import read_weights
 
@@ -51,7 +51,7 @@ def test_the_card_tells_of_these_weights():
 
 
 def test_an_empty_or_even_picture_is_no_digit(model):
-    even = np.stack([np.full((28, 28), grey, np.uint8) for grey in range(0, 256, 15)])
+    even = np.stack([np.full((28, 28), gray, np.uint8) for gray in range(0, 256, 15)])
     assert model.digitness(even).max() < 0.5
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 
 import torch
-import torch._dynamo  # which the first optimiser would load
+import torch._dynamo  # which the first optimizer would load
 import torch.nn.functional as F
 from torch import nn
 
@@ -41,14 +41,14 @@ def train(
         nn.ReLU(),
         nn.Linear(256, 10),
     ).to(device=device, memory_format=layout)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
     steps = -(-len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
     for rows in torch.randperm(len(images)).to(device).split(BATCH):
         loss = F.cross_entropy(model(images[rows].contiguous(memory_format=layout)), labels[rows])
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     return model
 

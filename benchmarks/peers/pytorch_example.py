@@ -11,7 +11,7 @@ import sys
 import time
 
 import torch
-import torch._dynamo  # which the first optimiser would load
+import torch._dynamo  # which the first optimizer would load
 import torch.nn.functional as F
 from torch import nn
 
@@ -41,13 +41,13 @@ model = nn.Sequential(
     nn.Dropout(0.5),
     nn.Linear(128, 10),
 )
-optimiser = torch.optim.Adadelta(model.parameters(), lr=1.0)
-schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=1, gamma=0.7)
+optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
+schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
 for _ in range(epochs):
     for rows in torch.randperm(len(images)).split(64):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         F.cross_entropy(model(images[rows]), labels[rows]).backward()
-        optimiser.step()
+        optimizer.step()
     schedule.step()
 seconds = time.perf_counter() - start
 

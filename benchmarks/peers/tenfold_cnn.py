@@ -5,7 +5,7 @@
 DATA.npz: images uint8 (N, 28, 28), labels uint8 (N,).
 """
 
-from tenfold.threads import choose_waiting
+from tenfold.cpu import choose_waiting
 
 choose_waiting()  # as the command line does, before PyTorch is loaded
 
@@ -24,8 +24,8 @@ from tenfold.data import Dataset
 from tenfold.nets import Network, build
 from tenfold.recipes import RECIPES
 from tenfold.run import Run
-from tenfold.training.fit import fit
-from tenfold.training.learner import State
+from tenfold.training.digits import fit
+from tenfold.training.state import State
 
 
 class Turns:
@@ -36,7 +36,7 @@ class Turns:
             "versions": f"tenfold {__version__}, PyTorch {torch.__version__}",
             "threads": torch.get_num_threads(),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "batch": batch,
+            "batch_size": batch,
             "flops_per_image": flops_per_image(network, batch),
         }
         self.left = self.turn = 0
@@ -70,4 +70,4 @@ with tempfile.TemporaryDirectory() as folder:
     run = Run(Path(folder))
     run.checkpoints.mkdir()
     # On the CPU even where there is a better device: that is where the peers train.
-    fit(recipe, digits, None, run, torch.device("cpu"), Turns(build(recipe), recipe.batch))
+    fit(recipe, digits, None, run, torch.device("cpu"), Turns(build(recipe), recipe.batch_size))

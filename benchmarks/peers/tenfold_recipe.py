@@ -6,7 +6,7 @@ Prints one JSON line. Nothing is held out, so that the recipe sees all rows as t
 are read once, after the clock has stopped.
 """
 
-from tenfold.threads import choose_waiting
+from tenfold.cpu import choose_waiting
 
 choose_waiting()  # as the command line does, before PyTorch is loaded
 
@@ -17,21 +17,21 @@ import time
 from pathlib import Path
 
 import torch
-import torch._dynamo  # which the first optimiser would load
+import torch._dynamo  # which the first optimizer would load
 
 from tenfold.data import load_data
 from tenfold.nets import parameter_count
 from tenfold.recipes import find
 from tenfold.run import Run
 from tenfold.training.device import find_device
+from tenfold.training.digits import fit, score
 from tenfold.training.ensemble import fit_members
-from tenfold.training.fit import fit, score
 from tenfold.training.loop import Unwatched
 
 
 def main() -> None:
     name, seed, at_once = sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["1"])[0])
-    recipe = find(name).recipe.model_copy(update={"seed": seed, "hold_out": 0})
+    recipe = find(name).recipe.model_copy(update={"seed": seed, "validation_split": 0})
     mnist = load_data("mnist")
     assert mnist.train is not None
     assert mnist.test is not None
@@ -40,7 +40,7 @@ def main() -> None:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
         start = time.perf_counter()
-        if recipe.members > 1:
+        if recipe.ensemble_size > 1:
             fitted = fit_members(recipe, mnist.train, None, run, device, Unwatched(), at_once=at_once)
         else:
             fitted = fit(recipe, mnist.train, None, run, device, Unwatched())

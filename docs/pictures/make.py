@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from tenfold.data import load_data
-from tenfold.synthesis.lines import Workshop
-from tenfold.synthesis.stock import Stock
-from tenfold.vision.reading import read
-from tenfold.vision.show import drawn
+from tenfold.ocr.reader import read
+from tenfold.ocr.visualize import drawn
+from tenfold.synthesis.lines.compose import Workshop
+from tenfold.synthesis.lines.stock import Stock
 
 HERE = Path(__file__).parent
 SIDE = 120

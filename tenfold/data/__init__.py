@@ -1,7 +1,7 @@
 """Reading digits: every source becomes a `Dataset`."""
 
-from tenfold.data.dataset import Dataset, row_hashes
+from tenfold.data.dataset import Dataset
+from tenfold.data.load import load_data
 from tenfold.data.parts import Source
-from tenfold.data.sources import load_data
 
-__all__ = ["Dataset", "Source", "load_data", "row_hashes"]
+__all__ = ["Dataset", "Source", "load_data"]

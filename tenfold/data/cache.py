@@ -14,9 +14,9 @@ import numpy as np
 import platformdirs
 import xxhash
 
-from tenfold.data.csv import Digits
-from tenfold.data.dataset import SIDE, Images, Labels
+from tenfold.data.formats.csv import Digits
 from tenfold.files import replacing
+from tenfold.images import SIDE, Images, Labels
 
 KEPT = 8  # entries; Kaggle's two files take 33 and 22 MB
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import CLASSES, SIDE, Dataset, Images, Labels, row_hashes
+from tenfold.data.dataset import Dataset
+from tenfold.images import CLASSES, SIDE, Images, Labels, hash_images
 
 Level = Literal["error", "warning", "note"]
 Hashes = NDArray[np.uint64]  # (N,), equal for equal images
@@ -102,9 +103,9 @@ def check(train: Dataset | None, test: Dataset | None, mnist: Dataset | None) ->
     mnist: the 70,000 images of public MNIST when at hand, its 60,000 training rows first. Kaggle's rows are taken from
     it, so that the answers to a test set can stand there; its labels are not looked at.
     """
-    train_hashes = row_hashes(train.images) if train else None
-    test_hashes = row_hashes(test.images) if test else None
-    mnist_hashes = row_hashes(mnist.images) if mnist else None
+    train_hashes = hash_images(train.images) if train else None
+    test_hashes = hash_images(test.images) if test else None
+    mnist_hashes = hash_images(mnist.images) if mnist else None
     overlap = Overlap(
         test_in_train=_found(test_hashes, train_hashes),
         test_in_mnist=_found(test_hashes, mnist_hashes),
@@ -172,7 +173,7 @@ def _found(hashes: Hashes | None, among: Hashes | None) -> int | None:
 
 def _training_findings(part: PartCheck | None) -> Iterator[Finding]:
     if part is None or part.label_counts is None:
-        yield Finding("error", "no labelled rows: there is nothing to train on")
+        yield Finding("error", "no labeled rows: there is nothing to train on")
         return
     counts = dict(enumerate(part.label_counts))
     occurring = [digit for digit, count in counts.items() if count]
@@ -182,7 +183,7 @@ def _training_findings(part: PartCheck | None) -> Iterator[Finding]:
     elif len(part.constant_pixels) == SIDE**2:
         yield Finding("error", f"all {part.rows:,} training images are the same")
     if len(occurring) == 1:
-        yield Finding("error", f"every training row is labelled {rarest}: there is nothing to tell apart")
+        yield Finding("error", f"every training row is labeled {rarest}: there is nothing to tell apart")
     elif counts[commonest] == 1:
         yield Finding("error", "no digit has two training rows: none can be held out")
     if 1 < len(occurring) < CLASSES:
@@ -209,7 +210,7 @@ def _leak_findings(overlap: Overlap, train: PartCheck | None, test: PartCheck | 
             f"test rows that stand pixel by pixel in the training rows: {overlap.test_in_train:,} of {test.rows:,}; "
             "a score on them measures memory",
         )
-    # Labelled test rows have nothing to look up; public MNIST's own test rows are the usual case.
+    # Labeled test rows have nothing to look up; public MNIST's own test rows are the usual case.
     if test and test.label_counts is None and overlap.test_in_mnist:
         yield Finding(
             "warning",

@@ -10,11 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 28
-CLASSES = 10
-
-Images = NDArray[np.uint8]  # (N, 28, 28), white ink (255) on black (0)
-Labels = NDArray[np.uint8]  # (N,), 0 to 9
+from tenfold.images import CLASSES, SIDE, Images, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +78,3 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
     images, source = np.concatenate([first.images, second.images]), f"{first.source} and {second.source}"
     places = [np.arange(len(data)) if data.places is None else data.places for data in (first, second)]
     return Dataset(images, both, source, np.concatenate(places))
-
-
-def row_hashes(images: Images) -> NDArray[np.uint64]:
-    """A 64-bit hash of each image's pixels, uint64 (N,): equal images have equal hashes.
-
-    Among 70,000 different images the chance of any collision is about 1 in 7 billion.
-    """
-    rows = np.ascontiguousarray(images).reshape(len(images), SIDE * SIDE)
-    digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.sources import Source
+from tenfold.data.load import Source
 from tenfold.data.split import sample
 from tenfold.errors import DataError
 
 SELECTION_SEED = 0  # of parts that are no recipe's business: --limit, compare's test rows
 
 
-def labelled_rows(source: Source) -> Dataset:
+def labeled_rows(source: Source) -> Dataset:
     """The rows to train on. Raises DataError where there are none with labels."""
     if source.train is None and source.test is not None and source.test.labels is not None:
-        raise DataError(f"{source.name}: a test part is not trained on, and there are no labelled digits beside it")
+        raise DataError(f"{source.name}: a test part is not trained on, and there are no labeled digits beside it")
     if source.train is None or source.train.labels is None:
-        raise DataError(f"{source.name}: there are no labelled digits to train on; Kaggle's stand in train.csv")
+        raise DataError(f"{source.name}: there are no labeled digits to train on; Kaggle's stand in train.csv")
     return source.train
 
 
@@ -27,12 +27,12 @@ def rows_to_predict(source: Source) -> Dataset:
     if data is None:
         raise DataError(f"{source.name}: there are no rows to predict")
     if source.test is None and data.labels is not None:
-        raise DataError(f"{source.name}: there are no test rows, only labelled ones; Kaggle's stand in test.csv")
+        raise DataError(f"{source.name}: there are no test rows, only labeled ones; Kaggle's stand in test.csv")
     return replace(data, labels=None)
 
 
 def rows_to_evaluate(source: Source) -> Dataset:
-    """The labelled test rows, else the labelled training rows. Raises DataError where nothing has labels."""
+    """The labeled test rows, else the labeled training rows. Raises DataError where nothing has labels."""
     for data in (source.test, source.train):
         if data is not None and data.labels is not None:
             return data
@@ -43,8 +43,8 @@ def without_labels(data: Dataset | None) -> Dataset | None:
     return None if data is None else replace(data, labels=None)
 
 
-def limited(labelled: Dataset, limit: int | None) -> Dataset:
+def limited(labeled: Dataset, limit: int | None) -> Dataset:
     """A stratified part of `limit` rows; all where there are no more."""
-    if limit is None or limit >= len(labelled) or labelled.labels is None:
-        return labelled
-    return labelled.subset(sample(labelled.labels, limit, SELECTION_SEED))
+    if limit is None or limit >= len(labeled) or labeled.labels is None:
+        return labeled
+    return labeled.subset(sample(labeled.labels, limit, SELECTION_SEED))

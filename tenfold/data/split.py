@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import CLASSES, Labels
 from tenfold.errors import DataError, TenfoldError
+from tenfold.images import CLASSES, Labels
 
 Rows = NDArray[np.int64]  # row numbers from 0, ascending
 
 
-def hold_out(labels: Labels, size: int | float, seed: int) -> tuple[Rows, Rows]:
+def stratified_split(labels: Labels, size: int | float, seed: int) -> tuple[Rows, Rows]:
     """Split into training rows and held-out rows, each digit in proportion.
 
     labels: uint8 (N,). size: how many rows to hold out (int), or which share of them (float between 0 and 1).
@@ -27,7 +27,7 @@ def hold_out(labels: Labels, size: int | float, seed: int) -> tuple[Rows, Rows]:
 def sample(labels: Labels, size: int, seed: int) -> Rows:
     """`size` of the rows, fewer than there are, each digit within one row of its proportional share.
 
-    labels, seed: as for `hold_out`.
+    labels, seed: as for `validation_split`.
     """
     counts = np.bincount(labels, minlength=CLASSES)
     return _rows(_rank(labels, counts, seed) < _shares(counts, size)[labels])

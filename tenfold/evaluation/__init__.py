@@ -2,8 +2,8 @@
 
 from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
 from tenfold.evaluation.leaderboard import Entry, Leaderboard, LeaderboardRow, leaderboard
-from tenfold.evaluation.metrics import Evaluation, evaluate
-from tenfold.evaluation.significance import McNemar, mcnemar, wilson
+from tenfold.evaluation.metrics import Evaluation
+from tenfold.evaluation.statistics import McNemar, mcnemar, wilson
 
 __all__ = [
     "Entry",
@@ -13,7 +13,6 @@ __all__ = [
     "McNemar",
     "ReliabilityBin",
     "calibration_error",
-    "evaluate",
     "leaderboard",
     "mcnemar",
     "reliability",

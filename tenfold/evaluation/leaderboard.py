@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import Labels
 from tenfold.evaluation.metrics import Probabilities
-from tenfold.evaluation.significance import McNemar, mcnemar, wilson
+from tenfold.evaluation.statistics import McNemar, mcnemar, wilson
+from tenfold.images import Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def leaderboard(entries: Sequence[Entry], labels: Labels) -> Leaderboard:
     parameters that differ within a recipe, or probabilities that don't fit the labels.
     """
     if not entries or not len(labels):
-        raise ValueError("a leaderboard needs entries and labelled rows")
+        raise ValueError("a leaderboard needs entries and labeled rows")
     recipes: dict[str, list[Entry]] = {}
     for entry in entries:
         recipes.setdefault(entry.recipe, []).append(entry)

@@ -1,4 +1,4 @@
-"""`evaluate`: everything that is said about a model, from its probabilities on labelled rows."""
+"""`evaluate`: everything that is said about a model, from its probabilities on labeled rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import CLASSES, Labels
 from tenfold.errors import RunError
 from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
-from tenfold.evaluation.significance import wilson
+from tenfold.evaluation.statistics import wilson
+from tenfold.images import CLASSES, Labels
 
 Probabilities = NDArray[np.float32]  # (N, 10), each row sums to 1
 
@@ -22,7 +22,7 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures on `n` labelled rows. Lists by digit have ten places; shares lie between 0 and 1.
+    """A model's figures on `n` labeled rows. Lists by digit have ten places; shares lie between 0 and 1.
 
     accuracy_interval: 95 % Wilson interval. log_loss: mean, in nats.
     precision: None for a digit never predicted; recall: None for a digit that does not occur.

@@ -1,4 +1,4 @@
-"""What damage does to a model: accuracy on damaged copies of labelled digits, by kind and severity."""
+"""What damage does to a model: accuracy on damaged copies of labeled digits, by kind and severity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from tenfold.data.dataset import Dataset, Images
+from tenfold.data.dataset import Dataset
+from tenfold.images import Images
 from tenfold.model import Model, load_model
 from tenfold.synthesis.corruptions import CORRUPTIONS
 
@@ -61,7 +62,7 @@ class Robustness:
 
 
 def measure(path: Path, data: Dataset, console: Console) -> Robustness:
-    """Read damaged copies of labelled `data`; the same damage for every model. Raises RunError.
+    """Read damaged copies of labeled `data`; the same damage for every model. Raises RunError.
 
     path: a run folder or an .onnx file. console: shows the progress where it is a terminal.
     """

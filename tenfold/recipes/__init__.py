@@ -1,10 +1,10 @@
 """The named recipes: the write-ups' and ours."""
 
 from tenfold.errors import RecipeError
-from tenfold.recipes.catalogue import Entry
-from tenfold.recipes.ours import OURS
+from tenfold.recipes.builtin import OURS
+from tenfold.recipes.catalog import Entry
+from tenfold.recipes.kaggle import WRITEUPS
 from tenfold.recipes.schema import Recipe
-from tenfold.recipes.writeups import WRITEUPS
 
 __all__ = ["RECIPES", "Entry", "Recipe", "find"]
 

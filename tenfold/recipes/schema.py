@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tenfold.data.dataset import SIDE
+from tenfold.images import SIDE
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -22,13 +22,13 @@ class Part(BaseModel):
     )
 
 
-class ConvNet(Part):
+class PlainCNN(Part):
     """Plain convolutions with ReLU, max pooling after every `pool_every` of them, then dense layers.
 
     `kernels` and `padding` hold one entry a convolution; one entry alone stands for all.
     """
 
-    kind: Literal["conv"] = "conv"
+    kind: Literal["plain_cnn"] = "plain_cnn"
     filters: Annotated[Sizes, Field(min_length=1)]
     kernels: Annotated[Sizes, Field(min_length=1)]
     padding: Annotated[tuple[Literal["same", "valid"], ...], Field(min_length=1)]
@@ -64,10 +64,10 @@ class ConvNet(Part):
         return list(zip(self.filters, kernels, padding, strict=True))
 
 
-class DenseNet(Part):
+class MLP(Part):
     """Fully connected layers with ReLU on the 784 pixels."""
 
-    kind: Literal["dense"] = "dense"
+    kind: Literal["mlp"] = "mlp"
     dense: Sizes
     norm: bool = False
     """Batch norm before each ReLU."""
@@ -75,7 +75,7 @@ class DenseNet(Part):
     """After each hidden layer."""
 
 
-class StageNet(Part):
+class CNN(Part):
     """A 5x5 convolution, then stages of 3x3 convolutions, then dense layers where there are any; a linear one ends it.
 
     Every convolution is followed by batch norm and ReLU. Before each stage there is a 2x2 max pooling, before the first
@@ -83,7 +83,7 @@ class StageNet(Part):
     quarter of the map.
     """
 
-    kind: Literal["stages"] = "stages"
+    kind: Literal["cnn"] = "cnn"
     stem: Size = 32
     """Filters of the first convolution."""
     stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
@@ -95,7 +95,7 @@ class StageNet(Part):
     """Convolutions in a stage."""
     padding: Literal["same", "valid"] = "same"
     """Of the 3x3 convolutions."""
-    head: Literal["mean", "mean+max", "places"] = "mean"
+    head: Literal["avg", "avgmax", "flatten"] = "avg"
     """What the last layer sees of the last map: each filter's mean, its mean and its maximum, or every place of it."""
     dense: Sizes = ()
     """Dense layers, each with batch norm and ReLU, between that and the last layer."""
@@ -117,14 +117,14 @@ class StageNet(Part):
         return side
 
 
-class LineNet(Part):
+class CTC(Part):
     """Reads a whole row of digits: convolutions down to one row of features, read out with CTC.
 
-    It learns from rows composed of the labelled digits: an epoch composes `lines` new ones and goes through them
+    It learns from rows composed of the labeled digits: an epoch composes `lines` new ones and goes through them
     `passes` times, each time a little changed.
     """
 
-    kind: Literal["line"] = "line"
+    kind: Literal["ctc"] = "ctc"
     filters: Annotated[Sizes, Field(min_length=4, max_length=4)] = (32, 64, 96, 128)
     context: Size = 160
     """Filters of the layers that look along the row."""
@@ -134,7 +134,7 @@ class LineNet(Part):
     passes: Annotated[int, Field(ge=1, le=100)] = 3
 
 
-Net = Annotated[ConvNet | DenseNet | StageNet | LineNet, Field(discriminator="kind")]
+Net = Annotated[PlainCNN | MLP | CNN | CTC, Field(discriminator="kind")]
 
 
 class Augment(Part):
@@ -152,7 +152,7 @@ class Augment(Part):
     """Pixels by which the points of a smooth field move, deviation."""
     cutout: Annotated[int, Field(ge=0, le=SIDE)] = 0
     """Side in pixels of a square that is blanked."""
-    clean: Share = 0.0
+    clean_fraction: Share = 0.0
     """The last share of the training sees the images as they are."""
 
     @property
@@ -179,7 +179,7 @@ class Synthesis(Part):
         return any((self.hands, self.corrupt, self.negatives))
 
 
-class Optimiser(Part):
+class Optimizer(Part):
     """How weights follow gradients; muon is for hidden layers, and brings adamw for the first, the last and norms."""
 
     name: Literal["adam", "adamw", "rmsprop", "sgd", "muon"]
@@ -197,7 +197,7 @@ class Optimiser(Part):
     def has_a_rest(self) -> Self:
         if self.rest_lr and self.name != "muon":
             raise ValueError(
-                f"optimiser.rest_lr: {self.name} has one rate for all weights; set 0 here, or muon as name"
+                f"optimizer.rest_lr: {self.name} has one rate for all weights; set 0 here, or muon as name"
             )
         return self
 
@@ -235,7 +235,7 @@ Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator
 
 
 KINDS: dict[str, dict[str, type[Part]]] = {
-    "net": {"conv": ConvNet, "dense": DenseNet, "stages": StageNet, "line": LineNet},
+    "net": {"plain_cnn": PlainCNN, "mlp": MLP, "cnn": CNN, "ctc": CTC},
     "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
 }
 
@@ -243,10 +243,10 @@ KINDS: dict[str, dict[str, type[Part]]] = {
 class Variant(Part):
     """What the members of an ensemble may differ in: a network, and how it is taught."""
 
-    net: Annotated[ConvNet | DenseNet | StageNet, Field(discriminator="kind")]
+    net: Annotated[PlainCNN | MLP | CNN, Field(discriminator="kind")]
     augment: Augment = Augment()
-    optimiser: Optimiser
-    batch: Annotated[int, Field(ge=1, le=65_536)]
+    optimizer: Optimizer
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
     label_smoothing: Share = 0.0
 
 
@@ -254,28 +254,28 @@ class Recipe(Part):
     """One training run, decided: two runs of one recipe and seed on one machine give the same weights."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    normalise: Literal["unit", "centred", "pixel", "columns"] = "unit"
-    """Of pixels 0 to 255. unit: by 255; centred: mean and deviation of all training pixels to 0 and 1; pixel: those of
-    each pixel; columns: by 255, then each column of an image by its L2 norm."""
-    batch: Annotated[int, Field(ge=1, le=65_536)]
+    normalize: Literal["scale", "standardize", "standardize_per_pixel", "l2_columns"] = "scale"
+    """Of pixels 0 to 255. scale: by 255; standardize: mean and deviation of all training pixels to 0 and 1;
+    standardize_per_pixel: those of each pixel; l2_columns: by 255, then each column of an image by its L2 norm."""
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    hold_out: Annotated[float, Field(ge=0)]
-    """Below 1: share of the labelled rows; from 1: that many rows; 0: none."""
-    keep: Literal["best", "last"] = "last"
+    validation_split: Annotated[float, Field(ge=0)]
+    """Below 1: share of the labeled rows; from 1: that many rows; 0: none."""
+    checkpoint: Literal["best", "last"] = "last"
     """The weights to keep: those of the best held-out accuracy, or the last ones."""
-    early_stop: Annotated[int, Field(ge=0)] = 0
+    early_stopping: Annotated[int, Field(ge=0)] = 0
     """Epochs without a better held-out accuracy; 0 never stops early."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay a step of the averaged weights that are kept; 0 is off."""
     label_smoothing: Share = 0.0
     """Share of each label that is spread over all digits."""
-    distil: Annotated[float, Field(ge=0, le=1)] = 0.0
+    distillation_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     """How much a teacher's probabilities count, not the labels."""
-    members: Annotated[int, Field(ge=1, le=100)] = 1
+    ensemble_size: Annotated[int, Field(ge=1, le=100)] = 1
     """Networks, each from a seed of its own, that are averaged."""
-    others: tuple[Variant, ...] = ()
+    variants: tuple[Variant, ...] = ()
     """Other ways to teach members: they take this recipe's and each of these in turns."""
-    views: Literal[1, 5] = 1
+    tta: Literal[1, 5] = 1
     """Of each image once trained, whose logits are averaged: as it is, a pixel to each side."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     net: Net
@@ -285,19 +285,19 @@ class Recipe(Part):
     """Fit a temperature on the held-out rows and make it part of the model."""
     int8: bool = False
     """The model's file computes in 8 bits: a quarter of the size, and quicker."""
-    optimiser: Optimiser
+    optimizer: Optimizer
     schedule: Schedule = Constant()
 
     def member(self, k: int) -> "Recipe":
         """The recipe of the ensemble's k-th network, from 0."""
         way = self.ways[k % len(self.ways)]
         taught = {name: getattr(way, name) for name in Variant.model_fields}
-        return self.model_copy(update=taught | {"members": 1, "others": (), "seed": self.seed + k})
+        return self.model_copy(update=taught | {"ensemble_size": 1, "variants": (), "seed": self.seed + k})
 
     @property
     def ways(self) -> tuple["Recipe | Variant", ...]:
         """The ways in which its networks are taught."""
-        return (self, *self.others)
+        return (self, *self.variants)
 
     @property
     def needs_pairs(self) -> bool:
@@ -307,20 +307,20 @@ class Recipe(Part):
     @model_validator(mode="after")
     def means_something_to_rows(self) -> Self:
         """What is for single digits alone must not be set, and silently do nothing, for a network that reads rows."""
-        if isinstance(self.net, LineNet):
+        if isinstance(self.net, CTC):
             augment = self.augment.model_copy(update={"zoom": 0.0, "shift": 0.0})
             idle = [
                 text
                 for text, set_ in (
-                    ("normalise", self.normalise != "unit"),
+                    ("normalize", self.normalize != "scale"),
                     ("label_smoothing", self.label_smoothing > 0),
-                    ("distil", self.distil > 0),
-                    ("members", self.members > 1),
-                    ("views", self.views > 1),
+                    ("distillation_weight", self.distillation_weight > 0),
+                    ("ensemble_size", self.ensemble_size > 1),
+                    ("tta", self.tta > 1),
                     ("calibrate", self.calibrate),
                     ("int8", self.int8),
                     ("synthesis", self.synthesis.active),
-                    ("augment but for zoom and shift", augment.active or augment.clean > 0),
+                    ("augment but for zoom and shift", augment.active or augment.clean_fraction > 0),
                     ("a plateau schedule", self.schedule.kind == "plateau"),
                 )
                 if set_
@@ -331,20 +331,24 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def can_be_trained(self) -> Self:
-        if self.members > 1 and self.calibrate:
+        if self.ensemble_size > 1 and self.calibrate:
             raise ValueError("calibrate: an ensemble's networks can't be calibrated one by one; set one of the two")
-        if self.members < len(self.ways) > 1:
-            raise ValueError(f"members: each way to teach needs one, so {len(self.ways)} or more, not {self.members}")
-        if any(way.batch == 1 and needs_pairs(way.net) for way in self.ways):
-            raise ValueError("batch: batch norm of a dense layer can't learn from one image a step; use 2 or more")
-        if self.hold_out >= 1 and self.hold_out != int(self.hold_out):
-            raise ValueError(f"hold_out: {self.hold_out} is neither a share below 1 nor a whole number of rows")
-        if self.hold_out == 0:
+        if self.ensemble_size < len(self.ways) > 1:
+            raise ValueError(
+                f"ensemble_size: each way to teach needs one, so {len(self.ways)} or more, not {self.ensemble_size}"
+            )
+        if any(way.batch_size == 1 and needs_pairs(way.net) for way in self.ways):
+            raise ValueError("batch_size: batch norm of a dense layer can't learn from one image a step; use 2 or more")
+        if self.validation_split >= 1 and self.validation_split != int(self.validation_split):
+            raise ValueError(
+                f"validation_split: {self.validation_split} is neither a share below 1 nor a whole number of rows"
+            )
+        if self.validation_split == 0:
             needs = [
                 text
                 for text, needed in (
-                    ("keep = 'best'", self.keep == "best"),
-                    ("early_stop", self.early_stop > 0),
+                    ("checkpoint = 'best'", self.checkpoint == "best"),
+                    ("early_stopping", self.early_stopping > 0),
                     ("a plateau schedule", self.schedule.kind == "plateau"),
                     ("calibrate", self.calibrate),
                 )
@@ -352,11 +356,11 @@ class Recipe(Part):
             ]
             if needs:
                 raise ValueError(
-                    f"hold_out: {' and '.join(needs)} cannot work without held-out rows"
+                    f"validation_split: {' and '.join(needs)} cannot work without held-out rows"
                     + ("; add --set calibrate=false" if needs == ["calibrate"] else "")
                 )
         return self
 
 
 def needs_pairs(net: Net) -> bool:
-    return bool(net.dense) if isinstance(net, StageNet) else isinstance(net, DenseNet) and net.norm
+    return bool(net.dense) if isinstance(net, CNN) else isinstance(net, MLP) and net.norm

@@ -1,6 +1,6 @@
-"""Training curves, drawn by matplotlib as SVG that takes its colours from the page's theme.
+"""Training curves, drawn by matplotlib as SVG that takes its colors from the page's theme.
 
-matplotlib draws with stand-in colours; each is then replaced by a CSS variable. Charts are drawn small (as wide as a
+matplotlib draws with stand-in colors; each is then replaced by a CSS variable. Charts are drawn small (as wide as a
 phone) so that their text keeps its size: a page sets two side by side where there is room.
 """
 
@@ -209,6 +209,6 @@ def _svg(figure: Figure, name: str, alt: str) -> str:
     svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", opening, svg, count=1)
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would hold for the whole page
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, variable)
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(color, variable)
     return svg

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.checks import CheckResult, Finding, PartCheck
-from tenfold.data.dataset import SIDE, Dataset
+from tenfold.data.dataset import Dataset
+from tenfold.images import SIDE
 from tenfold.report.images import figure, gallery, picture, samples_by_digit
 from tenfold.report.page import (
     ABSENT,
@@ -35,14 +36,14 @@ def render(
         Section("findings", "Findings", _findings(result.findings, notes)),
         Section("figures", "In figures", _figures(parts) + _overlap(result)),
     ]
-    labelled = [
+    labeled = [
         (name, part, data)
         for name, part, data in (("Training rows", result.train, train), ("Test rows", result.test, test))
         if part is not None and data is not None and data.labels is not None
     ]
-    if labelled:
-        counts = "".join(_labels(name, part, data) for name, part, data in labelled)
-        means = "".join(_means(name, part) for name, part, _ in labelled)
+    if labeled:
+        counts = "".join(_labels(name, part, data) for name, part, data in labeled)
+        means = "".join(_means(name, part) for name, part, _ in labeled)
         sections.append(Section("labels", "Labels", counts))
         sections.append(Section("means", "Mean images", means))
     if test is not None and len(test):

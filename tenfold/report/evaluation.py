@@ -1,4 +1,4 @@
-"""The page of `tenfold evaluate`: one model on one set of labelled rows."""
+"""The page of `tenfold evaluate`: one model on one set of labeled rows."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def render(
     title: the model's name. notes: sentences to tell beside the figures. damaged: what damage does to the model.
     """
     head = results.headline(evaluation, []) + "".join(paragraph(note) for note in notes)
-    lead = f"Evaluated on {dataset.source}: {evaluation.n:,} labelled digits."
+    lead = f"Evaluated on {dataset.source}: {evaluation.n:,} labeled digits."
     more = [robustness.section(damaged)] if damaged else []
     return page("evaluation", title, lead, head, results.sections(dataset, probabilities, evaluation) + more)

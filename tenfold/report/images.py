@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.data.dataset import CLASSES, SIDE, Dataset, Images
+from tenfold.data.dataset import Dataset
+from tenfold.images import CLASSES, SIDE, Images
 from tenfold.report.page import css_class
 
 _SAMPLES = 14
 
 
 def mosaic(images: Images, columns: int, gap: int = 2) -> NDArray[np.uint8]:
-    """uint8 (N, 28, 28) row by row in one picture, `gap` empty pixels between neighbours."""
+    """uint8 (N, 28, 28) row by row in one picture, `gap` empty pixels between neighbors."""
     rows = -(-len(images) // columns)
     step = SIDE + gap
     canvas = np.zeros((rows * step - gap, columns * step - gap), np.uint8)

@@ -1,4 +1,4 @@
-"""The page of a line reader's training: the rows that it learnt from, the network, how the training went."""
+"""The page of a line reader's training: the rows that it learned from, the network, how the training went."""
 
 from __future__ import annotations
 

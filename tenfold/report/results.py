@@ -1,4 +1,4 @@
-"""What is shown of a model's predictions on labelled rows; the training page and the evaluation page share it."""
+"""What is shown of a model's predictions on labeled rows; the training page and the evaluation page share it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from math import sqrt
 
 import numpy as np
 
-from tenfold.data.dataset import CLASSES, Dataset
+from tenfold.data.dataset import Dataset
 from tenfold.evaluation import Evaluation
 from tenfold.evaluation.metrics import Probabilities
+from tenfold.images import CLASSES
 from tenfold.report.images import figure, gallery, picture
 from tenfold.report.page import (
     ABSENT,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.dataset import CLASSES, Dataset, Images
+from tenfold.data.dataset import Dataset
 from tenfold.evaluation import Evaluation
 from tenfold.evaluation.metrics import Probabilities
+from tenfold.images import CLASSES, Images
 from tenfold.report import charts, results
 from tenfold.report.images import figure, gallery, picture, samples_by_digit, strip
 from tenfold.report.page import (
@@ -35,7 +36,7 @@ from tenfold.report.page import (
 if TYPE_CHECKING:
     from tenfold.nets import Layer
 
-# Below this confidence a prediction on the unlabelled rows is set apart.
+# Below this confidence a prediction on the unlabeled rows is set apart.
 _DOUBTFUL = 0.9
 
 
@@ -47,7 +48,7 @@ class TrainingReport:
     history: rows as in history.csv; what was not measured is absent or NaN. train: the rows trained on.
     augmented: uint8 (k, m, 28, 28), k digits, each first as it is and then m - 1 times augmented; None without
     augmentation. held_out, probabilities (N, 10), evaluation: the held-out rows as the exported model reads them, or
-    None. unlabelled, unlabelled_probabilities: a few dozen rows without labels, or None. facts: names and texts (time,
+    None. unlabeled, unlabeled_probabilities: a few dozen rows without labels, or None. facts: names and texts (time,
     device, seed, versions). best_step_note: one sentence on which rows chose the weights.
     """
 
@@ -62,8 +63,8 @@ class TrainingReport:
     held_out: Dataset | None
     probabilities: Probabilities | None
     evaluation: Evaluation | None
-    unlabelled: Dataset | None
-    unlabelled_probabilities: Probabilities | None
+    unlabeled: Dataset | None
+    unlabeled_probabilities: Probabilities | None
     facts: dict[str, str]
     best_step_note: str
 
@@ -80,8 +81,8 @@ def render(report: TrainingReport) -> str:
         sections.append(Section("training", "Training", curves(report.history)))
     if report.held_out is not None and report.probabilities is not None and report.evaluation is not None:
         sections += results.sections(report.held_out, report.probabilities, report.evaluation)
-    if report.unlabelled is not None and report.unlabelled_probabilities is not None:
-        body = _predictions(report.unlabelled, report.unlabelled_probabilities)
+    if report.unlabeled is not None and report.unlabeled_probabilities is not None:
+        body = _predictions(report.unlabeled, report.unlabeled_probabilities)
         sections.append(Section("predictions", "Predictions", body))
     sections.append(Section("recipe", "The recipe", recipe(report.recipe)))
     return page("training report", report.title, report.story, _head(report), sections)
@@ -206,15 +207,15 @@ def _epochs(history: charts.Rows) -> str:
     return table("Set in bold: the best held-out epoch", columns, rows, mark=kept)
 
 
-def _predictions(unlabelled: Dataset, probabilities: Probabilities) -> str:
+def _predictions(unlabeled: Dataset, probabilities: Probabilities) -> str:
     figures: list[str] = []
-    for image, shares in zip(unlabelled.images, probabilities, strict=True):
+    for image, shares in zip(unlabeled.images, probabilities, strict=True):
         digit, share, index = int(shares.argmax()), float(shares.max()), len(figures) + 1
         caption = f"<strong>{index}: {digit}</strong>{percent(share, 1)}"
         alt = f"Row {index}, read as {digit}"
         figures.append(figure(picture(image, alt, 2), caption, "doubtful" if share < _DOUBTFUL else ""))
     return paragraph(
-        f"The first {plural(len(figures), 'row')} of {unlabelled.source}, as index: digit, counted "
+        f"The first {plural(len(figures), 'row')} of {unlabeled.source}, as index: digit, counted "
         "from 1 as Kaggle's ImageId is, with the confidence."
     ) + gallery(figures, "close")
 

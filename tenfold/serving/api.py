@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenfold.data.dataset import Images
-from tenfold.serving import body
-from tenfold.serving.answers import Busy, Json, Late, Refused
+from tenfold.images import Images
+from tenfold.ocr.batch import reading_to_dict
+from tenfold.ocr.reader import Expect
+from tenfold.serving import parsing as body
 from tenfold.serving.engine import Engine
+from tenfold.serving.errors import Busy, Json, Late, Refused
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
-from tenfold.vision.batch import reading_to_dict
-from tenfold.vision.reading import Expect
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 EXPECT = get_args(Expect)

@@ -18,21 +18,21 @@ from starlette.staticfiles import StaticFiles
 from tenfold import __version__
 from tenfold.errors import TenfoldError
 from tenfold.model import load_model
-from tenfold.serving import schema
+from tenfold.serving import schemas as schema
 from tenfold.serving.about import about
-from tenfold.serving.answers import Json, Refused, refusal
 from tenfold.serving.api import Api
 from tenfold.serving.direct import Direct
 from tenfold.serving.engine import Engine
+from tenfold.serving.errors import Json, Refused, refusal
 from tenfold.serving.feedback import Feedback
-from tenfold.serving.front import Front, log
-from tenfold.serving.guard import Guard
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.protocol import Protocol
-from tenfold.serving.schema import WORK, operation, record
+from tenfold.serving.middleware import Front, log
+from tenfold.serving.open_inference import Protocol
+from tenfold.serving.schemas import WORK, operation, record
+from tenfold.serving.security import Guard
 from tenfold.serving.settings import Settings
 
-PAGE = Path(str(files("tenfold.serving").joinpath("page")))
+PAGE = Path(str(files("tenfold.serving").joinpath("static")))
 FRESH = {"Cache-Control": "no-cache"}  # after an upgrade a browser must not mix files of two versions
 DESCRIPTION = """
 Every error is JSON, `{"error": {"code": ..., "message": ...}}`, under `/v2` as the Open Inference Protocol has it;
@@ -210,7 +210,7 @@ def add_state(app: FastAPI, front: Front, metrics: Metrics) -> None:
 def add_page(app: FastAPI) -> None:
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         app.add_route(path, _file(PAGE / file), methods=["GET"], include_in_schema=False)
-    app.mount("/page", _Files(directory=PAGE))
+    app.mount("/static", _Files(directory=PAGE))
 
 
 def _file(path: Path) -> Any:

@@ -14,7 +14,7 @@ from itertools import accumulate, takewhile
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from tenfold.serving.answers import Busy, Late
+from tenfold.serving.errors import Busy, Late
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

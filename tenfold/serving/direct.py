@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import Images
-from tenfold.serving.answers import Headers, Refused, canned, lines, on_the_line, rendered
+from tenfold.images import Images
 from tenfold.serving.api import Api
 from tenfold.serving.batcher import Batcher
-from tenfold.serving.body import bare
-from tenfold.serving.front import INTERNAL, SECURITY_OF_DATA, Front, log
-from tenfold.serving.guard import Guard
+from tenfold.serving.errors import Headers, Refused, canned, lines, on_the_line, rendered
 from tenfold.serving.metrics import Metrics
+from tenfold.serving.middleware import INTERNAL, SECURITY_OF_DATA, Front, log
+from tenfold.serving.parsing import bare
 from tenfold.serving.plain import plain
+from tenfold.serving.security import Guard
 from tenfold.serving.shedding import SheddingProtocol
 
 PATH = "/v1/predict"

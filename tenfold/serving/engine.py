@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.data.dataset import SIDE, Images
 from tenfold.errors import DataError
+from tenfold.images import SIDE, Images
 from tenfold.model import Model
-from tenfold.serving.answers import Refused
+from tenfold.ocr.image import FORMATS
+from tenfold.ocr.reader import Expect, Reading, read
 from tenfold.serving.batcher import Batcher
+from tenfold.serving.errors import Refused
+from tenfold.serving.explain import occlusion_map
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.occlusion import occlusion_map
 from tenfold.serving.settings import Limits
-from tenfold.vision.picture import FORMATS
-from tenfold.vision.reading import Expect, Reading, read
 
 INLINE_IMAGES = 16  # that the event loop itself sees to,
 INLINE_SECONDS = 0.002  # where they hold it up for less than this
@@ -55,7 +55,7 @@ class Engine:
         return await self.pictures((picture, expect))
 
     async def looked(self, image: NDArray[np.uint8]) -> tuple[int, NDArray[np.float32]]:
-        """What uint8 (28, 28) is read as, and how much each pixel's neighbourhood speaks for that: (28, 28)."""
+        """What uint8 (28, 28) is read as, and how much each pixel's neighborhood speaks for that: (28, 28)."""
         return await occlusion_map(self.predict, image)
 
     def close(self) -> None:

@@ -13,16 +13,17 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from tenfold.data.csv import LABEL, PIXELS
-from tenfold.data.dataset import SIDE, Dataset
+from tenfold.data.dataset import Dataset
+from tenfold.data.formats.csv import LABEL, PIXELS
 from tenfold.errors import DataError, Unavailable
+from tenfold.images import SIDE
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS corrections (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   time TEXT NOT NULL,          -- UTC, ISO 8601
   picture BLOB NOT NULL,       -- as it came
-  frame BLOB NOT NULL,         -- 784 grey levels: what the network saw
+  frame BLOB NOT NULL,         -- 784 gray levels: what the network saw
   read INTEGER NOT NULL,       -- 0 to 9
   confidence REAL NOT NULL,
   truth INTEGER,               -- 0 to 9; NULL for no digit
@@ -114,7 +115,7 @@ def latest(corrections: Iterable[Correction]) -> list[Correction]:
 
 
 def as_dataset(corrections: list[Correction], source: str) -> Dataset:
-    """What is a digit, as labelled images. Raises DataError where nothing is."""
+    """What is a digit, as labeled images. Raises DataError where nothing is."""
     digits = [one for one in corrections if one.truth is not None]
     if not digits:
         raise DataError("holds no corrections that say a digit", file=source)
@@ -122,7 +123,7 @@ def as_dataset(corrections: list[Correction], source: str) -> Dataset:
 
 
 def as_kaggle_csv(digits: Dataset) -> bytes:
-    """Labelled digits as Kaggle's train.csv has them."""
+    """Labeled digits as Kaggle's train.csv has them."""
     assert digits.labels is not None
     rows = [",".join([LABEL, *PIXELS])]
     for label, image in zip(digits.labels.tolist(), digits.images.reshape(len(digits), -1).tolist(), strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.errors import DataError
-from tenfold.evaluation.significance import mcnemar, wilson
+from tenfold.evaluation.statistics import mcnemar, wilson
 from tenfold.model import load_model
 from tenfold.serving.feedback import Correction
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tenfold.serving.answers import Refused, canned
+from tenfold.serving.errors import Refused, canned
 
 SLOWEST = 30.0  # seconds that a head may take to come in, from the connection or from its first byte
 MOST = 1 << 16  # bytes of a head, checked as they come in

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tenfold.threads import cores
+from tenfold.cpu import cores
 
 MIB = 1 << 20
 

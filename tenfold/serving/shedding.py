@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from tenfold.serving.answers import Busy, canned
+from tenfold.serving.errors import Busy, canned
 from tenfold.serving.plain import plain
 from tenfold.serving.prompt import PromptProtocol
 from tenfold.serving.together import Together
 
 if TYPE_CHECKING:
-    from tenfold.serving.front import Front
+    from tenfold.serving.middleware import Front
 
 DEAF = 1.0  # seconds, as long as Retry-After says
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tenfold.data.dataset import SIDE
-from tenfold.synthesis.drawing import (
+from tenfold.images import SIDE
+from tenfold.synthesis.lines.drawing import (
     affine,
     blurred,
     clouds,
@@ -101,12 +101,12 @@ def glass_blur(pixels: Tensor, severity: Tensor) -> Tensor:
 
 
 def brightness(pixels: Tensor, severity: Tensor) -> Tensor:
-    """Everything lighter: black paper becomes grey, up to four fifths of white."""
+    """Everything lighter: black paper becomes gray, up to four fifths of white."""
     return pixels + column(255 * (0.1 + 0.7 * severity))
 
 
 def contrast(pixels: Tensor, severity: Tensor) -> Tensor:
-    """From full contrast down to a seventh, at any grey that leaves room for it."""
+    """From full contrast down to a seventh, at any gray that leaves room for it."""
     share = column(1 - 0.86 * severity)
     return pixels * share + column(torch.rand(len(pixels))) * 255 * (1 - share)
 
@@ -137,7 +137,7 @@ def inversion(pixels: Tensor, severity: Tensor) -> Tensor:
 
 
 def stripes(pixels: Tensor, severity: Tensor) -> Tensor:
-    """One band or several, in any direction: inverted, white, grey or black."""
+    """One band or several, in any direction: inverted, white, gray or black."""
     batch = len(pixels)
     x, y = places(SIDE)
     turn = torch.where(torch.rand(batch) < 0.6, torch.randint(0, 2, (batch,)) * torch.pi / 2, torch.rand(batch) * 3.2)
@@ -147,8 +147,8 @@ def stripes(pixels: Tensor, severity: Tensor) -> Tensor:
     width = torch.where(many, 1 + period * 0.35 * severity, 2 + 8 * severity)
     band = torch.remainder(across - column(uniform(batch, 2, 20)), column(period)) < column(width)
     kind = column(torch.randint(0, 5, (batch,)))
-    grey = column(uniform(batch, 40, 255)).expand_as(pixels)
-    put = torch.where(kind <= 1, 255 - pixels, torch.where(kind == 2, 255.0, torch.where(kind == 3, grey, 0.0)))
+    gray = column(uniform(batch, 40, 255)).expand_as(pixels)
+    put = torch.where(kind <= 1, 255 - pixels, torch.where(kind == 2, 255.0, torch.where(kind == 3, gray, 0.0)))
     return torch.where(band, put, pixels)
 
 
@@ -215,7 +215,7 @@ def spatter(pixels: Tensor, severity: Tensor) -> Tensor:
 
 
 def occlusion(pixels: Tensor, severity: Tensor) -> Tensor:
-    """A rectangle of up to 11 pixels a side over some part of the digit: black, grey, white or noise."""
+    """A rectangle of up to 11 pixels a side over some part of the digit: black, gray, white or noise."""
     batch = len(pixels)
     x, y = places(SIDE)
     within = torch.ones_like(pixels, dtype=torch.bool)
@@ -298,8 +298,8 @@ def _coarse(smooth: bool) -> Tensor:
     return torch.stack(ways)
 
 
-def binarised(pixels: Tensor, severity: Tensor) -> Tensor:
-    """Two levels alone, cut at a grey that may lie far from the middle."""
+def binarized(pixels: Tensor, severity: Tensor) -> Tensor:
+    """Two levels alone, cut at a gray that may lie far from the middle."""
     limit = 255 * (0.5 + 0.35 * severity * (torch.rand(len(pixels)) * 2 - 1))
     return torch.where(pixels > column(limit), 255.0, 0.0)
 
@@ -396,7 +396,7 @@ _ALL: tuple[Corruption, ...] = (
     thicker,
     thinner,
     low_resolution,
-    binarised,
+    binarized,
     jpeg,
     rotate,
     scale,

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-from tenfold.data.dataset import Images
-from tenfold.vision.frame import frame
+from tenfold.images import Images
+from tenfold.ocr.framing import frame
 
 # Left out, for a hand may write a digit so: O o Q D □, I i l | / ( [ ! ' Λ ^, Z z, S s, Э, B ß, G b ь, g q P p ρ, Ч.
 LATIN = "ACEFHJKLMNRTUVWXYacdefhkmnrtuvwxyÄÖÜäöüéñçÆæ"

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tenfold.data.dataset import SIDE
-from tenfold.synthesis.drawing import affine, column, places, uniform, warped
+from tenfold.images import SIDE
 from tenfold.synthesis.glyphs import glyphs
+from tenfold.synthesis.lines.drawing import affine, column, places, uniform, warped
 from tenfold.synthesis.scenes import scenes
 from tenfold.synthesis.scribbles import scribbles
 

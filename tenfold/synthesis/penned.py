@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from tenfold.data.dataset import SIDE, Images
+from tenfold.images import SIDE, Images
+from tenfold.ocr.framing import frame
 from tenfold.synthesis.strokes import DIGIT_JITTER, DIGITS, written
-from tenfold.vision.frame import frame
 
 HEIGHT = 64  # pixels from a digit's top to its foot before it is framed
 PAD = 12  # more than a pen's radius

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tenfold.data.dataset import SIDE
-from tenfold.synthesis.drawing import blurred, clouds, column, halved, places, segments, smooth_field, uniform
+from tenfold.images import SIDE
+from tenfold.synthesis.lines.drawing import blurred, clouds, column, halved, places, segments, smooth_field, uniform
 
 BIG = 2 * SIDE
 
@@ -18,7 +18,7 @@ def scenes(count: int) -> Tensor:
 
 
 def _textured(cover: Tensor) -> Tensor:
-    """Fill shapes (B, 56, 56), 0 to 1, with a grey, folds, and sometimes stripes; seams and edges are darker."""
+    """Fill shapes (B, 56, 56), 0 to 1, with a gray, folds, and sometimes stripes; seams and edges are darker."""
     batch = len(cover)
     cloth = clouds(batch, BIG, 0.7) * column(uniform(batch, 0, 0.6)) + column(uniform(batch, 0.3, 1))
     x, y = places(BIG)
@@ -133,7 +133,7 @@ def leaves(count: int) -> Tensor:
 
 
 def noise(count: int) -> Tensor:
-    """Noise of every grain, range and density, on any grey."""
+    """Noise of every grain, range and density, on any gray."""
     grain = blurred(torch.rand(count, SIDE, SIDE), uniform(count, 0.05, 2.5) * (torch.rand(count) < 0.6))
     low, high = grain.amin(dim=(1, 2), keepdim=True), grain.amax(dim=(1, 2), keepdim=True)
     grain = (grain - low) / (high - low)
@@ -144,10 +144,10 @@ def noise(count: int) -> Tensor:
 
 
 def blank(count: int) -> Tensor:
-    """An even grey, or one that changes evenly, with hardly any noise; or a few specks on black."""
+    """An even gray, or one that changes evenly, with hardly any noise; or a few specks on black."""
     x, y = places(SIDE)
     slope = (x * column(torch.randn(count)) + y * column(torch.randn(count))) * column(4 * (torch.rand(count) < 0.5))
-    grey = column(uniform(count, 0, 255) * (torch.rand(count) < 0.6))
-    even = grey + slope + torch.randn(count, SIDE, SIDE) * column(uniform(count, 0, 8))
+    gray = column(uniform(count, 0, 255) * (torch.rand(count) < 0.6))
+    even = gray + slope + torch.randn(count, SIDE, SIDE) * column(uniform(count, 0, 8))
     specks = 255.0 * (torch.rand(count, SIDE, SIDE) < column(uniform(count, 0, 0.02)))
     return torch.where(torch.rand(count, 1, 1) < 0.3, specks, even)

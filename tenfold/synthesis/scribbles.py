@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tenfold.data.dataset import Images
-from tenfold.vision.frame import frame
+from tenfold.images import Images
+from tenfold.ocr.framing import frame
 
 SIZE = 112  # of the canvas, four times the picture
 Points = NDArray[np.float64]  # (n, 2)

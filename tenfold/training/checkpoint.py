@@ -7,7 +7,7 @@ from typing import Any
 import safetensors
 import torch
 from safetensors.torch import load_file
-from safetensors.torch import save as serialised
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from tenfold.errors import RunError
@@ -30,25 +30,25 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
         raise RunError(f"{path}: this is no checkpoint of tenfold ({error})") from None
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
-    """What the optimiser remembers of each parameter, by place: '0.exp_avg'."""
-    state = optimiser.state_dict()["state"]
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """What the optimizer remembers of each parameter, by place: '0.exp_avg'."""
+    state = optimizer.state_dict()["state"]
     return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimiser_tensors` gave, in the memory layout of the parameters."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` gave, in the memory layout of the parameters."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for place, tensor in tensors.items():
         index, name = place.split(".", 1)
         parameter = parameters[int(index)]
         if tensor.shape == parameter.shape and tensor.ndim:
             # Fused steps walk parameter and memory side by side, so both need the same strides.
-            optimiser.state[parameter][name] = torch.empty_like(parameter).copy_(tensor)
+            optimizer.state[parameter][name] = torch.empty_like(parameter).copy_(tensor)
         else:
             # The step counter: fused kernels and recorded steps want it beside the parameters.
-            beside = optimiser.defaults.get("fused") or optimiser.defaults.get("capturable")
-            optimiser.state[parameter][name] = tensor.to(parameter.device if beside else "cpu", copy=True)
+            beside = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
+            optimizer.state[parameter][name] = tensor.to(parameter.device if beside else "cpu", copy=True)
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
@@ -68,7 +68,7 @@ def save_weights(path: Path, weights: Tensors) -> None:
 def _write(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> None:
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # Not by `save_file`, which writes under a name of its own first, and a kill would leave that file there.
-    write_bytes(path, serialised(whole, metadata))
+    write_bytes(path, serialized(whole, metadata))
 
 
 def load_weights(path: Path) -> Tensors:

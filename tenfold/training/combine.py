@@ -10,10 +10,10 @@ import numpy as np
 
 from tenfold import __version__
 from tenfold.errors import RunError
+from tenfold.export.onnx import export
 from tenfold.files import sha256, write_json, write_text
 from tenfold.nets import Ensemble, parameter_count
 from tenfold.run import Run
-from tenfold.training.export import export
 from tenfold.training.trained import network_of
 
 
@@ -36,7 +36,7 @@ def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
         run.verify_files(run.recipe, run.weights, run.model, run.rows, run.metrics)
         if not run.is_finished:
             raise RunError(f"{run.folder}: this run was stopped before its end; `train --resume` goes on with it")
-        if run.read_json(run.recipe).get("net", {}).get("kind") == "line":
+        if run.read_json(run.recipe).get("net", {}).get("kind") == "ctc":
             raise RunError(f"{run.folder}: this run reads whole rows; an ensemble is of runs that read single digits")
     network = Ensemble([network_of(run) for run in runs])  # in 32 bits, also of runs whose files compute in 8
     facts: dict[str, Any] = {

@@ -72,7 +72,7 @@ def choose_precision(network: Network, recipe: Recipe, shape: Shape, device: tor
     if device.type == "cuda":  # where steps are recorded; launched one by one, as here, they would seem equally slow
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     key = " | ".join(
-        [device_name(device), torch.__version__, str(shape), recipe.net.model_dump_json(), recipe.normalise]
+        [device_name(device), torch.__version__, str(shape), recipe.net.model_dump_json(), recipe.normalize]
     )
     memory = cache_folder() / "precision.json"
     known = _remembered(memory)

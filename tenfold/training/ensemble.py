@@ -18,10 +18,10 @@ from tenfold.errors import TenfoldError
 from tenfold.nets import Ensemble
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.fit import check_row_count, fit, precision_here
+from tenfold.training.callbacks import Watch
+from tenfold.training.digits import check_row_count, fit, precision_here
 from tenfold.training.loop import Fitted, Watcher
 from tenfold.training.teacher import Teacher
-from tenfold.training.watch import Watch
 
 PATIENCE = 0.5  # seconds between two looks at whether to stop
 
@@ -42,7 +42,7 @@ def fit_members(
     where networks are too small to keep several threads busy; students of a teacher are trained one after another.
     Stopped early, the ensemble is what was finished so far.
     """
-    runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.members)]
+    runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.ensemble_size)]
     for one in runs:
         one.checkpoints.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
@@ -50,7 +50,7 @@ def fit_members(
         check_row_count(recipe, train)
         threads = max(1, threads // at_once)
         with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
-            for k in range(recipe.members):
+            for k in range(recipe.ensemble_size):
                 precision_here(recipe.member(k), train, device)
         _side_by_side(recipe, train, held_out, runs, device, watcher, at_once, threads)
     fitted: list[Fitted] = []
@@ -59,7 +59,7 @@ def fit_members(
             if not all(before.finished for before in fitted) and not one.last.exists():
                 continue  # stopped before this one was begun; of those begun side by side a later one may be done
             fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
-    return _together(fitted, recipe.members)
+    return _together(fitted, recipe.ensemble_size)
 
 
 def _side_by_side(

@@ -1,4 +1,4 @@
-"""The training loop, from top to bottom, whatever is learnt: single digits (`fit.py`) or whole rows (`line.py`)."""
+"""The training loop, from top to bottom, whatever is learned: single digits (`fit.py`) or whole rows (`line.py`)."""
 
 import functools
 import math
@@ -15,11 +15,11 @@ from tenfold.nets import Network
 from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.run import Run
 from tenfold.training import checkpoint
+from tenfold.training.cuda_graph import Batch, Recorder, Work
 from tenfold.training.device import denormals_flushed
-from tenfold.training.learner import Learner, State
 from tenfold.training.optim import after_plateau, scheduled, set_rate
 from tenfold.training.randomness import seed_step
-from tenfold.training.recorded import Batch, Recorder, Work
+from tenfold.training.state import Learner, State
 
 CHECKPOINT_SECONDS = 30.0  # also within an epoch: the most work that a kill can cost
 EPOCH_SECONDS = 1.0  # epochs that are shorter share a checkpoint: writing one may take longer than they do
@@ -51,7 +51,7 @@ class Step:
 
 
 class Task(Protocol):
-    """What is learnt. All that it draws must follow from the recipe's seed, the epoch and the step."""
+    """What is learned. All that it draws must follow from the recipe's seed, the epoch and the step."""
 
     @property
     def largest_gradient(self) -> float | None:
@@ -81,7 +81,7 @@ class Fitted:
 def begun(recipe: Recipe, images: Tensor, run: Run) -> Learner:
     """A learner as the run's checkpoint has it, or a new one. Raises RunError for a checkpoint of another recipe.
 
-    images: uint8 (N, ...), from which the network takes its normalisation; on the device to train on.
+    images: uint8 (N, ...), from which the network takes its normalization; on the device to train on.
     """
     learner = Learner(recipe, images)
     if run.last.exists():
@@ -125,13 +125,13 @@ def learn(recipe: Recipe, learner: Learner, task: Task, run: Run, watcher: Watch
 
     run.write_history(state.history)  # a kill may have come between the last checkpoint and its line
     network = learner.evaluation_network().cpu().eval()
-    if recipe.keep == "best" and state.best_epoch:
+    if recipe.checkpoint == "best" and state.best_epoch:
         network.load_state_dict(checkpoint.load_weights(run.best))
     return Fitted(network, state, state.epoch * shown_an_epoch + state.images, done(recipe, state))
 
 
 def done(recipe: Recipe, state: State) -> bool:
-    stopped_early = bool(recipe.early_stop) and state.epoch - state.best_epoch >= recipe.early_stop
+    stopped_early = bool(recipe.early_stopping) and state.epoch - state.best_epoch >= recipe.early_stopping
     return state.epoch >= recipe.epochs or stopped_early
 
 
@@ -143,7 +143,7 @@ def train_epoch(recipe: Recipe, learner: Learner, task: Task, work: Work, run: R
     network.train()
     while state.step < steps:
         seed_step(recipe.seed, state.epoch, state.step, learner.loss_sum.device)
-        set_rate(learner.optimiser, learning_rate(recipe, state, state.step, steps))
+        set_rate(learner.optimizer, learning_rate(recipe, state, state.step, steps))
         batch = task.batch(state, steps)
         work(batch)
         if learner.average:
@@ -164,11 +164,11 @@ def train_epoch(recipe: Recipe, learner: Learner, task: Task, work: Work, run: R
 def advance(learner: Learner, task: Task, batch: Batch) -> None:
     """The work of a step: from the examples to new weights."""
     result = task.step(learner.network, batch, learner.state.precision)
-    learner.optimiser.zero_grad(set_to_none=True)
+    learner.optimizer.zero_grad(set_to_none=True)
     result.loss.backward()  # type: ignore[no-untyped-call]
     if task.largest_gradient is not None:
         torch.nn.utils.clip_grad_norm_(learner.network.parameters(), task.largest_gradient)
-    learner.optimiser.step()
+    learner.optimizer.step()
     learner.loss_sum += result.loss.detach() * len(batch.rows)
     learner.correct += result.correct
 
@@ -184,7 +184,7 @@ def refuse_divergence(recipe: Recipe, learner: Learner, figures: Iterable[float]
     if not all(map(math.isfinite, figures)) or not all(tensor.isfinite().all() for tensor in tensors):
         raise TenfoldError(
             f"the training diverged in epoch {learner.state.epoch + 1}: its loss is no longer a finite number; "
-            f"a learning rate below {recipe.optimiser.lr:g} (optimiser.lr) helps"
+            f"a learning rate below {recipe.optimizer.lr:g} (optimizer.lr) helps"
         )
 
 

@@ -1,4 +1,4 @@
-"""Muon: hidden weights move by their orthogonalised momentum, everything else by AdamW."""
+"""Muon: hidden weights move by their orthogonalized momentum, everything else by AdamW."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ TURNS = 5
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
+def orthogonalized(matrix: Tensor) -> Tensor:
     """(R, C) with the singular vectors of `matrix`, all its singular values about 1 (0.7 to 1.2).
 
     A Newton-Schulz iteration that is made to be quick, not exact (Jordan et al. 2024, "Muon: an optimizer for hidden
@@ -55,4 +55,4 @@ class Muon(torch.optim.AdamW):
         ahead = (weight.grad + decay * momentum).flatten(1)
         rows, columns = ahead.shape
         # Tall matrices have fewer directions than rows, so each is moved further.
-        weight -= lr * max(1, rows / columns) ** 0.5 * orthogonalised(ahead).view(weight.shape)
+        weight -= lr * max(1, rows / columns) ** 0.5 * orthogonalized(ahead).view(weight.shape)

@@ -1,4 +1,4 @@
-"""Optimisers, learning-rate schedules and the running average of weights."""
+"""Optimizers, learning-rate schedules and the running average of weights."""
 
 import math
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tenfold.recipes.schema import Linear, OneCycle, Optimiser, Plateau, Recipe
+from tenfold.recipes.schema import Linear, OneCycle, Optimizer, Plateau, Recipe
 from tenfold.training.muon import Muon
 
-KERAS_EPSILON = 1e-7  # the write-ups' optimisers; PyTorch's 1e-8 makes no difference to our own recipes
+KERAS_EPSILON = 1e-7  # the write-ups' optimizers; PyTorch's 1e-8 makes no difference to our own recipes
 
 
-def make_optimiser(network: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser over all parameters; weight decay spares biases and norms (what has one dimension).
+def make_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+    """The optimizer over all parameters; weight decay spares biases and norms (what has one dimension).
 
     Each group says how many times the recipe's rate is its own. Muon's hidden weights are all but the first layer's and
     the last one's.
@@ -44,9 +44,9 @@ def make_optimiser(network: nn.Module, settings: Optimiser) -> torch.optim.Optim
     return kinds[settings.name](groups, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give each group of parameters its share of the recipe's rate."""
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         own = rate * group["times"]
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(own)

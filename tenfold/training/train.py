@@ -11,25 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import __version__
-from tenfold.data.dataset import Dataset, joined, row_hashes
-from tenfold.data.split import hold_out
+from tenfold.data.dataset import Dataset, joined
+from tenfold.data.split import stratified_split
 from tenfold.errors import DataError, RecipeError, RunError
+from tenfold.export.onnx import export
+from tenfold.export.quantize import quantize
+from tenfold.export.temperature import calibrate
 from tenfold.files import write_json, write_text
+from tenfold.images import hash_images
 from tenfold.model import Model
-from tenfold.recipes.edit import from_dict
 from tenfold.recipes.schema import Recipe
+from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.training import checkpoint
-from tenfold.training.calibrate import calibrate
+from tenfold.training.artifacts import measured, model_card, report_page, score
 from tenfold.training.device import find_device
+from tenfold.training.digits import fit
 from tenfold.training.ensemble import fit_members
-from tenfold.training.export import export
-from tenfold.training.fit import fit
-from tenfold.training.line import fit_lines
-from tenfold.training.line_outcome import leave_line_reader
+from tenfold.training.line_artifacts import leave_line_reader
+from tenfold.training.lines import fit_lines
 from tenfold.training.loop import Watcher
-from tenfold.training.outcome import measured, model_card, report_page, score
-from tenfold.training.quantise import quantise
 from tenfold.training.teacher import Teacher
 
 
@@ -43,8 +44,8 @@ class Trained:
 
 def train(
     recipe: Recipe,
-    labelled: Dataset,
-    unlabelled: Dataset | None,
+    labeled: Dataset,
+    unlabeled: Dataset | None,
     run: Run,
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
@@ -52,32 +53,32 @@ def train(
     at_once: int = 1,
     extra: Dataset | None = None,
 ) -> Trained:
-    """Train `recipe` on `labelled` and leave everything in `run`; goes on where the run's checkpoint stands.
+    """Train `recipe` on `labeled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
-    unlabelled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
+    unlabeled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
     teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time. extra:
-    labelled rows to train on too; none of them is held out, so that held-out figures can be set against those of a run
+    labeled rows to train on too; none of them is held out, so that held-out figures can be set against those of a run
     without them.
     Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
     needs a teacher and has none, or the other way round.
     """
     check_teacher(recipe, teacher is not None)
-    rows, held_rows = split(recipe, labelled)  # before anything is written
+    rows, held_rows = split(recipe, labeled)  # before anything is written
     if extra is not None:
-        rows = np.concatenate([rows, np.arange(len(labelled), len(labelled) + len(extra))])
-        labelled = joined(labelled, extra)
-    begin(run, recipe, labelled, remembered or {})
+        rows = np.concatenate([rows, np.arange(len(labeled), len(labeled) + len(extra))])
+        labeled = joined(labeled, extra)
+    begin(run, recipe, labeled, remembered or {})
     if run.is_finished:
         return Trained(run, run.read_json(run.metrics), finished=True)
-    train_part = labelled.subset(rows)
-    held_out = labelled.subset(held_rows) if len(held_rows) else None
+    train_part = labeled.subset(rows)
+    held_out = labeled.subset(held_rows) if len(held_rows) else None
     device = find_device()
 
-    if recipe.net.kind == "line":
+    if recipe.net.kind == "ctc":
         fitted = fit_lines(recipe, train_part, held_out, run, device, watcher)
         metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
         return Trained(run, metrics, fitted.finished)
-    if recipe.members > 1:
+    if recipe.ensemble_size > 1:
         fitted = fit_members(recipe, train_part, held_out, run, device, watcher, teacher, at_once)
     else:
         fitted = fit(recipe, train_part, held_out, run, device, watcher, teacher)
@@ -87,13 +88,13 @@ def train(
     checkpoint.save_weights(run.weights, fitted.network.state_dict())
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     if recipe.int8:
-        quantise(run.model, train_part.images)
+        quantize(run.model, train_part.images)
     model = Model(run.model.read_bytes(), str(run.folder))
     scored = score(model, held_out) if held_out else None
     reached = scored.evaluation.to_dict() if scored else None
     metrics = measured(recipe, fitted, train_part, len(held_rows), reached, device)
     write_json(run.metrics, metrics)
-    write_text(run.report, report_page(recipe, fitted, train_part, scored, unlabelled, model, metrics))
+    write_text(run.report, report_page(recipe, fitted, train_part, scored, unlabeled, model, metrics))
     write_text(run.card, model_card(recipe, metrics, scored))
     run.write_manifest()
     return Trained(run, metrics, fitted.finished)
@@ -101,21 +102,21 @@ def train(
 
 def check_teacher(recipe: Recipe, has_one: bool) -> None:
     """Raises RecipeError for a recipe that needs a teacher and has none, or the other way round."""
-    if has_one != (recipe.distil > 0):
+    if has_one != (recipe.distillation_weight > 0):
         raise RecipeError(
-            f"{recipe.name} learns from labels alone (its distil is 0), so it has no use for a teacher"
+            f"{recipe.name} learns from labels alone (its distillation_weight is 0), so it has no use for a teacher"
             if has_one
             else f"{recipe.name} learns from another model: name a run folder or an .onnx file with --teacher"
         )
 
 
-def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any]) -> None:
+def begin(run: Run, recipe: Recipe, labeled: Dataset, remembered: dict[str, Any]) -> None:
     """Write what the run is about, or make sure that it is what stands there already; a finished run stays as it is."""
     if run.exists:
         if from_dict(run.read_json(run.recipe), str(run.recipe)) != recipe:
             raise RunError(f"{run.folder}: this run was begun with another recipe")
-        if run.read_json(run.data).get("digest") != labelled.digest:
-            raise RunError(f"{run.folder}: this run was begun on other data than {labelled.source}")
+        if run.read_json(run.data).get("digest") != labeled.digest:
+            raise RunError(f"{run.folder}: this run was begun on other data than {labeled.source}")
         if run.manifest.exists():  # it would be sealed again, damage and all
             run.verify_files()
     if run.is_finished:
@@ -123,58 +124,56 @@ def begin(run: Run, recipe: Recipe, labelled: Dataset, remembered: dict[str, Any
     run.manifest.unlink(missing_ok=True)
     run.remove_left_overs()
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    about = {"source": labelled.source, "rows": len(labelled), "digest": labelled.digest} | remembered
+    about = {"source": labeled.source, "rows": len(labeled), "digest": labeled.digest} | remembered
     write_json(run.data, about)
     write_json(run.recipe, recipe.model_dump(mode="json"))
-    run.write_hashes(np.union1d(row_hashes(labelled.images), _taught(remembered)))
+    run.write_hashes(np.union1d(hash_images(labeled.images), _taught(remembered)))
 
 
 def _taught(remembered: dict[str, Any]) -> NDArray[np.uint64]:
-    """Hashes of the labelled rows that a teacher learnt from, as far as it is a run and says so."""
+    """Hashes of the labeled rows that a teacher learned from, as far as it is a run and says so."""
     hashes = Run(Path(remembered["teacher"])).read_hashes() if "teacher" in remembered else None
     return np.empty(0, np.uint64) if hashes is None else hashes
 
 
-def split(recipe: Recipe, labelled: Dataset) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split(recipe: Recipe, labeled: Dataset) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The rows to train on and the rows held out, as the recipe's hold-out and seed say. Raises DataError."""
-    if labelled.labels is None:
-        raise DataError(f"{labelled.source}: these digits have no labels to train on")
-    if len(labelled) > 1 and (labelled.labels == labelled.labels[0]).all():
-        raise DataError(
-            f"{labelled.source}: every row is labelled {labelled.labels[0]}: there is nothing to tell apart"
-        )
-    if recipe.hold_out == 0:
-        parts = np.arange(len(labelled)), np.arange(0)
+    if labeled.labels is None:
+        raise DataError(f"{labeled.source}: these digits have no labels to train on")
+    if len(labeled) > 1 and (labeled.labels == labeled.labels[0]).all():
+        raise DataError(f"{labeled.source}: every row is labeled {labeled.labels[0]}: there is nothing to tell apart")
+    if recipe.validation_split == 0:
+        parts = np.arange(len(labeled)), np.arange(0)
     else:
-        parts = hold_out(labelled.labels, _held_out(recipe, labelled), recipe.seed)
-    if recipe.net.kind == "line":
-        _check_every_digit(labelled, *parts)
+        parts = stratified_split(labeled.labels, _held_out(recipe, labeled), recipe.seed)
+    if recipe.net.kind == "ctc":
+        _check_every_digit(labeled, *parts)
     return parts
 
 
-def _held_out(recipe: Recipe, labelled: Dataset) -> float | int:
+def _held_out(recipe: Recipe, labeled: Dataset) -> float | int:
     """How many rows to hold out, or what share of them. Raises DataError where that leaves none on one side."""
-    size = recipe.hold_out if recipe.hold_out < 1 else int(recipe.hold_out)
-    if size < 1 and not 0 < round(size * len(labelled)) < len(labelled):
+    size = recipe.validation_split if recipe.validation_split < 1 else int(recipe.validation_split)
+    if size < 1 and not 0 < round(size * len(labeled)) < len(labeled):
         raise DataError(
-            f"{labelled.source}: a share of {size:g} of {len(labelled):,} rows can't be held out; "
-            "take more rows, or --set hold_out=0 to hold out none"
+            f"{labeled.source}: a share of {size:g} of {len(labeled):,} rows can't be held out; "
+            "take more rows, or --set validation_split=0 to hold out none"
         )
-    if size >= len(labelled):
+    if size >= len(labeled):
         raise DataError(
-            f"{labelled.source}: {recipe.name} holds out {size:,} rows and here are {len(labelled):,}; "
-            "--set hold_out=0.2 holds out a fifth"
+            f"{labeled.source}: {recipe.name} holds out {size:,} rows and here are {len(labeled):,}; "
+            "--set validation_split=0.2 holds out a fifth"
         )
     return size
 
 
-def _check_every_digit(labelled: Dataset, *parts: NDArray[np.intp]) -> None:
+def _check_every_digit(labeled: Dataset, *parts: NDArray[np.intp]) -> None:
     """Raises DataError where rows can't be composed of a part, for it lacks a digit."""
-    assert labelled.labels is not None
+    assert labeled.labels is not None
     for rows, of in zip(parts, ("training", "held-out"), strict=True):
-        if len(rows) and (missing := sorted(set(range(10)) - set(labelled.labels[rows].tolist()))):
+        if len(rows) and (missing := sorted(set(range(10)) - set(labeled.labels[rows].tolist()))):
             raise DataError(
-                f"{labelled.source}: none of the {len(rows):,} {of} rows shows a {missing[0]}, and rows are composed "
+                f"{labeled.source}: none of the {len(rows):,} {of} rows shows a {missing[0]}, and rows are composed "
                 "of all ten digits; take more rows"
             )
 

@@ -2,7 +2,7 @@
 
 from tenfold.errors import RunError
 from tenfold.nets import Network, build
-from tenfold.recipes.edit import from_dict
+from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.training import checkpoint
 
@@ -12,8 +12,8 @@ def network_of(run: Run) -> Network:
     recipe, weights = from_dict(run.read_json(run.recipe), str(run.recipe)), checkpoint.load_weights(run.weights)
     # Of an ensemble that was stopped, only the members that were finished are there; of one member, without a prefix.
     trained = len({name.split(".")[1] for name in weights if name.startswith("members.")}) or 1
-    if trained < recipe.members:
-        recipe = recipe.model_copy(update={"members": trained}) if trained > 1 else recipe.member(0)
+    if trained < recipe.ensemble_size:
+        recipe = recipe.model_copy(update={"ensemble_size": trained}) if trained > 1 else recipe.member(0)
     network = build(recipe)
     try:
         network.load_state_dict(weights)

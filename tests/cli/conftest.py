@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tenfold.cli import main
+from tenfold.cli.app import main
 from tenfold.data import Dataset, load_data
 
 # Enough for a model that reads most digits.
-LEARNS = ("digits", "--recipe", "dense-s", "--epochs", "4", "--set", "hold_out=200", "--seed", "3")
+LEARNS = ("digits", "--recipe", "dense-s", "--epochs", "4", "--set", "validation_split=200", "--seed", "3")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def digits() -> tuple[Dataset, Dataset]:
 
 @pytest.fixture(scope="session")
 def kaggle_zip(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Dataset, Dataset]) -> Path:
-    """Kaggle's zip in small: 300 labelled rows, 60 test rows; the folder's name has a space."""
+    """Kaggle's zip in small: 300 labeled rows, 60 test rows; the folder's name has a space."""
     folder = tmp_path_factory.mktemp("my data")
     train, test = digits
     write_csv(folder / "train.csv", train.subset(slice(300)))
@@ -86,7 +86,7 @@ def kaggle_zip(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Dataset, 
 @pytest.fixture(scope="session")
 def quick(kaggle_zip: Path) -> tuple[str, ...]:
     """What to train for tests that look at everything but the model."""
-    return (str(kaggle_zip), "--recipe", "dense-s", "--set", "net.dense=[8]", "--set", "hold_out=50")
+    return (str(kaggle_zip), "--recipe", "dense-s", "--set", "net.dense=[8]", "--set", "validation_split=50")
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_train_leaves_a_whole_run(trained):
         listed
     )
     recipe = json.loads((trained / "recipe.json").read_text())
-    assert (recipe["name"], recipe["epochs"], recipe["hold_out"], recipe["seed"]) == ("dense-s", 4, 200, 3)
+    assert (recipe["name"], recipe["epochs"], recipe["validation_split"], recipe["seed"]) == ("dense-s", 4, 200, 3)
 
 
 def test_train_tells_programs_the_metrics(run_cli, quick, tmp_path):
@@ -279,7 +279,7 @@ def test_the_bundled_model_goes_by_its_name(run_cli, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("no_export")
 def test_compare_ranks_and_uses_finished_runs_again(run_cli, kaggle_zip, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    settings = ("--set", "hold_out=50", "--set", "net.dense=[8]", "--epochs", "1", "--seeds", "2")
+    settings = ("--set", "validation_split=50", "--set", "net.dense=[8]", "--epochs", "1", "--seeds", "2")
     args = ("compare", kaggle_zip, "--recipes", "dense-s, dense-m", *settings, "--out", tmp_path / "compared")
     ran = run_cli(*args)
     assert ran.code == 0, ran.err
@@ -296,7 +296,7 @@ def test_compare_ranks_and_uses_finished_runs_again(run_cli, kaggle_zip, tmp_pat
     assert document["n"] == 60
     leaderboard = json.loads((tmp_path / "compared" / "leaderboard.json").read_text())
     assert document == leaderboard | {"folder": str(tmp_path / "compared")}
-    changed = run_cli(*args, "--set", "optimiser.lr=0.5", "--json")
+    changed = run_cli(*args, "--set", "optimizer.lr=0.5", "--json")
     assert changed.code == changed.document["error"]["exit_code"] == 3
     assert "begun with another recipe; choose another --out" in changed.err
 
@@ -320,15 +320,15 @@ def test_a_shown_recipe_can_be_edited_and_trained(run_cli, kaggle_zip, tmp_path,
     shown = run_cli("recipes", "show", "dense-s").out
     assert shown.startswith("# ")
     Path("my.toml").write_text(shown.replace('name = "dense-s"', 'name = "mine"').replace("epochs = 20", "epochs = 1"))
-    ran = run_cli("train", kaggle_zip, "--recipe", "my.toml", "--set", "hold_out=0.1", "--set", "net.dense=[8]")
+    ran = run_cli("train", kaggle_zip, "--recipe", "my.toml", "--set", "validation_split=0.1", "--set", "net.dense=[8]")
     assert ran.code == 0, ran.err
     assert ran.out.startswith("mine: 1 epoch in ")
     assert "run: runs/mine\nreport: runs/mine/report.html\n" in ran.out
     assert json.loads(Path("runs/mine/recipe.json").read_text())["net"]["dense"] == [8]
     assert run_cli("train", kaggle_zip, "--recipe", "my.toml").code == 3  # a run stands there
-    ran = run_cli("train", kaggle_zip, "--recipe", "my.toml", "--set", "hold_out=50", "--overwrite")
+    ran = run_cli("train", kaggle_zip, "--recipe", "my.toml", "--set", "validation_split=50", "--overwrite")
     assert ran.code == 0
-    assert json.loads(Path("runs/mine/recipe.json").read_text())["hold_out"] == 50
+    assert json.loads(Path("runs/mine/recipe.json").read_text())["validation_split"] == 50
 
 
 @pytest.mark.usefixtures("no_export")

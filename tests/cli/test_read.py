@@ -23,10 +23,10 @@ def pictures(tmp_path_factory):
         "seven": [[(20, 20), (90, 20), (40, 140)]],
         "pair": [[(30, 60), (60, 20), (60, 140)], [(120, 20), (190, 20), (140, 140)]],
     }.items():
-        grey = np.full((160, 110 if len(points) == 1 else 220), 235, np.uint8)
+        gray = np.full((160, 110 if len(points) == 1 else 220), 235, np.uint8)
         for line in points:
-            cv2.polylines(grey, [np.array(line, np.int32)], False, 30, 11, cv2.LINE_AA)
-        Image.fromarray(grey).save(folder / f"{name}.png")
+            cv2.polylines(gray, [np.array(line, np.int32)], False, 30, 11, cv2.LINE_AA)
+        Image.fromarray(gray).save(folder / f"{name}.png")
     Image.new("L", (50, 50), 200).save(folder / "empty.png")
     (folder / "notes.txt").write_text("no picture")
     (folder / "sub").mkdir()

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.training.watch import Watch
+from tenfold.training.callbacks import Watch
 
-START = "from tenfold.cli import main; main()"
+START = "from tenfold.cli.app import main; main()"
 # A terminal sends Ctrl-C only to the session that it controls.
 OWN_TERMINAL = f"import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); {START}"
 
@@ -105,7 +105,7 @@ def test_no_color_gives_a_terminal_plain_results(trained):
 
 
 @pytest.mark.usefixtures("no_export")
-def test_off_a_terminal_there_is_neither_bar_nor_colour(run_cli, quick, tmp_path, monkeypatch):
+def test_off_a_terminal_there_is_neither_bar_nor_color(run_cli, quick, tmp_path, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     ran = run_cli("train", *quick, "--epochs", "1", "--out", tmp_path / "run")
     assert (ran.code, ran.err) == (0, "")

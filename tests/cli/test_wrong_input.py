@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 
-from tenfold import compare, jobs
-from tenfold.training import train
+from tenfold.training import compare, jobs, train
 
 USAGE, INPUT, CHECK, MISSING = 2, 3, 4, 5
 
@@ -25,7 +24,7 @@ def bench(tmp_path, monkeypatch, trained, kaggle_zip):
     (tmp_path / "a-file").write_text("something else")
     (tmp_path / "bad.csv").write_text("label,pixel0\n1,2\n")
     (tmp_path / "bad.toml").write_text("name = ")
-    (tmp_path / "wrong.toml").write_text('name = "x"\ncolour = 1\n')
+    (tmp_path / "wrong.toml").write_text('name = "x"\ncolor = 1\n')
     shutil.copy(kaggle_zip.parent / "test.csv", "test.csv")
     shutil.copy(kaggle_zip.parent / "train.csv", "train.csv")
     return tmp_path
@@ -35,22 +34,22 @@ CASES = [
     ("check nothing.zip", MISSING, r"nothing\.zip: there is no such file or folder"),
     ("check bad.csv", INPUT, r"bad\.csv"),
     ("check", USAGE, "Missing argument"),
-    ("check digits --colour", USAGE, "No such option"),
+    ("check digits --color", USAGE, "No such option"),
     ("check digits --page no-run", USAGE, "no-run is no regular file"),
     ("check digits --page a-file/page.html", INPUT, "a-file"),
     ("train", USAGE, "say what to train on"),
     ("check :train", MISSING, "the name of the data is empty"),
     ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
-    ("train test.csv", INPUT, r"test\.csv: there are no labelled digits to train on"),
+    ("train test.csv", INPUT, r"test\.csv: there are no labeled digits to train on"),
     ("train digits:test", INPUT, "digits:test: a test part is not trained on"),
     ("train train.csv --recipe=", INPUT, "there is no recipe ''; choose from flash, "),
     ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; choose from flash, "),
     ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
     ("train train.csv --recipe bad.toml", INPUT, r"bad\.toml: this is no TOML file"),
     ("train train.csv --recipe wrong.toml", INPUT, r"wrong\.toml: "),
-    ("train train.csv --set net.colour=1", INPUT, r"there is no 'net\.colour'; choose from kind, "),
-    ("train train.csv --set optimiser.lr=fast", INPUT, r"optimiser\.lr = 'fast'"),
-    ("train train.csv --set optimiser.lr=fast --epochs 1", INPUT, r"^tenfold: --set optimiser\.lr=fast: optimiser"),
+    ("train train.csv --set net.color=1", INPUT, r"there is no 'net\.color'; choose from kind, "),
+    ("train train.csv --set optimizer.lr=fast", INPUT, r"optimizer\.lr = 'fast'"),
+    ("train train.csv --set optimizer.lr=fast --epochs 1", INPUT, r"^tenfold: --set optimizer\.lr=fast: optimizer"),
     ("train train.csv --set epochs=0 --epochs 1", INPUT, "--set epochs=0: epochs = 0: "),
     ("train train.csv --seed 9999999999", INPUT, "^tenfold: --seed 9999999999: seed = 9999999999: "),
     ("train train.csv --set batch", INPUT, "expected key=value"),
@@ -78,7 +77,7 @@ CASES = [
     ("submit no-model digits", INPUT, r"no-model: there is no model\.onnx"),
     ("submit damaged test.csv", INPUT, "model.onnx: this file is not the one that the run ended with"),
     ("submit a-file test.csv", INPUT, "a-file: this is no ONNX model"),
-    ("submit run train.csv", INPUT, r"train\.csv: there are no test rows, only labelled ones"),
+    ("submit run train.csv", INPUT, r"train\.csv: there are no test rows, only labeled ones"),
     ("submit run digits:train", INPUT, "digits:train: there are no test rows"),
     ("submit run nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
     ("submit run nothing.csv -o a-file/submission.csv", INPUT, r"a-file/submission\.csv: can't be written"),
@@ -97,7 +96,7 @@ CASES = [
     ("compare train.csv --recipes fast --out a-file", USAGE, "'a-file' is a file"),
     ("compare train.csv --recipes fast --out a-file/runs", INPUT, "a-file/runs: can't be written, for a-file is no"),
     ("ensemble run damaged --out a-file/both", INPUT, "a-file/both: can't be written, for a-file is no folder"),
-    ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labelled digits to train on"),
+    ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labeled digits to train on"),
     ("recipes show nobody", INPUT, "there is no recipe 'nobody'"),
     ("recipes shew fast", USAGE, "No such command"),
     ("data get fashion", USAGE, "there is no data set 'fashion' to get; the only one is mnist"),
@@ -174,7 +173,9 @@ def test_a_full_disk_is_one_sentence(run_cli, bench, monkeypatch):
         raise OSError(28, "No space left on device", "run/model.onnx")
 
     monkeypatch.setattr(train, "export", full)
-    ran = run_cli("train", "train.csv", "--recipe", "dense-s", "--epochs", "1", "--set", "hold_out=50", "--out", "new")
+    ran = run_cli(
+        "train", "train.csv", "--recipe", "dense-s", "--epochs", "1", "--set", "validation_split=50", "--out", "new"
+    )
     assert (ran.code, ran.err) == (INPUT, "tenfold: run/model.onnx: No space left on device\n")
 
 

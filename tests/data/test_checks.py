@@ -9,12 +9,12 @@ from tenfold.data.checks import Finding, check
 from tenfold.data.dataset import Dataset
 
 
-def digits(n=40, seed=0, labels=None, labelled=True):
+def digits(n=40, seed=0, labels=None, labeled=True):
     """Different random images with a black border, as MNIST has it; labels run 0 to 9 unless given."""
     images = np.zeros((n, 28, 28), np.uint8)
     images[:, 4:24, 4:24] = np.random.default_rng(seed).integers(0, 256, (n, 20, 20))
     labels = np.arange(n) % 10 if labels is None else np.asarray(labels)
-    return Dataset(images, labels.astype(np.uint8) if labelled else None, f"digits {seed}")
+    return Dataset(images, labels.astype(np.uint8) if labeled else None, f"digits {seed}")
 
 
 def texts(result, level):
@@ -22,7 +22,7 @@ def texts(result, level):
 
 
 def test_sound_data_has_nothing_to_warn_of():
-    result = check(digits(seed=0), digits(seed=1, labelled=False), digits(seed=2))
+    result = check(digits(seed=0), digits(seed=1, labeled=False), digits(seed=2))
     assert result.trainable
     # The 784 - 400 pixels of the border never change; that is a note, and named as in Kaggle's header.
     assert result.findings == [
@@ -68,8 +68,8 @@ def test_duplicates_under_one_label_are_only_a_note():
     assert texts(result, "warning") == []
 
 
-def test_unlabelled_duplicates_are_counted_too():
-    result = check(digits(), digits(10, seed=1, labelled=False).subset([0, 0, 0, 1]), None)
+def test_unlabeled_duplicates_are_counted_too():
+    result = check(digits(), digits(10, seed=1, labeled=False).subset([0, 0, 0, 1]), None)
     assert (result.test.duplicates, result.test.conflicting) == (3, 0)
     assert "test rows that share their pixels with another row: 3" in texts(result, "note")
 
@@ -103,8 +103,8 @@ def test_overlap_with_public_mnist():
     assert in_mnist_test.startswith("training rows that stand pixel by pixel in MNIST's test part: 10 of 40;")
 
     # MNIST's own test rows come with their labels: that they stand in MNIST is no news.
-    labelled = Dataset(images[60_000:60_040], digits(40).labels, "test part")
-    result = check(digits(), labelled, mnist)
+    labeled = Dataset(images[60_000:60_040], digits(40).labels, "test part")
+    result = check(digits(), labeled, mnist)
     assert result.overlap.test_in_mnist == 40
     assert texts(result, "warning") == []
 
@@ -112,10 +112,10 @@ def test_overlap_with_public_mnist():
 @pytest.mark.parametrize(
     ("train", "error"),
     [
-        (None, "no labelled rows"),
-        (digits(labelled=False), "no labelled rows"),
-        (digits(0), "no labelled rows"),
-        (digits(labels=[3] * 40), "every training row is labelled 3"),
+        (None, "no labeled rows"),
+        (digits(labeled=False), "no labeled rows"),
+        (digits(0), "no labeled rows"),
+        (digits(labels=[3] * 40), "every training row is labeled 3"),
         (digits(10), "no digit has two training rows"),
         (
             Dataset(np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 0, 1], np.uint8), ""),
@@ -187,7 +187,7 @@ def test_mean_images_are_rounded_means():
 
 
 def test_the_document_is_plain_json_without_pictures():
-    document = check(digits(), digits(seed=1, labelled=False), None).to_dict()
+    document = check(digits(), digits(seed=1, labeled=False), None).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["trainable"] is True
     assert document["overlap"] == {"test_in_train": 0, "test_in_mnist": None, "train_in_mnist_test": None}

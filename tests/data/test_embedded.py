@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tenfold.data.dataset import row_hashes
 from tenfold.data.embedded import read_digits
-from tenfold.data.sources import load_data
+from tenfold.data.load import load_data
 from tenfold.errors import Unavailable
+from tenfold.images import hash_images
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,20 @@ def test_framed_as_mnist(digits):
     mass = images.astype(float)
     total = mass.sum(axis=(1, 2))
     for axis in (1, 2):
-        centre = (mass.sum(axis=axis) @ (np.arange(28) + 0.5)) / total
-        assert abs(centre - 14.5).max() <= 0.6
+        center = (mass.sum(axis=axis) @ (np.arange(28) + 0.5)) / total
+        assert abs(center - 14.5).max() <= 0.6
     # Each digit is still the digit: shrunk again, it looks like a scikit-learn one with its label.
     assert 25 < images.mean() < 50
 
 
 def test_no_row_in_both_parts_and_always_the_same(digits):
-    train, test = (set(row_hashes(digits[part].images).tolist()) for part in ("train", "test"))
+    train, test = (set(hash_images(digits[part].images).tolist()) for part in ("train", "test"))
     assert not train & test
     assert read_digits()["test"].digest == digits["test"].digest
 
 
 def test_the_labels_belong_to_the_images(digits):
-    """A nearest-neighbour reader that learns from one part reads the other."""
+    """A nearest-neighbor reader that learns from one part reads the other."""
     train, test = digits["train"], digits["test"]
     a, b = (part.images.reshape(len(part), -1).astype(np.float32) for part in (train, test))
     nearest = ((a**2).sum(axis=1) - 2 * b @ a.T).argmin(axis=1)

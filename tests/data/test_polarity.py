@@ -18,10 +18,10 @@ def test_ink_at_the_border_does_not_mislead(n):
     assert is_black_on_white(255 - crosses(n))
 
 
-def test_any_size_and_shades_of_grey():
-    grey = crosses(2, 50) // 3 + 20
-    assert not is_black_on_white(grey)
-    assert is_black_on_white(255 - grey)
+def test_any_size_and_shades_of_gray():
+    gray = crosses(2, 50) // 3 + 20
+    assert not is_black_on_white(gray)
+    assert is_black_on_white(255 - gray)
 
 
 def test_blank_paper():
@@ -40,7 +40,7 @@ def test_upright():
 
 @pytest.mark.shared
 def test_mnist_is_white_on_black(shared):
-    from tenfold.data.sources import load_data
+    from tenfold.data.load import load_data
 
     images = load_data(shared / "mnist").test.images
     assert not any(is_black_on_white(image[None]) for image in images)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.parts import Source
-from tenfold.data.select import labelled_rows, limited, rows_to_evaluate, rows_to_predict, without_labels
+from tenfold.data.select import labeled_rows, limited, rows_to_evaluate, rows_to_predict, without_labels
 from tenfold.errors import DataError
 
 
@@ -27,17 +27,17 @@ def source(train, test) -> Source:
 
 
 def test_rows_to_train_on():
-    assert labelled_rows(source(TRAIN, BARE)) is TRAIN
+    assert labeled_rows(source(TRAIN, BARE)) is TRAIN
     for train, test in ((BARE, TEST), (BARE, None), (None, BARE), (None, None)):
-        with pytest.raises(DataError, match=r"data: there are no labelled digits to train on; Kaggle's stand in train"):
-            labelled_rows(source(train, test))
+        with pytest.raises(DataError, match=r"data: there are no labeled digits to train on; Kaggle's stand in train"):
+            labeled_rows(source(train, test))
 
 
-def test_labelled_test_rows_alone_are_said_to_be_test_rows():
+def test_labeled_test_rows_alone_are_said_to_be_test_rows():
     with pytest.raises(
-        DataError, match="data: a test part is not trained on, and there are no labelled digits beside it"
+        DataError, match="data: a test part is not trained on, and there are no labeled digits beside it"
     ):
-        labelled_rows(source(None, TEST))
+        labeled_rows(source(None, TEST))
 
 
 @pytest.mark.parametrize("test", [TEST, BARE])
@@ -52,7 +52,7 @@ def test_a_single_part_without_labels_is_predicted():
 
 
 def test_training_rows_are_not_predicted_by_mistake():
-    with pytest.raises(DataError, match=r"data: there are no test rows, only labelled ones"):
+    with pytest.raises(DataError, match=r"data: there are no test rows, only labeled ones"):
         rows_to_predict(source(TRAIN, None))
     with pytest.raises(DataError, match="data: there are no rows to predict"):
         rows_to_predict(source(None, None))

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from tenfold.errors import RunError
-from tenfold.evaluation import evaluate
+from tenfold.evaluation.metrics import evaluate
 
 
 def a_model(seed, n, digits=range(10), sharpness=3.0):

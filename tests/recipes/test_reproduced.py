@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from tenfold.recipes import RECIPES
-from tenfold.recipes.writeups import WRITEUPS
+from tenfold.recipes.kaggle import WRITEUPS
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "reproduction"
 

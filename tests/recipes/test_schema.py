@@ -2,22 +2,22 @@ import pytest
 
 from tenfold.errors import RecipeError
 from tenfold.recipes import find
-from tenfold.recipes.edit import edited, from_dict
 from tenfold.recipes.schema import Augment, Recipe
+from tenfold.recipes.toml import edited, from_dict
 
-NORMED = {"kind": "dense", "dense": [8], "norm": True}
-STAGES = {"kind": "stages", "filters": [8]}
-CONV = {"kind": "conv", "filters": [8, 8], "kernels": [3], "padding": ["same"]}
+NORMED = {"kind": "mlp", "dense": [8], "norm": True}
+STAGES = {"kind": "cnn", "filters": [8]}
+CONV = {"kind": "plain_cnn", "filters": [8, 8], "kernels": [3], "padding": ["same"]}
 
 
 def recipe(**changes):
     values = {
         "name": "mine",
-        "batch": 8,
+        "batch_size": 8,
         "epochs": 1,
-        "hold_out": 0.1,
+        "validation_split": 0.1,
         "net": CONV,
-        "optimiser": {"name": "adam", "lr": 0.001},
+        "optimizer": {"name": "adam", "lr": 0.001},
     }
     return from_dict(values | changes, "mine")
 
@@ -54,20 +54,29 @@ def test_the_largest_kernels_fit_exactly():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"hold_out": 0, "keep": "best"}, "keep = 'best' cannot work without held-out rows"),
-        ({"hold_out": 0, "early_stop": 3}, "early_stop cannot work without held-out rows"),
-        ({"hold_out": 0, "schedule": {"kind": "plateau"}}, "a plateau schedule cannot work without held-out rows"),
-        ({"hold_out": 0, "keep": "best", "early_stop": 1}, "keep = 'best' and early_stop cannot work"),
-        ({"batch": 1, "net": NORMED}, "batch: batch norm of a dense layer can't learn from one image a step"),
-        ({"batch": 1, "net": STAGES | {"dense": [8]}}, "batch: batch norm of a dense layer can't learn from one image"),
-        ({"hold_out": 1.5}, r"hold_out: 1\.5 is neither a share below 1 nor a whole number of rows"),
-        ({"hold_out": -0.1}, r"hold_out = -0\.1"),
-        ({"hold_out": float("nan")}, "finite number"),
+        ({"validation_split": 0, "checkpoint": "best"}, "checkpoint = 'best' cannot work without held-out rows"),
+        ({"validation_split": 0, "early_stopping": 3}, "early_stopping cannot work without held-out rows"),
+        (
+            {"validation_split": 0, "schedule": {"kind": "plateau"}},
+            "a plateau schedule cannot work without held-out rows",
+        ),
+        (
+            {"validation_split": 0, "checkpoint": "best", "early_stopping": 1},
+            "checkpoint = 'best' and early_stopping cannot work",
+        ),
+        ({"batch_size": 1, "net": NORMED}, "batch_size: batch norm of a dense layer can't learn from one image a step"),
+        (
+            {"batch_size": 1, "net": STAGES | {"dense": [8]}},
+            "batch_size: batch norm of a dense layer can't learn from one image",
+        ),
+        ({"validation_split": 1.5}, r"validation_split: 1\.5 is neither a share below 1 nor a whole number of rows"),
+        ({"validation_split": -0.1}, r"validation_split = -0\.1"),
+        ({"validation_split": float("nan")}, "finite number"),
         ({"name": "../evil"}, "name = '../evil'"),
         ({"name": ".hidden"}, "name"),
         ({"name": "x" * 65}, "name"),
         ({"name": "fast\n"}, "name"),
-        ({"batch": 0}, "batch = 0"),
+        ({"batch_size": 0}, "batch_size = 0"),
         ({"epochs": 1.5}, r"epochs = 1\.5"),
         ({"ema": 1}, "ema = 1"),
         ({"label_smoothing": 1}, "label_smoothing = 1"),
@@ -79,13 +88,13 @@ def test_settings_that_make_no_training_are_refused(changes, said):
         recipe(**changes)
 
 
-WAY = {"net": STAGES, "optimiser": {"name": "sgd", "lr": 0.1}, "batch": 4, "augment": {"rotate": 5}}
+WAY = {"net": STAGES, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 4, "augment": {"rotate": 5}}
 
 
 def test_members_are_taught_in_turns_as_the_recipe_and_as_each_other_way_says():
-    ensemble = recipe(members=5, seed=7, others=[WAY, WAY | {"batch": 2}])
+    ensemble = recipe(ensemble_size=5, seed=7, variants=[WAY, WAY | {"batch_size": 2}])
     members = [ensemble.member(k) for k in range(5)]
-    assert [member.batch for member in members] == [8, 4, 2, 8, 4]
+    assert [member.batch_size for member in members] == [8, 4, 2, 8, 4]
     assert [member.seed for member in members] == [7, 8, 9, 10, 11]
     assert members[0] == recipe(seed=7)
     assert members[1] == recipe(seed=8, label_smoothing=0.0, **WAY)
@@ -94,25 +103,31 @@ def test_members_are_taught_in_turns_as_the_recipe_and_as_each_other_way_says():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"members": 1}, "members: each way to teach needs one, so 2 or more, not 1"),
-        ({"others": [WAY | {"batch": 1, "net": NORMED}]}, "batch: batch norm of a dense layer can't learn"),
-        ({"others": [WAY | {"epochs": 3}]}, r"no 'others\.0\.epochs'; choose from net, augment, optimiser, batch"),
-        ({"others": [WAY, WAY | {"augment": {"turn": 3}}]}, r"no 'others\.1\.augment\.turn'; choose from rotate, zoom"),
-        ({"others": [WAY | {"net": STAGES | {"width": 3}}]}, r"no 'others\.0\.net\.width'; choose from kind, stem"),
-        ({"others": [WAY | {"net": {"kind": "line"}}]}, r"others\.0\.net\.kind = 'line': possible are conv"),
-        ({"others": [{"batch": 4, "net": CONV}]}, r"'others\.0\.optimiser' is missing"),
-        ({"others": [3]}, r"others\.0 = 3: expected a table of settings"),
-        ({"others": 3}, "others = 3: expected a list"),
+        ({"ensemble_size": 1}, "ensemble_size: each way to teach needs one, so 2 or more, not 1"),
+        ({"variants": [WAY | {"batch_size": 1, "net": NORMED}]}, "batch_size: batch norm of a dense layer can't learn"),
+        (
+            {"variants": [WAY | {"epochs": 3}]},
+            r"no 'variants\.0\.epochs'; choose from net, augment, optimizer, batch_size",
+        ),
+        (
+            {"variants": [WAY, WAY | {"augment": {"turn": 3}}]},
+            r"no 'variants\.1\.augment\.turn'; choose from rotate, zoom",
+        ),
+        ({"variants": [WAY | {"net": STAGES | {"width": 3}}]}, r"no 'variants\.0\.net\.width'; choose from kind, stem"),
+        ({"variants": [WAY | {"net": {"kind": "ctc"}}]}, r"variants\.0\.net\.kind = 'ctc': possible are plain_cnn"),
+        ({"variants": [{"batch_size": 4, "net": CONV}]}, r"'variants\.0\.optimizer' is missing"),
+        ({"variants": [3]}, r"variants\.0 = 3: expected a table of settings"),
+        ({"variants": 3}, "variants = 3: expected a list"),
     ],
 )
 def test_another_way_to_teach_that_makes_no_sense_is_refused(changes, said):
     with pytest.raises(RecipeError, match=said):
-        recipe(**{"members": 3, "others": [WAY]} | changes)
+        recipe(**{"ensemble_size": 3, "variants": [WAY]} | changes)
 
 
 @pytest.mark.parametrize("rows", [0, 0.5, 1, 10_000])
 def test_a_hold_out_is_nothing_a_share_or_a_number_of_rows(rows):
-    assert recipe(hold_out=rows).hold_out == rows
+    assert recipe(validation_split=rows).validation_split == rows
 
 
 @pytest.mark.parametrize("name", ["rotate", "zoom", "shift", "shear"])

@@ -10,7 +10,8 @@ import pytest
 
 from tenfold.data.checks import check
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation import Entry, evaluate, leaderboard
+from tenfold.evaluation import Entry, leaderboard
+from tenfold.evaluation.metrics import evaluate
 from tenfold.nets import Layer
 from tenfold.report import check as check_page
 from tenfold.report import compare as compare_page
@@ -117,8 +118,8 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
         recipe={
             "name": "cnn",
             "epochs": 10,
-            "keep": "best",
-            "net": {"kind": "conv", "filters": [16, 32]},
+            "checkpoint": "best",
+            "net": {"kind": "plain_cnn", "filters": [16, 32]},
             "ema": False,
         },
         story="From a write-up & more.",
@@ -134,8 +135,8 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
         held_out=digits,
         probabilities=probabilities,
         evaluation=evaluate(probabilities, digits.labels),
-        unlabelled=Dataset(digits.images[:12], None, HOSTILE),
-        unlabelled_probabilities=probabilities[:12],
+        unlabeled=Dataset(digits.images[:12], None, HOSTILE),
+        unlabeled_probabilities=probabilities[:12],
         facts={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
         best_step_note="The best held-out epoch chose the weights.",
     )
@@ -144,18 +145,18 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
 @pytest.fixture(scope="session")
 def pages(digits, probabilities, training_report) -> dict[str, str]:
     """Every kind of page, with hostile names wherever a name comes from outside."""
-    unlabelled = Dataset(digits.images[200:250], None, HOSTILE)
+    unlabeled = Dataset(digits.images[200:250], None, HOSTILE)
     entries: list[Any] = [
         Entry(recipe, seed, 1000, 60.0, 8, np.roll(probabilities, shift, axis=0))
         for recipe, shift in (("fast", 0), (HOSTILE, 1))
         for seed in (0, 1)
     ]
-    labelled = Dataset(digits.images, digits.labels, HOSTILE)
+    labeled = Dataset(digits.images, digits.labels, HOSTILE)
     return {
         "training": training_page.render(training_report),
-        "check": check_page.render(check(digits, unlabelled, None), HOSTILE, (HOSTILE,), digits, unlabelled),
+        "check": check_page.render(check(digits, unlabeled, None), HOSTILE, (HOSTILE,), digits, unlabeled),
         "evaluation": evaluation_page.render(
-            evaluate(probabilities, digits.labels), labelled, probabilities, HOSTILE, [HOSTILE]
+            evaluate(probabilities, digits.labels), labeled, probabilities, HOSTILE, [HOSTILE]
         ),
         "compare": compare_page.render(leaderboard(entries, digits.labels), HOSTILE, [HOSTILE]),
     }

@@ -86,7 +86,7 @@ def test_a_single_epoch_can_be_drawn(history, chart):
 
 
 @pytest.mark.parametrize("chart", [charts.loss, charts.accuracy, charts.learning_rate])
-def test_colours_come_from_the_theme_and_text_is_text(history, chart):
+def test_colors_come_from_the_theme_and_text_is_text(history, chart):
     svg = chart(history)
     assert not re.search(r"(fill|stroke): ?#", svg)
     assert "var(--muted)" in svg

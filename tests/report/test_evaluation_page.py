@@ -1,6 +1,6 @@
 import numpy as np
 
-from tenfold.evaluation import evaluate
+from tenfold.evaluation.metrics import evaluate
 from tenfold.report.evaluation import render
 
 
@@ -10,7 +10,7 @@ def test_headline_and_notes(digits, probabilities, parse):
     assert "Accuracy90.00 %" in text
     assert "Errors30of 300" in text
     assert "Read twice." in text
-    assert "Evaluated on train.csv: 300 labelled digits." in text
+    assert "Evaluated on train.csv: 300 labeled digits." in text
 
 
 def test_without_a_mistake_the_page_says_so(digits, parse):

@@ -75,18 +75,18 @@ def test_the_core_pages_need_no_matplotlib_and_no_torch():
     assert done.stdout.strip() == "[]"
 
 
-def _luminance(colour: str) -> float:
-    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+def _luminance(color: str) -> float:
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_colours_have_the_contrast_that_wcag_aa_asks_for(theme, pages):
+def test_text_colors_have_the_contrast_that_wcag_aa_asks_for(theme, pages):
     # The first block of variables is the light theme, the second the dark one.
     blocks = re.findall(r":root \{(.*?)\}", pages["check"], re.DOTALL)
-    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", blocks[theme == "dark"]))
+    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", blocks[theme == "dark"]))
     for ground in ("paper", "card"):
         for text in ("ink", "muted", "accent", "bad", "warn", "good"):
-            darker, lighter = sorted([_luminance(colours[ground]), _luminance(colours[text])])
+            darker, lighter = sorted([_luminance(colors[ground]), _luminance(colors[text])])
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (theme, text, ground)

@@ -22,7 +22,7 @@ def test_page_fits_follows_the_theme_and_asks_for_nothing(browser, pages, tmp_pa
         """() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color,
                   document.querySelector('img.ink') && getComputedStyle(document.querySelector('img.ink')).filter]"""
     )
-    brightness = [sum(int(part) for part in colour[4:-1].split(",")) / 3 for colour in (ground, ink)]
+    brightness = [sum(int(part) for part in color[4:-1].split(",")) / 3 for color in (ground, ink)]
     assert (
         (brightness[0] > 200 > 80 > brightness[1]) if scheme == "light" else (brightness[0] < 80 < 200 < brightness[1])
     )

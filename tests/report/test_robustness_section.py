@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from tenfold.evaluation import evaluate
+from tenfold.evaluation.metrics import evaluate
 from tenfold.evaluation.robustness import Damaged, Robustness
 from tenfold.report.evaluation import render
 from tenfold.report.robustness import section

@@ -58,7 +58,7 @@ def test_galleries_say_what_was_read(training_report, pages, parse):
     assert sum(bool(re.fullmatch(r"Row [\d,]+: a 9, read as 0", alt)) for alt in alts) == 24
     assert sum("nearly as" in alt for alt in alts) == 24
     assert "9 read as 099.9 % sure" in page.text
-    for index, shares in enumerate(training_report.unlabelled_probabilities, start=1):
+    for index, shares in enumerate(training_report.unlabeled_probabilities, start=1):
         assert f"<strong>{index}: {shares.argmax()}</strong>" in pages["training"]
     # Confidences of these twelve rows begin at 0.3.
     assert pages["training"].count('class="doubtful"') == 12
@@ -77,8 +77,8 @@ def test_without_held_out_rows_augmentation_and_test_rows(training_report, parse
         for row in training_report.history[:1]
     ]
     report = replace(
-        training_report, story="", augmented=None, held_out=None, probabilities=None, evaluation=None, unlabelled=None,
-        unlabelled_probabilities=None, history=rows if history_too else [],
+        training_report, story="", augmented=None, held_out=None, probabilities=None, evaluation=None, unlabeled=None,
+        unlabeled_probabilities=None, history=rows if history_too else [],
     )  # fmt: skip
     html = render(report)
     parse(html)
@@ -94,10 +94,10 @@ def test_stays_small(pages):
 
 def test_other_ways_to_teach_are_groups_of_their_own():
     html = recipe(
-        {"name": "two", "others": [{"batch": 32, "net": {"stem": 8, "filters": [16, 32]}}], "net": {"stem": 4}}
+        {"name": "two", "variants": [{"batch_size": 32, "net": {"stem": 8, "filters": [16, 32]}}], "net": {"stem": 4}}
     )
-    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["run", "others 1", "net"]
+    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["run", "variants 1", "net"]
     text = re.sub(r"\s*<[^>]*>\s*", " ", html)
-    for setting in ("batch 32", "net.stem 8", "net.filters 16, 32", "stem 4"):
+    for setting in ("batch_size 32", "net.stem 8", "net.filters 16, 32", "stem 4"):
         assert re.sub(r" +", " ", text).count(setting) >= 1
     assert "{" not in html

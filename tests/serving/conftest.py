@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from serving_help import serving
 
 from tenfold.data import load_data
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import serving
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from serving_help import ONE, drawn, png, serving
 
 import tenfold
 from tenfold.serving import engine, settings
 from tenfold.serving.batcher import Batcher
+from tests.serving.serving_help import ONE, drawn, png, serving
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}
@@ -67,7 +67,7 @@ def test_many_at_once_get_their_own_answers_on_however_many_cores(model_file, mo
         np.testing.assert_allclose(probabilities, model.predict_proba(images), atol=1e-6)
 
 
-def test_predict_takes_a_png_that_is_28x28_grey(client, model, digits):
+def test_predict_takes_a_png_that_is_28x28_gray(client, model, digits):
     for image in digits[0][:5]:
         answer = client.post("/v1/predict", content=png(image), headers=PNG).json()
         np.testing.assert_allclose(answer["probabilities"], model.predict_proba(image[None]), atol=1e-6)

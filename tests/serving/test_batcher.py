@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tenfold.serving import batcher as batcher_module
-from tenfold.serving.answers import Busy, Late
 from tenfold.serving.batcher import Batcher
+from tenfold.serving.errors import Busy, Late
 
 WAIT = {"capacity": 100, "largest": 8, "seconds": 30}
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serving_help import ONE, png, serving
 
 import tenfold
+from tenfold.client import Client
 from tenfold.errors import DataError, TenfoldError, Unavailable
-from tenfold.serving.client import Client
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import ONE, png, serving
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

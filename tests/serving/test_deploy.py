@@ -57,7 +57,7 @@ def test_what_it_runs_is_a_command_of_ours(run_serve):
 
 @pytest.fixture
 def run_serve(monkeypatch, capsys):
-    from tenfold.cli import main
+    from tenfold.cli.app import main
 
     def run(arguments):
         monkeypatch.setattr("sys.argv", ["tenfold", "serve", *arguments])

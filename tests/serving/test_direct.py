@@ -7,13 +7,13 @@ import threading
 
 import numpy as np
 import pytest
-from serving_help import Connection, png, serving, wait_for
 
 from tenfold.serving import engine
-from tenfold.serving.answers import rendered
 from tenfold.serving.api import Api
 from tenfold.serving.direct import Direct
+from tenfold.serving.errors import rendered
 from tenfold.serving.settings import Limits, Settings
+from tests.serving.serving_help import Connection, png, serving, wait_for
 
 OCTETS = b"application/octet-stream"
 IMAGE = bytes(range(256)) * 3 + bytes(16)

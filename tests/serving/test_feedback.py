@@ -8,13 +8,13 @@ import sys
 
 import numpy as np
 import pytest
-from serving_help import ONE, serving
 
 import tenfold
 from tenfold.errors import DataError, Unavailable
 from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, latest
 from tenfold.serving.feedback_report import compare_models
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import ONE, serving
 
 
 def frame(seed):

@@ -12,7 +12,7 @@ class Refuse:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Refuse())
 sys.argv = ["tenfold", *sys.argv[1:]]
-from tenfold.cli import main
+from tenfold.cli.app import main
 main()
 """
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving_help import serving
 
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import serving
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 

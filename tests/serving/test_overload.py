@@ -6,11 +6,11 @@ import threading
 import time
 
 import pytest
-from serving_help import ONE, Connection, serving, wait_for
 
 from tenfold.serving import engine, prompt, shedding
 from tenfold.serving.engine import Engine
 from tenfold.serving.settings import Limits, Settings
+from tests.serving.serving_help import ONE, Connection, serving, wait_for
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 

@@ -8,10 +8,10 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from serving_help import png, serving, wait_for
 
 from tenfold.serving.feedback import Feedback
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import png, serving, wait_for
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -330,9 +330,9 @@ def photo():
             draw.line([(left + 150 * x, 170 + 150 * y) for x, y in stroke], 255, 14, joint="curve")
     ink = np.asarray(sheet.filter(ImageFilter.GaussianBlur(1.5))).astype(float) / 255
     light = np.linspace(215, 150, 900)[None, :] + np.linspace(0, -20, 600)[:, None]
-    grey = light * (1 - 0.7 * ink) + np.random.default_rng(0).normal(0, 3, ink.shape)
+    gray = light * (1 - 0.7 * ink) + np.random.default_rng(0).normal(0, 3, ink.shape)
     out = io.BytesIO()
-    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=85)
+    Image.fromarray(gray.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
@@ -678,7 +678,7 @@ def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
     ground, ink = page.evaluate(
         "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
     )
-    dark_ground, dark_ink = (sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128 for colour in (ground, ink))
+    dark_ground, dark_ink = (sum(map(int, re.findall(r"\d+", color)[:3])) < 3 * 128 for color in (ground, ink))
     assert (dark_ground, dark_ink) == ((True, False) if scheme == "dark" else (False, True))
     page.close()
 
@@ -800,8 +800,8 @@ def test_the_description_of_the_api_is_shown(page, url):
 
 
 def test_after_an_upgrade_no_file_of_the_page_is_taken_from_before(url):
-    for path in ("/", "/docs", "/page/main.js", "/page/style.css"):
+    for path in ("/", "/docs", "/static/main.js", "/static/style.css"):
         answer = httpx.get(url + path)
         assert answer.headers["cache-control"] == "no-cache", path
-    unchanged = httpx.get(f"{url}/page/style.css", headers={"If-None-Match": answer.headers["etag"]})
+    unchanged = httpx.get(f"{url}/static/style.css", headers={"If-None-Match": answer.headers["etag"]})
     assert (unchanged.status_code, unchanged.headers["cache-control"]) == (304, "no-cache")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving_help import command, serving, wait_for
 
-from tenfold.serving import body, engine, prompt, server
+from tenfold.serving import engine, prompt, server
+from tenfold.serving import parsing as body
 from tenfold.serving.settings import Limits, Settings
+from tests.serving.serving_help import command, serving, wait_for
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
@@ -74,7 +75,7 @@ def test_while_it_ends_it_is_not_ready_but_answers_and_closes(model_file):
 def test_corrections_outlive_kill_9_and_a_restart(model_file, tmp_path):
     import base64
 
-    from serving_help import ONE
+    from tests.serving.serving_help import ONE
 
     database = tmp_path / "feedback.db"
     correction = {"picture": base64.b64encode(ONE).decode(), "expect": "digit", "truth": 1}

@@ -1,8 +1,7 @@
 import re
 
-from serving_help import ONE, serving
-
 from tenfold.serving.settings import Settings
+from tests.serving.serving_help import ONE, serving
 
 
 def figure(client, name):
@@ -36,6 +35,7 @@ def test_counts(model_file, digits):
 
 def _blank():
     import numpy as np
-    from serving_help import png
+
+    from tests.serving.serving_help import png
 
     return png(np.full((80, 80), 255, np.uint8))

@@ -1,10 +1,9 @@
 import socket
 import struct
 
-from serving_help import serving
-
 from tenfold.serving.settings import Settings
 from tenfold.serving.together import Together
+from tests.serving.serving_help import serving
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\n\r\n", b"answer"
 
@@ -85,7 +84,7 @@ def test_who_has_gone_gets_nothing_and_leaves_no_word(model_file, caplog):
 
 
 def test_an_answer_without_a_body_is_sent(client):
-    answer = client.head("/page/main.js")
+    answer = client.head("/static/main.js")
     assert answer.status_code == 200
     assert answer.content == b""
-    assert int(answer.headers["content-length"]) == len(client.get("/page/main.js").content)
+    assert int(answer.headers["content-length"]) == len(client.get("/static/main.js").content)

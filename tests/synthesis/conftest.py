@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tenfold.synthesis.drawing import segments
+from tenfold.synthesis.lines.drawing import segments
 
 
 @pytest.fixture(autouse=True)

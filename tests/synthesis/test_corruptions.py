@@ -3,7 +3,7 @@ import torch
 
 from tenfold.synthesis import corruptions as module
 from tenfold.synthesis.corruptions import CORRUPTIONS, corrupted
-from tenfold.synthesis.drawing import widened
+from tenfold.synthesis.lines.drawing import widened
 
 
 def severities(value, n=30):
@@ -57,8 +57,8 @@ def test_edges_of_a_ring_are_two_rings(circles):
     assert ((row[:, 1:] > 100) & (row[:, :-1] <= 100)).sum(dim=1).float().mean() > 3.5
 
 
-def test_binarised_has_two_levels(circles):
-    assert set(module.binarised(circles, severities(1)).unique().tolist()) == {0.0, 255.0}
+def test_binarized_has_two_levels(circles):
+    assert set(module.binarized(circles, severities(1)).unique().tolist()) == {0.0, 255.0}
 
 
 def test_jpeg_at_fine_steps_is_nearly_the_picture(circles, monkeypatch):

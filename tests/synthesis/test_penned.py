@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import tenfold
+from tenfold.ocr.framing import frame
 from tenfold.synthesis.penned import penned
-from tenfold.vision.frame import frame
 
 
 @pytest.mark.parametrize("digit", range(10))

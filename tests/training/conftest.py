@@ -1,4 +1,4 @@
-"""Small digits that can be learnt, small recipes, and someone who watches."""
+"""Small digits that can be learned, small recipes, and someone who watches."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,17 +12,17 @@ import torch
 from scipy import ndimage
 
 from tenfold.data.dataset import Dataset
-from tenfold.recipes.edit import from_dict
 from tenfold.recipes.schema import Recipe
+from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 
 SMALL: dict[str, Any] = {
     "name": "small",
-    "batch": 32,
+    "batch_size": 32,
     "epochs": 2,
-    "hold_out": 0.2,
-    "net": {"kind": "conv", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.2},
-    "optimiser": {"name": "adam", "lr": 0.003},
+    "validation_split": 0.2,
+    "net": {"kind": "plain_cnn", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.2},
+    "optimizer": {"name": "adam", "lr": 0.003},
 }
 
 

@@ -3,12 +3,12 @@ import onnx
 import torch
 
 import tenfold.weights
+from tenfold.export.onnx import export
 from tenfold.model import Model
 from tenfold.nets import build
 from tenfold.training.bundle import halved, main
-from tenfold.training.export import export
 
-NET = {"kind": "stages", "stem": 8, "filters": [16, 32], "depth": 2}
+NET = {"kind": "cnn", "stem": 8, "filters": [16, 32], "depth": 2}
 
 
 def test_half_the_bytes_give_nearly_the_same_probabilities(make_recipe, make_digits, tmp_path, monkeypatch, capsys):

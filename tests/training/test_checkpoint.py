@@ -5,9 +5,9 @@ from tenfold.errors import RunError
 from tenfold.nets import build
 from tenfold.run import Run
 from tenfold.training import checkpoint
-from tenfold.training.learner import Learner
+from tenfold.training.state import Learner
 
-OPTIMISERS = [
+OPTIMIZERS = [
     {"name": "adam", "lr": 0.01},
     {"name": "adamw", "lr": 0.01, "weight_decay": 0.1},
     {"name": "rmsprop", "lr": 0.01, "smoothing": 0.9},
@@ -16,7 +16,7 @@ OPTIMISERS = [
     {"name": "muon", "lr": 0.01, "rest_lr": 0.005},
 ]
 NAMES = ["adam", "adamw", "rmsprop", "sgd", "sgd without momentum", "muon"]
-STAGES = {"kind": "stages", "stem": 4, "filters": [4, 8], "depth": 1}
+STAGES = {"kind": "cnn", "stem": 4, "filters": [4, 8], "depth": 1}
 
 
 def steps(learner, data, n):
@@ -24,17 +24,17 @@ def steps(learner, data, n):
     for i in range(n):
         images = torch.tensor(data.images[16 * i : 16 * i + 16])
         labels = torch.tensor(data.labels[16 * i : 16 * i + 16]).long()
-        learner.optimiser.zero_grad()
+        learner.optimizer.zero_grad()
         torch.nn.functional.cross_entropy(learner.network(images), labels).backward()
-        learner.optimiser.step()
+        learner.optimizer.step()
         if learner.average:
             learner.average.update(learner.network, i)
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=NAMES)
 @pytest.mark.parametrize("ema", [0, 0.9])
-def test_everything_comes_back_also_in_its_memory_layout(optimiser, ema, make_recipe, digits, tmp_path):
-    recipe = make_recipe(net=STAGES, optimiser=optimiser, ema=ema)
+def test_everything_comes_back_also_in_its_memory_layout(optimizer, ema, make_recipe, digits, tmp_path):
+    recipe = make_recipe(net=STAGES, optimizer=optimizer, ema=ema)
     images = torch.tensor(digits.images)
     before = Learner(recipe, images)
     steps(before, digits, 3)
@@ -49,13 +49,13 @@ def test_everything_comes_back_also_in_its_memory_layout(optimiser, ema, make_re
     assert (after.loss_sum, after.correct) == (1.25, 7)
     same(before, after)
     assert before.network.body[4].weight.is_contiguous(memory_format=torch.channels_last)
-    parameters = zip(before.optimiser.param_groups, after.optimiser.param_groups, strict=True)
+    parameters = zip(before.optimizer.param_groups, after.optimizer.param_groups, strict=True)
     for one, two in parameters:
         for p, q in zip(one["params"], two["params"], strict=True):
-            assert before.optimiser.state[p].keys() == after.optimiser.state[q].keys()
-            for name, value in before.optimiser.state[p].items():
+            assert before.optimizer.state[p].keys() == after.optimizer.state[q].keys()
+            for name, value in before.optimizer.state[p].items():
                 if value is not None:
-                    restored = after.optimiser.state[q][name]
+                    restored = after.optimizer.state[q][name]
                     assert torch.equal(value, restored), name
                     assert (value.stride(), value.dtype) == (restored.stride(), restored.dtype), name
     steps(before, digits, 4)

@@ -27,19 +27,21 @@ def measurements(monkeypatch):
 
 
 def choose(recipe):
-    return choose_precision(build(recipe), recipe, (recipe.batch, 28, 28), CPU)
+    return choose_precision(build(recipe), recipe, (recipe.batch_size, 28, 28), CPU)
 
 
 def test_it_is_measured_once_and_remembered(measurements, make_recipe):
     assert choose(make_recipe()) == "bfloat16"
     measurements.answer = False  # the machine is busy now; the same recipe still gets the same numbers
     assert choose(make_recipe()) == "bfloat16"
-    assert choose(make_recipe(seed=5, epochs=9, hold_out=0.3)) == "bfloat16"
+    assert choose(make_recipe(seed=5, epochs=9, validation_split=0.3)) == "bfloat16"
     assert measurements.seen == [(32, 28, 28)]
 
 
 @pytest.mark.parametrize(
-    "changes", [{"batch": 33}, {"normalise": "pixel"}, {"net": {"kind": "dense", "dense": [8]}}], ids=str
+    "changes",
+    [{"batch_size": 33}, {"normalize": "standardize_per_pixel"}, {"net": {"kind": "mlp", "dense": [8]}}],
+    ids=str,
 )
 def test_what_changes_a_step_is_measured_anew(measurements, make_recipe, changes):
     choose(make_recipe())
@@ -76,7 +78,7 @@ def test_where_nothing_can_be_kept_it_is_measured_each_time(measurements, make_r
 
 
 def test_a_real_measurement_chooses_one_of_the_two_and_leaves_the_network_alone(make_recipe):
-    recipe = make_recipe(net={"kind": "stages", "stem": 4, "filters": [4], "depth": 1})
+    recipe = make_recipe(net={"kind": "cnn", "stem": 4, "filters": [4], "depth": 1})
     network = build(recipe).eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert choose_precision(network, recipe, (100, 28, 28), CPU) in ("float32", "bfloat16")
@@ -109,7 +111,7 @@ def test_the_device_has_a_name():
 
 def test_bfloat16_trains_resumes_and_ends_the_same(monkeypatch, measurements, make_recipe, digits, new_run, Watcher):  # noqa: N803
     """The format that was measured first is that of the whole run, wherever it goes on."""
-    from tenfold.training.fit import fit
+    from tenfold.training.digits import fit
 
     recipe = make_recipe(ema=0.9)
 

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.console import how_to_go_on
+from tenfold.cli.output import how_to_go_on
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training import ensemble
+from tenfold.training.artifacts import augmentation_samples
 from tenfold.training.combine import combine
 from tenfold.training.ensemble import mean_history
-from tenfold.training.outcome import augmentation_samples
 from tenfold.training.train import train
 from tenfold.training.trained import network_of
 
-TWO = {"members": 2, "epochs": 1}
+TWO = {"ensemble_size": 2, "epochs": 1}
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, m
 
 
 def test_members_may_be_taught_in_unlike_ways(trained, digits, make_recipe):
-    way = {"net": {"kind": "dense", "dense": [8]}, "optimiser": {"name": "sgd", "lr": 0.1}, "batch": 16}
-    unlike = trained("unlike", members=3, epochs=1, others=[way])
+    way = {"net": {"kind": "mlp", "dense": [8]}, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 16}
+    unlike = trained("unlike", ensemble_size=3, epochs=1, variants=[way])
     assert unlike.finished
     first, second, third = network_of(unlike.run)
     shapes = [[tuple(p.shape) for p in part.parameters()] for part in (first, second, third)]
@@ -92,7 +92,7 @@ def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained
         def stop(self):
             return len(self.steps) >= steps
 
-    stopped = trained("stopped", Impatient(), members=3, epochs=1)
+    stopped = trained("stopped", Impatient(), ensemble_size=3, epochs=1)
     assert not stopped.finished
     assert how_to_go_on(stopped).startswith(
         f"stopped after {f'{finished} of 3 networks' if steps > 5 else '0 of 1 epochs'};"
@@ -105,14 +105,14 @@ def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained
 
 
 def test_the_report_shows_each_way_to_change_images(make_recipe, digits):
-    turned = {"net": make_recipe().net.model_dump(), "optimiser": {"name": "adam", "lr": 0.01}, "batch": 8}
-    recipe = make_recipe(members=2, others=[turned | {"augment": {"rotate": 90}}])
+    turned = {"net": make_recipe().net.model_dump(), "optimizer": {"name": "adam", "lr": 0.01}, "batch_size": 8}
+    recipe = make_recipe(ensemble_size=2, variants=[turned | {"augment": {"rotate": 90}}])
     shown = augmentation_samples(recipe, digits)
     as_it_is, draws = shown[:, :1], shown[:, 1:]
     same = (draws == as_it_is).all((2, 3)).ravel()
     assert same[::2].all()  # the recipe itself changes nothing
     assert not same[1::2].any()
-    assert augmentation_samples(make_recipe(members=2), digits) is None
+    assert augmentation_samples(make_recipe(ensemble_size=2), digits) is None
 
 
 def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained, Watcher):  # noqa: N803
@@ -122,7 +122,7 @@ def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained,
 
     run = trained("run", epochs=1).run  # where the ensemble's runs will be, and PyTorch loaded
     folders = [run.folder.parent / "both" / "members" / name for name in ("01", "02")]
-    stopped = trained("both", Later(), at_once=2, members=2, epochs=2000)
+    stopped = trained("both", Later(), at_once=2, ensemble_size=2, epochs=2000)
     assert not stopped.finished
     assert any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
 
@@ -237,7 +237,7 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
     line = run.parent / "line"
     shutil.copytree(run, line)
     recipe = json.loads((line / "recipe.json").read_text())
-    (line / "recipe.json").write_text(json.dumps(recipe | {"net": {"kind": "line"}}))
+    (line / "recipe.json").write_text(json.dumps(recipe | {"net": {"kind": "ctc"}}))
     Run(line).write_manifest()
     with pytest.raises(RunError, match="reads whole rows"):
         combine([run, line], tmp_path / "new")
@@ -253,11 +253,11 @@ def test_a_stopped_run_is_not_combined(trained, Watcher, tmp_path):  # noqa: N80
 
 
 def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained, digits, Watcher):  # noqa: N803
-    whole = trained("whole", members=2, epochs=1).run
+    whole = trained("whole", ensemble_size=2, epochs=1).run
     begun = whole.folder.parent / "stopped"
     (begun / "members").mkdir(parents=True)
     shutil.copytree(whole.folder / "members" / "02", begun / "members" / "02")
-    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), members=3, epochs=1)
+    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), ensemble_size=3, epochs=1)
     assert not stopped.finished
     assert not (begun / "members" / "03" / "history.csv").exists()  # nothing is begun after a stop
     assert how_to_go_on(stopped).startswith("stopped after 1 of 3 networks;")
@@ -272,15 +272,15 @@ def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained
 
 def test_what_goes_wrong_side_by_side_is_said_once(trained, capfd):
     with pytest.raises(TenfoldError, match="loss"):
-        trained("diverges", at_once=2, optimiser={"name": "sgd", "lr": 1e30}, **TWO)
+        trained("diverges", at_once=2, optimizer={"name": "sgd", "lr": 1e30}, **TWO)
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_one_row_is_too_few_side_by_side_too(digits, tmp_path, Watcher, make_recipe):  # noqa: N803
-    net = {"kind": "dense", "dense": [8], "norm": True}
+    net = {"kind": "mlp", "dense": [8], "norm": True}
     with pytest.raises(DataError, match="one row is too few"):
         train(
-            make_recipe(net=net, hold_out=0, **TWO),
+            make_recipe(net=net, validation_split=0, **TWO),
             digits.subset([0]),
             None,
             Run(tmp_path / "run"),

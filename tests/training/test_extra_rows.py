@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from tenfold import jobs
 from tenfold.data import Dataset
-from tenfold.data.dataset import joined, row_hashes
+from tenfold.data.dataset import joined
 from tenfold.errors import DataError
+from tenfold.images import hash_images
+from tenfold.training import jobs
 
 
 def digits(n, seed, source):
@@ -36,7 +37,7 @@ def files(tmp_path):
 def train(folder, files, extra, **changes):
     from rich.console import Console
 
-    recipe = jobs.recipe("dense-s", ["hold_out=20", "batch=16"], 1, 0)
+    recipe = jobs.recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
     job = jobs.new(files["data"], recipe, folder, None, False, extra=extra, **changes)
     jobs.train(job, Console(quiet=True), None)
     return job.run
@@ -50,7 +51,7 @@ def test_extra_rows_are_trained_on_and_never_held_out(tmp_path, files):
     assert before["data"]["held_out_rows"] == after["data"]["held_out_rows"] == 20
     assert after["held_out"]["support"] == before["held_out"]["support"]
     seen = set(np.load(more.rows).tolist())
-    assert set(row_hashes(digits(13, 13, "").images).tolist()) <= seen
+    assert set(hash_images(digits(13, 13, "").images).tolist()) <= seen
     assert json.loads(more.data.read_text())["extra"] == [files["more"], files["other"]]
 
 
@@ -62,11 +63,11 @@ def test_a_run_remembers_its_extra_rows(tmp_path, files):
 
 
 def test_extra_rows_need_labels(tmp_path, files):
-    unlabelled = tmp_path / "test.csv"
+    unlabeled = tmp_path / "test.csv"
     rows = digits(5, 1, "").images.reshape(5, -1)
-    np.savetxt(unlabelled, rows, "%d", delimiter=",", header=",".join(f"pixel{i}" for i in range(784)), comments="")
-    with pytest.raises(DataError, match="no labelled digits"):
-        train(tmp_path / "run", files, (str(unlabelled),))
+    np.savetxt(unlabeled, rows, "%d", delimiter=",", header=",".join(f"pixel{i}" for i in range(784)), comments="")
+    with pytest.raises(DataError, match="no labeled digits"):
+        train(tmp_path / "run", files, (str(unlabeled),))
     assert not (tmp_path / "run").exists()
 
 

@@ -23,7 +23,7 @@ DRIVER = textwrap.dedent('''
     import torch
 
     from tenfold.data.dataset import Dataset
-    from tenfold.recipes.edit import from_dict
+    from tenfold.recipes.toml import from_dict
     from tenfold.run import Run
     from tenfold.training import loop
     from tenfold.training.train import train
@@ -37,10 +37,10 @@ DRIVER = textwrap.dedent('''
     data = Dataset(images, labels, "patterns")
     recipe = from_dict(
         {
-            "name": "killed", "batch": 16, "epochs": 4, "hold_out": 0.2, "keep": "best", "ema": 0.9,
-            "normalise": "pixel", "label_smoothing": 0.1,
-            "net": {"kind": "conv", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.25},
-            "optimiser": {"name": "rmsprop", "lr": 0.001, "smoothing": 0.9},
+            "name": "killed", "batch_size": 16, "epochs": 4, "validation_split": 0.2, "checkpoint": "best", "ema": 0.9,
+            "normalize": "standardize_per_pixel", "label_smoothing": 0.1,
+            "net": {"kind": "plain_cnn", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.25},
+            "optimizer": {"name": "rmsprop", "lr": 0.001, "smoothing": 0.9},
             "schedule": {"kind": "plateau", "patience": 1},
             "augment": {"rotate": 10, "zoom": 0.1, "shift": 0.1},
         },

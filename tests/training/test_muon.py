@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tenfold.training.muon import Muon, orthogonalised
+from tenfold.training.muon import Muon, orthogonalized
 
 
 @settings(deadline=None, max_examples=30)
@@ -15,7 +15,7 @@ from tenfold.training.muon import Muon, orthogonalised
 def test_the_singular_vectors_stay_and_the_values_come_near_1(rows, columns, seed, size):
     matrix = np.random.default_rng(seed).normal(size=(rows, columns)) * size
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    ours = orthogonalised(torch.tensor(matrix)).numpy()
+    ours = orthogonalized(torch.tensor(matrix)).numpy()
     turned = left.T @ ours @ right.T
     assert np.abs(turned - np.diag(np.diag(turned))).max() < 1e-6
     near = values / np.linalg.norm(values) > 0.01
@@ -24,18 +24,18 @@ def test_the_singular_vectors_stay_and_the_values_come_near_1(rows, columns, see
 
 @pytest.mark.parametrize("shape", [(6, 2, 3, 3), (40, 3)])
 def test_steps_by_hand(shape):
-    """momentum = 0.8 momentum + g; w -= lr sqrt(max(1, rows / columns)) * orthogonalised(g + 0.8 momentum)."""
+    """momentum = 0.8 momentum + g; w -= lr sqrt(max(1, rows / columns)) * orthogonalized(g + 0.8 momentum)."""
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(shape))
-    optimiser = Muon([{"params": [weight], "hidden": True}], lr=0.1, betas=(0.8, 0.9), weight_decay=0.5)
+    optimizer = Muon([{"params": [weight], "hidden": True}], lr=0.1, betas=(0.8, 0.9), weight_decay=0.5)
     expected, momentum = weight.detach().clone(), torch.zeros(shape)
     rows, columns = shape[0], weight[0].numel()
     for _ in range(3):
         gradient = torch.randn(shape)
         weight.grad = gradient.clone()
-        optimiser.step()
+        optimizer.step()
         momentum = 0.8 * momentum + gradient
-        direction = orthogonalised((gradient + 0.8 * momentum).reshape(rows, columns)).reshape(shape)
+        direction = orthogonalized((gradient + 0.8 * momentum).reshape(rows, columns)).reshape(shape)
         expected -= 0.1 * max(1, rows / columns) ** 0.5 * direction
         torch.testing.assert_close(weight.detach(), expected)
 

@@ -9,17 +9,17 @@ from torch import nn
 
 from tenfold.nets import build
 from tenfold.recipes import find
-from tenfold.recipes.schema import Constant, Linear, OneCycle, Optimiser, Plateau
-from tenfold.training.optim import Average, after_plateau, linear, make_optimiser, one_cycle, scheduled, set_rate
+from tenfold.recipes.schema import Constant, Linear, OneCycle, Optimizer, Plateau
+from tenfold.training.optim import Average, after_plateau, linear, make_optimizer, one_cycle, scheduled, set_rate
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (937, 0.2), (10, 0.5), (1000, 0.05), (40, 0.9)])
 def test_one_cycle_is_pytorchs(steps, warmup):
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
-    peer = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1, total_steps=steps, pct_start=warmup)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
+    peer = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1, total_steps=steps, pct_start=warmup)
     for step in range(steps):
-        assert one_cycle(step, steps, warmup) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-6, abs=1e-12)
-        optimiser.step()
+        assert one_cycle(step, steps, warmup) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6, abs=1e-12)
+        optimizer.step()
         if step < steps - 1:
             peer.step()
 
@@ -80,16 +80,16 @@ def test_a_rate_below_the_smallest_is_not_raised():
     min_lr=st.sampled_from([0, 0.2]),
 )
 def test_the_first_fall_from_a_plateau_is_pytorchs(scores, patience, factor, min_lr):
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     peer = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, "max", factor, patience, threshold=1e-4, threshold_mode="abs", min_lr=min_lr, eps=0
+        optimizer, "max", factor, patience, threshold=1e-4, threshold_mode="abs", min_lr=min_lr, eps=0
     )
     plateau = Plateau(patience=patience, factor=factor, min_lr=min_lr)
     rate, best, waited = 1.0, None, 0
     for score in scores:
         peer.step(score)
         rate, best, waited = after_plateau(plateau, rate, score, best, waited)
-        assert rate == pytest.approx(optimiser.param_groups[0]["lr"])
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"])
         if rate < 1:  # PyTorch waits patience + 1 epochs again, Keras 2.0 only patience
             break
 
@@ -137,36 +137,36 @@ def test_an_average_holds_copies():
         ("sgd", torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
     ],
 )
-def test_each_optimiser_gets_the_recipes_settings(name, kind, expected):
+def test_each_optimizer_gets_the_recipes_settings(name, kind, expected):
     network = Two()
-    optimiser = make_optimiser(network, Optimiser(name=name, lr=0.3, weight_decay=0.01, momentum=0.8, smoothing=0.99))
-    assert type(optimiser) is kind
-    decayed, spared = optimiser.param_groups
+    optimizer = make_optimizer(network, Optimizer(name=name, lr=0.3, weight_decay=0.01, momentum=0.8, smoothing=0.99))
+    assert type(optimizer) is kind
+    decayed, spared = optimizer.param_groups
     assert [tuple(p.shape) for p in decayed["params"]] == [(1, 2)]
     assert len(spared["params"]) == 3  # bias, and the norm's weight and bias
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0)
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         assert group["lr"] == 0.3
         assert {key: group[key] for key in expected} == expected
 
 
 def test_muon_moves_hidden_weights_and_adamw_the_rest(make_recipe):
-    net = {"kind": "stages", "stem": 4, "filters": [4, 8], "depth": 1, "dense": [6]}
+    net = {"kind": "cnn", "stem": 4, "filters": [4, 8], "depth": 1, "dense": [6]}
     network = build(make_recipe(net=net))
-    muon = Optimiser(name="muon", lr=0.04, rest_lr=0.01, weight_decay=0.1, momentum=0.8, smoothing=0.99)
-    optimiser = make_optimiser(network, muon)
-    rest, _, hidden = optimiser.param_groups
+    muon = Optimizer(name="muon", lr=0.04, rest_lr=0.01, weight_decay=0.1, momentum=0.8, smoothing=0.99)
+    optimizer = make_optimizer(network, muon)
+    rest, _, hidden = optimizer.param_groups
     assert [tuple(p.shape) for p in rest["params"]] == [(4, 1, 5, 5), (10, 6)]  # the first and the last
     assert [tuple(p.shape) for p in hidden["params"]] == [(4, 4, 3, 3), (8, 4, 3, 3), (6, 8)]
-    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(network.parameters()))
-    assert [group["lr"] for group in optimiser.param_groups] == [0.01, 0.01, 0.04]
-    set_rate(optimiser, 0.02)
-    assert [group["lr"] for group in optimiser.param_groups] == [0.005, 0.005, 0.02]
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(network.parameters()))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.01, 0.04]
+    set_rate(optimizer, 0.02)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.005, 0.005, 0.02]
 
     twin = build(make_recipe(net=net))
-    adamw = make_optimiser(twin, muon.model_copy(update={"name": "adamw", "lr": 0.005, "rest_lr": 0.0}))
+    adamw = make_optimizer(twin, muon.model_copy(update={"name": "adamw", "lr": 0.005, "rest_lr": 0.0}))
     images, labels = torch.rand(8, 28, 28) * 255, torch.arange(8)
-    for one, of in ((network, optimiser), (twin, adamw)):
+    for one, of in ((network, optimizer), (twin, adamw)):
         torch.nn.functional.cross_entropy(one(images), labels).backward()
         of.step()
     moved = {id(p) for p in hidden["params"]}
@@ -179,11 +179,11 @@ def test_rmsprop_is_keras_step():
     weight = nn.Parameter(torch.tensor([[1.0]]))
     holder = nn.Module()
     holder.weight = weight
-    optimiser = make_optimiser(holder, Optimiser(name="rmsprop", lr=0.1, smoothing=0.9))
+    optimizer = make_optimizer(holder, Optimizer(name="rmsprop", lr=0.1, smoothing=0.9))
     mean_square, w = 0.0, 1.0
     for gradient in (0.5, -2.0, 0.1):
         weight.grad = torch.tensor([[gradient]])
-        optimiser.step()
+        optimizer.step()
         mean_square = 0.9 * mean_square + 0.1 * gradient**2
         w -= 0.1 * gradient / (math.sqrt(mean_square) + 1e-7)
         assert weight.item() == pytest.approx(w, rel=1e-5)
@@ -192,8 +192,8 @@ def test_rmsprop_is_keras_step():
 def test_sgd_without_momentum():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        optimiser = make_optimiser(Two(), Optimiser(name="sgd", lr=0.1, momentum=0))
-    assert not optimiser.param_groups[0]["nesterov"]
+        optimizer = make_optimizer(Two(), Optimizer(name="sgd", lr=0.1, momentum=0))
+    assert not optimizer.param_groups[0]["nesterov"]
 
 
 def test_a_single_step_is_a_whole_one():

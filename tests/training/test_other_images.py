@@ -14,12 +14,12 @@ def write_idx(path, array):
     path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
-def test_images_in_fashion_mnists_files_are_learnt(tmp_path, make_digits, make_recipe, Watcher, float32):  # noqa: N803
+def test_images_in_fashion_mnists_files_are_learned(tmp_path, make_digits, make_recipe, Watcher, float32):  # noqa: N803
     for name, data in (("train", make_digits(300)), ("t10k", make_digits(100, seed=1))):
         write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", data.images)
         write_idx(tmp_path / f"{name}-labels-idx1-ubyte.gz", data.labels)
     source = load_data(str(tmp_path))
-    net = {"kind": "stages", "stem": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "places"}
+    net = {"kind": "cnn", "stem": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "flatten"}
     run = Run(tmp_path / "run")
     train(make_recipe(net=net, epochs=4, augment={"shift": 0.02}), source.train, None, run, Watcher())
     right = load_model(run.folder).predict(source.test.images) == source.test.labels

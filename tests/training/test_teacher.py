@@ -21,27 +21,29 @@ def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
 @pytest.mark.parametrize("file", [True, False], ids=["a file", "a run"])
 def test_a_student_comes_near_its_teacher(file, members, trained, digits):
     """With labels that are no use to it, for they are smoothed to nothing, it learns from the teacher alone."""
-    run = trained("teacher", epochs=8, members=members, views=5).run
+    run = trained("teacher", epochs=8, ensemble_size=members, tta=5).run
     teacher = load_teacher(str(run.model if file else run.folder))
     assert isinstance(teacher, Model if file else Network)
-    student = trained("student", epochs=8, seed=3, distil=1.0, label_smoothing=0.99, teacher=teacher)
+    student = trained("student", epochs=8, seed=3, distillation_weight=1.0, label_smoothing=0.99, teacher=teacher)
     agree = load_model(student.run.folder).predict(digits.images) == load_model(run.folder).predict(digits.images)
     assert agree.mean() > 0.9
 
 
 def test_a_run_teaches_what_its_file_says_but_for_the_shifts(trained, digits):
-    run = trained("teacher", epochs=2, members=2, normalise="centred").run
+    run = trained("teacher", epochs=2, ensemble_size=2, normalize="standardize").run
     pixels = torch.tensor(digits.images[:50]).float()
     said = [probabilities(load_teacher(str(path)), pixels, "float32") for path in (run.folder, run.model)]
     torch.testing.assert_close(said[0], said[1], atol=1e-4, rtol=0)
     assert not said[0].requires_grad
-    shifting = load_teacher(str(trained("shifting", epochs=2, members=2, normalise="centred", views=5).run.folder))
+    shifting = load_teacher(
+        str(trained("shifting", epochs=2, ensemble_size=2, normalize="standardize", tta=5).run.folder)
+    )
     torch.testing.assert_close(probabilities(shifting, pixels, "float32"), said[0], atol=1e-4, rtol=0)
 
 
 def test_a_teacher_is_there_where_the_recipe_wants_one_and_only_there(trained):
     with pytest.raises(RecipeError, match="--teacher"):
-        trained(distil=0.5)
+        trained(distillation_weight=0.5)
     teacher = load_model(trained("teacher", epochs=1).run.folder)
     with pytest.raises(RecipeError, match="no use for a teacher"):
         trained("other", teacher=teacher)

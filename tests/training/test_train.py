@@ -13,14 +13,14 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.errors import DataError, RunError, TenfoldError
-from tenfold.evaluation import evaluate
+from tenfold.evaluation.metrics import evaluate
 from tenfold.model import load_model
-from tenfold.recipes.edit import from_dict
+from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.training import train as train_module
+from tenfold.training.callbacks import Watch
 from tenfold.training.train import begin, set_aside, split, train
 from tenfold.training.trained import network_of
-from tenfold.training.watch import Watch
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -45,7 +45,7 @@ def files(run):
 
 @pytest.fixture(scope="module")
 def recipe(make_recipe):
-    return make_recipe(epochs=3, augment={"rotate": 10}, keep="best")
+    return make_recipe(epochs=3, augment={"rotate": 10}, checkpoint="best")
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def trained(recipe, digits, tmp_path_factory, make_digits, Watcher):  # noqa: N8
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TENFOLD_CACHE", str(folder / "cache"))
         patch.setattr("tenfold.training.device._is_faster", lambda network, batch, device: False)
-        unlabelled = make_digits(7, seed=3)
-        return train(recipe, digits, unlabelled, Run(folder / "run"), Watcher(), {"data": "digits", "limit": None})
+        unlabeled = make_digits(7, seed=3)
+        return train(recipe, digits, unlabeled, Run(folder / "run"), Watcher(), {"data": "digits", "limit": None})
 
 
 def test_the_folder_is_whole_and_sealed(trained):
@@ -79,7 +79,7 @@ def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
 ):
     fitted_on = []
     monkeypatch.setattr(train_module, "calibrate", lambda network, held: fitted_on.append(held.digest))
-    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, views=5)
+    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, tta=5)
     trained = train(recipe, digits, None, Run(tmp_path / "run"), Watcher())
     assert fitted_on == [digits.subset(split(recipe, digits)[1]).digest]
     assert load_model(tmp_path / "run").digitness(digits.images).shape == (200,)
@@ -235,7 +235,7 @@ def test_what_cannot_be_trained_leaves_no_folder(recipe, tmp_path, Watcher, make
 def test_a_training_that_diverges_leaves_its_checkpoints_and_no_model(make_recipe, digits, tmp_path, Watcher):  # noqa: N803
     run = Run(tmp_path / "run")
     with pytest.raises(TenfoldError, match="the training diverged"):
-        train(make_recipe(optimiser={"name": "sgd", "lr": 1e30}), digits, None, run, Watcher())
+        train(make_recipe(optimizer={"name": "sgd", "lr": 1e30}), digits, None, run, Watcher())
     assert files(run) <= {"recipe.json", "data.json", "rows.npy", "checkpoints/last.safetensors"}
 
 
@@ -274,7 +274,7 @@ def test_where_one_stands_is_not_set_aside(recipe, digits, tmp_path, monkeypatch
 
 def test_weights_of_another_recipe_are_refused(recipe, digits, tmp_path, trained, make_recipe):
     run = Run(tmp_path / "run")
-    begin(run, make_recipe(net={"kind": "dense", "dense": [8]}), digits, {})
+    begin(run, make_recipe(net={"kind": "mlp", "dense": [8]}), digits, {})
     with pytest.raises(RunError, match="these are no weights"):
         network_of(run)
     run.weights.write_bytes(trained.run.weights.read_bytes())
@@ -282,8 +282,8 @@ def test_weights_of_another_recipe_are_refused(recipe, digits, tmp_path, trained
         network_of(run)
 
 
-@pytest.mark.parametrize("hold_out", [0, 0.2])
-def test_rows_with_one_label_alone_are_refused(make_recipe, digits, hold_out):
+@pytest.mark.parametrize("validation_split", [0, 0.2])
+def test_rows_with_one_label_alone_are_refused(make_recipe, digits, validation_split):
     threes = digits.subset(np.flatnonzero(digits.labels == 3))
-    with pytest.raises(DataError, match="every row is labelled 3: there is nothing to tell apart"):
-        split(make_recipe(hold_out=hold_out), threes)
+    with pytest.raises(DataError, match="every row is labeled 3: there is nothing to tell apart"):
+        split(make_recipe(validation_split=validation_split), threes)

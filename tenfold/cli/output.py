@@ -1,0 +1,322 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tenfold.errors import TenfoldError
+
+if TYPE_CHECKING:
+    from tenfold.data import Source
+    from tenfold.data.checks import CheckResult, PartCheck
+    from tenfold.evaluation.evaluate import Examined
+    from tenfold.evaluation.leaderboard import Leaderboard
+    from tenfold.evaluation.robustness import Robustness
+    from tenfold.ocr.batch import Read
+    from tenfold.ocr.reader import Reading
+    from tenfold.serving.feedback_report import Compared
+    from tenfold.submission import Summary
+    from tenfold.training.train import Trained
+
+T = TypeVar("T")
+PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
+# What would break a line or steer the terminal, and what stands for bytes that are no UTF-8: names of files hold it.
+UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Output(Console):
+    """Plain text stays as it is: names of files hold brackets and colons that are no markup."""
+
+    def __init__(self, stderr: bool) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        raise  # Rich would end the program here
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """All strings come by here, also the cells and titles of tables."""
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
+
+
+OUT = Output(stderr=False)
+ERR = Output(stderr=True)
+
+
+def printable(text: str) -> str:
+    """The text on one line, with escapes for what a terminal would obey."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Inside, stdout is written; ends the program quietly where nobody reads on. Raises TenfoldError."""
+    if sys.stdout is None:  # closed before the program began; the error may still have to be told as JSON
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+        raise TenfoldError("standard output can't be written: it is closed")
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would fail once more, and loudly, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(PIPE_CLOSED) from None
+        raise TenfoldError(f"standard output can't be written: {error.strerror}") from None
+
+
+def write(text: str) -> None:
+    with writing():
+        sys.stdout.write(text)
+
+
+def say(thing: RenderableType) -> None:
+    with writing():
+        OUT.print(printable(thing) if isinstance(thing, str) else thing)
+
+
+def print_json(content: Any) -> None:
+    """One document; not through rich, which would wrap and color it."""
+    write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def say_where(what: str, path: Path | None) -> None:
+    if path is not None:
+        say(f"{what}: {path}")
+
+
+def _table(title: str | None, first: str, *numbers: str) -> Table:
+    """A table of names and numbers, none of which may be broken or cut."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def print_check(result: CheckResult, source: Source) -> None:
+    parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
+    table = _table(source.name, "", *parts)
+    here = result.overlap
+    rows: dict[str, list[str]] = {
+        "rows": [f"{part.rows:,}" for part in parts.values()],
+        "missing values": [f"{part.missing:,}" for part in parts.values()],
+        "pixel values": [f"{part.lowest} to {part.highest}" for part in parts.values()],
+        "duplicate images": [f"{part.duplicates:,}" for part in parts.values()],
+        "constant pixels": [f"{len(part.constant_pixels)}" for part in parts.values()],
+        "blank images": [f"{part.blank:,}" for part in parts.values()],
+        "ink": [part.polarity for part in parts.values()],
+        "also in training rows": _overlaps(parts, here.test_in_train),
+        "also in public MNIST": _overlaps(parts, here.test_in_mnist),
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    say(table)
+    for name, part in parts.items():
+        if part.label_counts:
+            say(_bars(f"labels of the {name}", part.label_counts))
+    for note in source.notes:
+        say(f"note: {note}")
+    for finding in result.findings:
+        say(f"{finding.level}: {finding.text}")
+    if result.trainable:
+        say("These data can be trained on.")
+
+
+def _overlaps(parts: dict[str, PartCheck], rows: int | None) -> list[str]:
+    """Cells for the test rows alone."""
+    said = "not at hand" if rows is None else f"{rows:,}"
+    return [said if name == "test rows" else "" for name in parts]
+
+
+def _bars(title: str, counts: list[int]) -> Table:
+    table = Table("digit", "", "rows", title=title, title_justify="left", box=None)
+    for digit, count in enumerate(counts):
+        table.add_row(str(digit), "█" * round(40 * count / max(counts)), f"{count:,}")
+    return table
+
+
+def print_trained(trained: Trained) -> None:
+    metrics = trained.metrics
+    epochs = f"{metrics['epochs']} {'epoch' if metrics['epochs'] == 1 else 'epochs'}"
+    rate = f"{metrics['images_per_second']:,.0f} images a second"
+    say(
+        f"{metrics['recipe']}: {epochs} in {metrics['seconds']:,.1f} s ({rate}, {metrics['device']}, "
+        f"{metrics['precision']})"
+    )
+    if held := metrics["held_out"]:
+        lower, upper = held["accuracy_interval"]
+        say(
+            f"held-out accuracy {100 * held['accuracy']:.2f} % (95 % interval {100 * lower:.2f} to {100 * upper:.2f}), "
+            f"{held['errors']:,} {'error' if held['errors'] == 1 else 'errors'} of {held['n']:,}"
+        )
+    say_where("run", trained.run.folder)
+    say_where("report", trained.run.report)
+
+
+def how_to_go_on(trained: Trained) -> str:
+    from tenfold.training.artifacts import progress
+
+    command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
+    return f"stopped after {progress(trained.metrics)}; go on with: {command}"
+
+
+def print_evaluation(examined: Examined) -> None:
+    result = examined.evaluation
+    say(f"{examined.model} on {examined.data.source}: {result.summary()}")
+    digits = _table(None, "digit", "rows", "precision", "recall")
+    for digit in range(10):
+        shares = (result.precision[digit], result.recall[digit])
+        cells = ["" if share is None else f"{100 * share:.2f} %" for share in shares]
+        digits.add_row(str(digit), f"{result.support[digit]:,}", *cells)
+    say(digits)
+    confusion = Table(title="true digit (rows) read as (columns)", title_justify="left", title_style="bold", box=None)
+    for name in ("", *range(10)):
+        confusion.add_column(str(name), justify="right", no_wrap=True)
+    for digit, row in enumerate(result.confusion):
+        confusion.add_row(str(digit), *(str(count) if count else "·" for count in row))
+    say(confusion)
+    for note in examined.notes:
+        say(f"note: {note}")
+
+
+def print_robustness(damaged: Robustness) -> None:
+    say(
+        f"damaged copies of {damaged.rows:,} rows: {100 * damaged.mean:.2f} % right over all kinds and severities, "
+        f"{100 * damaged.undamaged:.2f} % undamaged"
+    )
+    severities = [f"{place}" for place in range(1, len(damaged.kinds[0].accuracy) + 1)]
+    table = _table(None, "damage", *severities, "mean")
+    for kind in damaged.kinds:
+        table.add_row(kind.name.replace("_", " "), *(f"{100 * share:.1f}" for share in (*kind.accuracy, kind.mean)))
+    say(table)
+
+
+def print_leaderboard(board: Leaderboard, note: str) -> None:
+    table = _table(None, "recipe", "accuracy", "errors", "parameters", "seconds")
+    for row in board.rows:
+        spread = "" if row.accuracy_sd is None else f" ± {100 * row.accuracy_sd:.2f}"
+        accuracy = f"{100 * row.accuracy:.2f}{spread} %"
+        table.add_row(row.recipe, accuracy, f"{row.errors:,}", f"{row.parameters:,}", f"{row.train_seconds:,.1f}")
+    say(table)
+    best = board.rows[0]
+    seeds = len(best.seeds)
+    say(note if seeds == 1 else f"{note} Means over {seeds} seeds ± standard deviation; errors of all seeds together.")
+    first = "" if seeds == 1 else ", of the first seeds alone"
+    for row in board.rows:
+        if test := row.against_best:
+            say(
+                f"{row.recipe} against {best.recipe}: {test.only_b:,} rows that only it reads right, {test.only_a:,} "
+                f"that only {best.recipe} does, p = {test.p_value:.2g} (exact McNemar test{first})"
+            )
+
+
+def print_submission(file: Path, summary: Summary) -> None:
+    counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(summary.label_counts))
+    rows = "1 row" if summary.rows == 1 else f"{summary.rows:,} rows"
+    say(f"{file}: valid, {rows} ({counts})")
+
+
+def print_upload_hint(file: Path, summary: Summary) -> None:
+    from tenfold.submission import TEST_ROWS, kaggle_command
+
+    if summary.rows == TEST_ROWS:
+        say(f"to upload it: {shlex.join(kaggle_command(file, 'tenfold'))}")
+    else:
+        say(f"note: Kaggle's Digit Recognizer takes {TEST_ROWS:,} rows, so this is no submission for it")
+
+
+def recipes_in_full() -> list[dict[str, Any]]:
+    """All that is known of the named recipes, ready for JSON."""
+    from tenfold.nets import build, parameter_count
+    from tenfold.recipes import RECIPES
+
+    return [
+        {
+            "name": name,
+            "source": entry.source,
+            "parameters": parameter_count(build(entry.recipe)),
+            "published": entry.published,
+            "reproduced": entry.reproduced,
+            "story": entry.story,
+            "recipe": entry.recipe.model_dump(mode="json"),
+        }
+        for name, entry in RECIPES.items()
+    ]
+
+
+def print_recipes(known: list[dict[str, Any]]) -> None:
+    table = Table("recipe", "parameters", "source and figures", box=SIMPLE_HEAD, show_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[1].justify = "right"
+    for entry in known:
+        figures = [f"{name}: {entry[name]}" for name in ("published", "reproduced") if entry[name]]
+        table.add_row(entry["name"], f"{entry['parameters']:,}", "\n".join([entry["source"], *figures]))
+    say(table)
+    say("tenfold recipes show NAME prints one as TOML; --recipe my.toml trains an edited one.")
+
+
+def tracked(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Hand on `things` with a progress bar on stderr, where that is a terminal and they are many."""
+    if total < 20 or not ERR.is_terminal:
+        yield from things
+        return
+    from rich.progress import track
+
+    yield from track(things, what, total, console=ERR, transient=True)
+
+
+def print_read(answer: Read, alone: bool) -> None:
+    """A line a file: its name, the text and how sure it is; of several models, a line each."""
+    if answer.error is not None:
+        if not alone:
+            ERR.print(printable(f"tenfold: {answer.error}"))
+        return
+    if len(answer.readings) == 1:
+        (reading,) = answer.readings.values()
+        say(f"{answer.file}: {_read(reading)}")
+        return
+    say(str(answer.file))
+    for name, reading in answer.readings.items():
+        say(f"  {name}: {_read(reading)}  {_choices(reading)}")
+
+
+def _read(reading: Reading) -> str:
+    if not reading.digits:
+        return "no digit"
+    return f"{reading.text.replace(chr(10), ' / ')} ({100 * reading.confidence:.1f} %)"
+
+
+def _choices(reading: Reading) -> str:
+    """The likeliest values of each digit with their probabilities in percent."""
+    each = [[(digit.value, digit.confidence), *digit.alternatives[:2]] for digit in reading.digits]
+    return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
+
+
+def print_feedback(compared: Compared) -> None:
+    say(f"{compared.corrections:,} corrections, {compared.no_digit:,} of them no digit")
+    table = _table(None, "model", "digits", "read right", "95 % interval", "p")
+    for title, rows in (("then", compared.then), ("now", compared.now)):
+        for row in rows:
+            lower, upper = row.interval
+            share = f"{row.right:,} ({100 * row.right / row.n:.1f} %)"
+            p_value = "" if row.p_value is None else f"{row.p_value:.2g}"
+            table.add_row(
+                f"{row.model}, {title}", f"{row.n:,}", share, f"{100 * lower:.1f} to {100 * upper:.1f} %", p_value
+            )
+    say(table)
+    if compared.now:
+        say("p: against what was read then (exact McNemar test)")
+    say("note: mistakes are corrected sooner than right answers are confirmed, so `then` looks worse than it was.")

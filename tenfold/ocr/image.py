@@ -1,0 +1,234 @@
+"""Open what people call a picture: a path, bytes, a PIL image or an array becomes gray, upright and not too large."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tenfold.errors import DataError, Unavailable
+from tenfold.ocr.unwarned import UNWARNED
+
+MAX_PIXELS = 50_000_000
+WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+EXPECTED = "expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
+
+Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture ready to be read.
+
+    gray: uint8 (H, W), at most WORKING_SIDE a side. size: width and height of the upright picture that was given.
+    plain: whether its pixels came as they are here: gray, neither reduced nor laid on a ground. left, top: where it
+    begins in the given picture, of which it may be a part.
+    """
+
+    gray: NDArray[np.uint8]
+    size: tuple[int, int]
+    name: str
+    plain: bool = True
+    left: int = 0
+    top: int = 0
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixels of the given picture to one of `gray`, across and down."""
+        height, width = self.gray.shape
+        return self.size[0] / width, self.size[1] / height
+
+    def part(self, gray: NDArray[np.uint8], left: int, top: int) -> Picture:
+        """A part of it, whose pixels are `gray`, from column `left` and row `top` of its own on."""
+        (height, width), (across, down) = gray.shape, self.scale
+        size = max(1, round(width * across)), max(1, round(height * down))
+        return Picture(gray, size, self.name, False, self.left + int(left * across), self.top + int(top * down))
+
+
+def open_picture(source: Source) -> Picture:
+    """Open `source`: a path, a file's bytes, a PIL image, or an array uint8 (H, W), (H, W, 3) or (H, W, 4).
+
+    The camera's turn (EXIF) is undone, transparency laid on a ground that its ink stands out from, 16 bits become 8.
+    Raises DataError for what is no single picture of 1 to MAX_PIXELS pixels, Unavailable for a file that isn't there.
+    """
+    if isinstance(source, Image.Image):
+        return _from_image(source, "the picture")
+    if isinstance(source, np.ndarray):
+        return _from_array(np.asarray(source))  # also of np.matrix, whose rows never become vectors
+    if isinstance(source, bytes | bytearray | memoryview):
+        content, name = bytes(source), "the picture"
+    elif isinstance(source, str | os.PathLike):
+        content, name = content_of(Path(source)), str(source)
+    else:
+        raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
+    return _from_bytes(content, name)
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises Unavailable, DataError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Unavailable(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"can't be read: {error.strerror or error}", file=path) from None
+    except ValueError as error:  # a name with a null byte
+        raise DataError(f"can't be read: {error}", file=path) from None
+
+
+def _from_bytes(content: bytes, name: str) -> Picture:
+    if not content:
+        raise DataError(f"is empty; {EXPECTED}", file=name)
+    try:
+        with UNWARNED:  # of damage that spares the pixels, and of bombs, for the limit is lower
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
+    except UnidentifiedImageError:
+        kind = " (HEIC and AVIF photos can be exported as JPEG)" if content[4:8] == b"ftyp" else ""
+        raise DataError(f"is no picture that can be read, whatever its name; {EXPECTED}{kind}", file=name) from None
+    except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError) as error:
+        raise DataError(f"is damaged ({_reason(error)}); {EXPECTED}", file=name) from None
+    with image:
+        return _from_image(image, name, ours=True)
+
+
+def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
+    """ours: nobody else has this image, so that it may be changed."""
+    width, height = image.size
+    if width * height == 0:
+        raise DataError("has no pixels", file=name)
+    if width * height > MAX_PIXELS:
+        raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
+    try:
+        # MPO is how phones keep a preview or a depth map beside a photo: its first picture is the photo.
+        with UNWARNED:
+            has_more = image.format != "MPO" and _has_more(image)
+        if has_more:
+            raise DataError("holds several pictures (an animation or pages); expected a single one", file=name)
+        if ours and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
+            image.draft("RGB", _working_size(width, height))
+        reduced = image.size != (width, height)
+        with UNWARNED:
+            turn = image.getexif().get(0x0112, 1)
+            gray, plain = _gray(image if turn == 1 else ImageOps.exif_transpose(image))
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, IndexError, KeyError) as error:
+        raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
+    size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
+    return Picture(_reduced(gray), size, name, plain and not reduced)
+
+
+def _has_more(image: Image.Image) -> bool:
+    """Whether another picture follows the first; to count them takes seconds for a TIFF of thousands."""
+    place = image.tell()
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(place)
+    return True
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:150]
+
+
+def _from_array(array: NDArray[np.uint8]) -> Picture:
+    name = "the array"
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise DataError(f"expected uint8 (H, W), (H, W, 3) or (H, W, 4), got {array.dtype} {array.shape}", file=name)
+    if array.size == 0:
+        raise DataError("has no pixels", file=name)
+    height, width = array.shape[:2]
+    if width * height > MAX_PIXELS:
+        raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
+    if array.ndim == 2:
+        return Picture(_reduced(array), (width, height), name)
+    gray, plain = _gray(Image.fromarray(array))
+    return Picture(_reduced(gray), (width, height), name, plain)
+
+
+def _gray(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
+    """Any PIL image as uint8 (H, W), and whether it was just that before."""
+    if image.mode in ("L", "1") and not image.has_transparency_data:
+        return np.asarray(image.convert("L")), True
+    if image.mode.startswith("I") or image.mode == "F":
+        deep = np.asarray(image)
+        deep = _reduced(deep if deep.dtype == np.uint16 else np.nan_to_num(deep.astype(np.float32)))
+        # Cameras and scanners fill 8 to 16 bits; floating point goes from 0 to 1 or as far as these.
+        depths = [1] * (image.mode == "F") + [2**bits - 1 for bits in range(8, 16, 2)] + [65535]
+        most = next((depth for depth in depths if deep.max() <= depth), 65535)
+        return np.round(deep.clip(0, most) * (255 / most)).astype(np.uint8), False
+    if image.has_transparency_data:
+        image = _on_ground(image if image.mode == "RGBA" else image.convert("RGBA"))
+    return _one_channel(image if image.mode in ("RGB", "RGBA") else image.convert("RGB")), False
+
+
+def _on_ground(image: Image.Image) -> Image.Image:
+    """Lay an RGBA image on white, or on black where what is drawn is light itself; an opaque one stays as it is.
+
+    A large one is made smaller before: in floating point it would take a gigabyte.
+    """
+    if max(image.size) > WORKING_SIDE:
+        image = image.resize(_working_size(*image.size), Image.Resampling.BOX)
+    if np.asarray(image.getchannel("A")).min() == 255:
+        return image
+    rgba = np.asarray(image)
+    alpha = rgba[..., 3:].astype(np.float32) / 255
+    drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
+    # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.
+    ground = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
+    return Image.fromarray(np.round(rgba[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8))
+
+
+def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
+    """RGB, or opaque RGBA, as uint8 (H, W): luminance, or the color that shows much more (yellow on white)."""
+    small = np.asarray(_sparse(image))
+    luminance = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY if small.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
+    contrasts = [*_contrasts(luminance), *_contrasts(small)[:3]]
+    best = int(np.argmax(contrasts))
+    seen = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
+    return np.asarray(seen)
+
+
+def _sparse(image: Image.Image) -> Image.Image:
+    """Some 64 pixels a side of it, as they are.
+
+    From a grid that slants by as much as its lines are apart, so that no row and no column is left out: a stroke may be
+    a pixel thin.
+    """
+    step = max(image.size) // 64
+    if step < 2 or min(image.size) < 3 * step:
+        return image
+    across, down = image.width // step - 1, image.height // step - 1
+    grid = (step, step / down, 0, step / across, step, 0)
+    return image.transform((across, down), Image.Transform.AFFINE, grid, Image.Resampling.NEAREST)
+
+
+def _contrasts(picture: NDArray[Any]) -> list[float]:
+    """The standard deviation of each channel of uint8 (H, W) or (H, W, C)."""
+    return [float(deviation) for deviation in cv2.meanStdDev(picture)[1].ravel()]
+
+
+def _reduced(gray: NDArray[Any]) -> NDArray[Any]:
+    """(H, W), of any type, at most WORKING_SIDE a side."""
+    height, width = gray.shape
+    if max(height, width) <= WORKING_SIDE:
+        return gray
+    return cv2.resize(gray, _working_size(width, height), interpolation=cv2.INTER_AREA)
+
+
+def _working_size(width: int, height: int) -> tuple[int, int]:
+    factor = WORKING_SIDE / max(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))

@@ -1,0 +1,11 @@
+"""What is exported here are the networks of small trainings."""
+
+from tests.training.conftest import (  # noqa: F401  # fixtures
+    _make_digits,
+    _make_recipe,
+    _one_thread,
+    _watcher,
+    digits,
+    float32,
+    new_run,
+)

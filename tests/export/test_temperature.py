@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import torch
+
+from tenfold.data.dataset import Dataset
+from tenfold.evaluation.calibration import fitted_temperature
+from tenfold.export.temperature import calibrate
+from tenfold.nets import build
+
+
+def test_the_logits_are_divided_and_nothing_else_changes(make_recipe, digits):
+    network = build(make_recipe(synthesis={"negatives": 0.5})).eval()
+    images = torch.tensor(digits.images)
+    with torch.no_grad():
+        before, digitness = network.heads(images)
+        temperature = calibrate(network, digits)
+        after, same = network.heads(images)
+    assert temperature == pytest.approx(fitted_temperature(before.numpy(), digits.labels))
+    torch.testing.assert_close(after * temperature, before, rtol=1e-4, atol=1e-4)
+    assert torch.equal(digitness, same)
+
+
+def test_a_calibrated_network_needs_no_further_temperature(make_recipe, digits):
+    """It is right on four rows of five here."""
+    network = build(make_recipe()).eval()
+    with torch.no_grad():
+        network.last.weight.mul_(20)
+        labels = network(torch.tensor(digits.images)).argmax(1).numpy().astype(np.uint8)
+    labels[::5] = (labels[::5] + 1) % 10
+    data = Dataset(digits.images, labels, "mostly right")
+    assert calibrate(network, data) != pytest.approx(1, abs=0.1)
+    assert calibrate(network, data) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
+def test_the_temperature_that_labels_were_drawn_with_is_found(truth):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 10)) * 3
+    shares = np.exp(logits / truth)
+    shares /= shares.sum(axis=1, keepdims=True)
+    labels = (shares.cumsum(axis=1) > rng.random((len(shares), 1))).argmax(axis=1)
+    assert fitted_temperature(logits, labels) == pytest.approx(truth, rel=0.05)
+
+
+def test_rows_that_are_all_right_do_not_ask_for_nothing():
+    assert 1 / 8 <= fitted_temperature(np.eye(10) * 5, np.arange(10)) < 0.2

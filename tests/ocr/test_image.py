@@ -1,0 +1,264 @@
+"""Whatever people call a picture comes out gray, upright and small enough, or is refused with one sentence."""
+
+import concurrent.futures
+import io
+import threading
+import tracemalloc
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tenfold.errors import DataError, Unavailable
+from tenfold.ocr import image as picture
+from tenfold.ocr.image import open_picture
+from tenfold.ocr.unwarned import UNWARNED
+
+RNG = np.random.default_rng(7)
+GRAY = RNG.integers(0, 256, (30, 40)).astype(np.uint8)
+
+
+def encoded(image, kind="png", **options):
+    out = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(out, kind, **options)
+    return out.getvalue()
+
+
+def refused(source):
+    with pytest.raises(DataError) as caught:
+        open_picture(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_path_bytes_image_and_array_are_the_same(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(GRAY))
+    for source in (path, str(path), path.read_bytes(), Image.fromarray(GRAY), GRAY):
+        opened = open_picture(source)
+        np.testing.assert_array_equal(opened.gray, GRAY)
+        assert opened.size == (40, 30)
+        assert opened.scale == (1, 1)
+        assert opened.plain
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(GRAY).convert("RGB"),
+        Image.fromarray(GRAY.astype(np.uint16) * 257),
+        Image.fromarray(GRAY.astype(np.int32) * 257),
+        Image.fromarray((GRAY / 255).astype(np.float32)),
+        Image.fromarray(GRAY.astype(np.float32)),
+        Image.merge("RGBA", [*[Image.fromarray(GRAY)] * 3, Image.new("L", (40, 30), 255)]),
+    ],
+    ids=["RGB", "16 bits", "32 bits", "0 to 1", "0 to 255", "opaque"],
+)
+def test_other_modes_hold_the_same_gray(image):
+    opened = open_picture(image)
+    assert abs(opened.gray.astype(int) - GRAY).max() <= 1
+    assert not opened.plain
+
+
+def test_palette_and_one_bit():
+    two = np.where(GRAY > 127, 255, 0).astype(np.uint8)
+    for image in (Image.fromarray(two).convert("P"), Image.fromarray(two).convert("1")):
+        np.testing.assert_array_equal(open_picture(encoded(image)).gray, two)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_cameras_turn_is_undone(turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    shown = {
+        1: GRAY, 2: GRAY[:, ::-1], 3: GRAY[::-1, ::-1], 4: GRAY[::-1], 5: GRAY.T, 6: np.rot90(GRAY, -1),
+        7: GRAY[::-1, ::-1].T, 8: np.rot90(GRAY),
+    }[turn]  # fmt: skip
+    opened = open_picture(encoded(GRAY, exif=exif))
+    np.testing.assert_array_equal(opened.gray, shown)
+    assert opened.size == shown.shape[::-1]
+
+
+@pytest.mark.parametrize(("pen", "ground"), [(0, 255), (255, 0), (90, 255), (200, 0)])
+def test_what_is_drawn_on_nothing_stands_out(pen, ground):
+    rgba = np.zeros((20, 30, 4), np.uint8)
+    rgba[5:15, 10:14] = (pen, pen, pen, 255)
+    gray = open_picture(rgba).gray
+    assert gray[0, 0] == ground
+    assert gray[10, 12] == pen
+    np.testing.assert_array_equal(open_picture(encoded(rgba)).gray, gray)
+
+
+def test_a_color_that_luminance_hides_is_seen():
+    """Yellow on white: 29 levels of luminance, 255 of blue."""
+    rgb = np.full((40, 40, 3), 255, np.uint8)
+    rgb[10:30, 18:22, 2] = 0
+    assert np.ptp(open_picture(rgb).gray) == 255
+
+
+@pytest.mark.parametrize("size", [(280, 280), (600, 300), (1000, 1400)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_color_is_seen_in_strokes_a_pixel_thin(size, upright):
+    """Pale red on a green that is as light: neither rows nor columns may be left out of what is looked at."""
+    for place in range(100, 110):
+        rgb = np.full((*size, 3), (200, 255, 200), np.uint8)
+        lines = rgb if upright else rgb.transpose(1, 0, 2)
+        lines[20:-20, place::60] = (255, 231, 200)
+        assert np.ptp(open_picture(rgb).gray) == 55, "red, of which luminance shows nearly nothing"
+
+
+def test_large_pictures_are_reduced_and_know_their_size():
+    large = np.zeros((300, 5000), np.uint8)
+    large[:, 2500:] = 255
+    for source in (large, encoded(large), encoded(large, "jpeg")):
+        opened = open_picture(source)
+        assert opened.gray.shape == (120, 2000)
+        assert opened.size == (5000, 300)
+        assert opened.scale == (2.5, 2.5)
+        assert opened.gray[:, :990].max() < 20
+        assert opened.gray[:, 1010:].min() > 235
+        assert not opened.plain or isinstance(source, np.ndarray | bytes)
+
+
+def test_one_pixel():
+    assert open_picture(np.full((1, 1), 9, np.uint8)).gray.tolist() == [[9]]
+    assert open_picture(encoded(np.full((1, 1), 9, np.uint8))).gray.tolist() == [[9]]
+
+
+def test_the_limit(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_PIXELS", 1200)
+    assert open_picture(encoded(GRAY)).size == (40, 30)
+    larger = np.zeros((30, 41), np.uint8)
+    for source in (larger, encoded(larger), Image.fromarray(larger)):
+        assert "has 1,230 pixels (41x30); at most 1,200 are read" in refused(source)
+
+
+def bomb(width, height):
+    """A PNG that promises many pixels and holds none."""
+
+    def chunk(kind, content):
+        return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)
+
+    head = width.to_bytes(4) + height.to_bytes(4) + bytes([8, 0, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [7_072, 10_000, 60_000])
+def test_a_bomb_is_refused_before_it_is_unpacked(side):
+    assert "50,000,000" in refused(bomb(side, side))
+
+
+def test_animations_and_pages():
+    frames = [Image.fromarray(GRAY), Image.fromarray(255 - GRAY)]
+    for kind in ("gif", "png", "webp", "tiff"):
+        content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert "holds several pictures (an animation or pages); expected a single one" in refused(content)
+
+
+def test_a_still_gif_is_a_picture():
+    np.testing.assert_array_equal(open_picture(encoded(GRAY, "gif")).gray, GRAY)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
+def test_cut_short_anywhere(kind):
+    content = encoded(GRAY, kind)
+    for share in (0.02, 0.3, 0.6, 0.9):
+        said = refused(content[: max(3, int(share * len(content)))])
+        assert "is cut short or damaged" in said or "is no picture that can be read" in said or "is damaged" in said
+
+
+def test_other_files_with_a_pictures_name(tmp_path):
+    for content in (b"not a picture", b"%PDF-1.7 ...", b"\x00" * 500, b"PK\x03\x04zip"):
+        (tmp_path / "a.png").write_bytes(content)
+        said = refused(tmp_path / "a.png")
+        assert said.startswith(
+            f"{tmp_path / 'a.png'}: is no picture that can be read, whatever its name; expected a PNG"
+        )
+    assert "HEIC" in refused(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
+    assert refused(b"") == "the picture: is empty; expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
+
+
+def test_a_picture_with_another_pictures_name(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encoded(GRAY))
+    np.testing.assert_array_equal(open_picture(tmp_path / "a.jpg").gray, GRAY)
+
+
+def test_places_without_a_picture(tmp_path):
+    with pytest.raises(Unavailable, match="there is no such file"):
+        open_picture(tmp_path / "nothing.png")
+    assert "can't be read" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((3, 4), np.float32), np.zeros(5, np.uint8), np.zeros((3, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)],
+)
+def test_other_arrays(array):
+    assert "the array: " in refused(array)
+    assert "list is no picture" in refused([1, 2])
+
+
+def test_every_suffix_can_be_read():
+    Image.init()
+    assert set(Image.EXTENSION) >= picture.SUFFIXES
+    assert {Image.EXTENSION[suffix] for suffix in picture.SUFFIXES} <= set(picture.FORMATS)
+
+
+def test_a_very_thin_photo():
+    for size in ((3000, 1), (1, 5000)):
+        assert open_picture(encoded(Image.new("L", size, 255), "jpeg")).size == size
+
+
+def test_the_callers_image_stays_as_it_is():
+    """A JPEG that is decoded at half its size would change under the one who gave it."""
+    image = Image.open(io.BytesIO(encoded(Image.new("L", (4800, 2400), 200), "jpeg")))
+    assert open_picture(image).size == (4800, 2400)
+    assert image.size == (4800, 2400)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_as_deep_as_cameras_and_scanners_go(bits):
+    deep = np.linspace(0, 2**bits - 1, 600).astype(np.uint16).reshape(20, 30)
+    np.testing.assert_allclose(open_picture(Image.fromarray(deep)).gray, deep * (255 / (2**bits - 1)), atol=0.51)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16"])
+def test_a_large_picture_is_made_smaller_before_anything_is_reckoned(mode):
+    """In floating point a picture of 50 megapixels would take over a gigabyte."""
+    image = Image.new(mode, (4000, 4000), 100 if mode == "I;16" else (0, 0, 0, 128))
+    tracemalloc.start()
+    opened = open_picture(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert opened.gray.shape == (2000, 2000)
+    assert peak < 16e6 * 10, "bytes: what NumPy takes for a large picture; Pillow's own pixels are not counted"
+
+
+def test_what_other_threads_are_warned_of_stays_theirs():
+    """`warnings.catch_warnings` puts back what it finds, and of two threads one may find the other's silence."""
+    png = encoded(Image.fromarray(np.zeros((400, 400), np.uint8)), "PNG")
+    before = list(warnings.filters)
+    inside = threading.Barrier(8)
+
+    def read(_):
+        with UNWARNED:
+            inside.wait(20)
+        return open_picture(png).size
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(80))) == {(400, 400)}
+    assert warnings.filters == before
+
+
+def test_names_that_no_file_can_have():
+    with pytest.raises(DataError, match="null"):
+        open_picture("a\0b")
+
+
+def test_a_matrix_is_an_array():
+    array = np.zeros((30, 40), np.uint8)
+    array[10:20, 10:20] = 255
+    np.testing.assert_array_equal(open_picture(array.view(np.matrix)).gray, open_picture(array).gray)

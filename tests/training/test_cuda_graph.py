@@ -1,0 +1,83 @@
+import sys
+
+import pytest
+import torch
+
+from tenfold.model import load_model
+from tenfold.training import cuda_graph as recorded
+from tenfold.training.digits import Digits, fit
+from tenfold.training.state import State
+from tenfold.training.teacher import load_teacher
+from tenfold.training.train import train
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+EVERYTHING = {
+    "augment": {
+        "rotate": 10,
+        "zoom": 0.1,
+        "shift": 0.1,
+        "shear": 5,
+        "elastic": 0.5,
+        "cutout": 6,
+        "clean_fraction": 0.4,
+    },
+    "ema": 0.9,
+    "normalize": "standardize",
+    "schedule": {"kind": "onecycle"},
+    "net": {"kind": "cnn", "stem": 8, "filters": [8, 16], "depth": 1, "dense": [16], "dropout": 0.2},
+    "validation_split": 0,
+    "epochs": 4,
+}
+
+
+def batches(recipe, data, teacher=None):
+    digits = Digits(recipe, data, None, CPU, teacher)
+    found = []
+    for epoch in range(recipe.epochs):
+        steps = digits.begin(epoch)
+        found += [digits.batch(State(rate=1.0, epoch=epoch, step=step), steps) for step in range(steps)]
+    return found
+
+
+def test_whole_batches_repeat_and_their_kind_changes_once(make_recipe, digits):
+    found = batches(make_recipe(batch_size=64, epochs=5, augment={"rotate": 10, "clean_fraction": 0.3}), digits)
+    assert [len(batch.rows) for batch in found] == [64, 64, 64, 8] * 5
+    assert [batch.repeats for batch in found] == [True, True, True, False] * 5
+    assert [batch.kind for batch in found] == ["augmented"] * 14 + ["clean"] * 6
+
+
+def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_path, new_run, Watcher, float32):  # noqa: N803
+    run = train(make_recipe(epochs=1), digits, None, new_run(), Watcher()).run
+    taught = make_recipe(distillation_weight=0.5)
+    assert any(batch.repeats for batch in batches(taught, digits, load_teacher(str(run.folder))))
+    assert not any(batch.repeats for batch in batches(taught, digits, load_model(run.folder)))
+    assert not any(batch.repeats for batch in batches(make_recipe(synthesis={"hands": 0.5}), digits))
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"name": "adamw", "lr": 0.01, "weight_decay": 0.1},
+        {"name": "rmsprop", "lr": 0.01, "smoothing": 0.9},
+        {"name": "sgd", "lr": 0.01},
+        {"name": "muon", "lr": 0.02, "rest_lr": 0.01},
+    ],
+    ids=lambda optimizer: optimizer["name"],
+)
+def test_recorded_steps_give_the_same_weights(optimizer, make_recipe, digits, new_run, Watcher, monkeypatch):  # noqa: N803
+    recipe = make_recipe(**EVERYTHING, optimizer=optimizer)
+
+    def weights(**ends):
+        run = new_run()
+        for watcher in (*([Watcher(**ends)] if ends else []), Watcher()):
+            fitted = fit(recipe, digits, None, run, CUDA, watcher)
+        return fitted.network.state_dict().values()
+
+    played = weights()
+    stopped = weights(ends=lambda epoch, step: (epoch, step) == (2, 3))
+    monkeypatch.setattr(recorded, "WARM_UP", sys.maxsize)
+    launched = weights()
+    for one, other, third in zip(played, stopped, launched, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(one, third)

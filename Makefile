@@ -15,7 +15,7 @@ help:  ## list the targets
 	touch $@
 
 demo: .venv/installed  ## the whole job on embedded digits: check, train, evaluate, submit
-	$(BIN)/tenfold check digits --page runs/demo/check.html
+	$(BIN)/tenfold check digits --report runs/demo/check.html
 	$(BIN)/tenfold train digits --recipe fast --epochs 30 --set batch_size=64 --out runs/demo/fast --overwrite
 	$(BIN)/tenfold evaluate runs/demo/fast digits:test
 	$(BIN)/tenfold submit runs/demo/fast digits --out runs/demo/submission.csv

@@ -3,7 +3,7 @@
     python benchmarks/kaggle_job.py digit-recognizer.zip [--seeds 3] [--recipe fast]
 
 Claims: a valid submission with a line for every test row, at least 99.5 % of them right on average over the seeds. The
-truth is found in public MNIST by the pixels (TENFOLD_MNIST or `tenfold data get mnist`), after each training.
+truth is found in public MNIST by the pixels (TENFOLD_MNIST or `tenfold data download mnist`), after each training.
 Time is that of the command line's own training; it is printed, not judged. Exits with 1 when a claim fails.
 """
 

@@ -5,8 +5,9 @@
 Each training is a run below runs/reproduction and leaves its result in benchmarks/reproduction: what is there is not
 done again, what was interrupted goes on, and several of these programs may work side by side on different recipes. The
 page docs/reproduction.md is written anew after every training.
-MNIST must be at hand (TENFOLD_MNIST or `tenfold data get mnist`): the test rows are scored against it when a training
-is over, and only then. Exits with 1 when a figure that was published is not reached by a recipe that has been run.
+MNIST must be at hand (TENFOLD_MNIST or `tenfold data download mnist`): the test rows are scored against it when a
+training is over, and only then. Exits with 1 when a figure that was published is not reached by a recipe that has been
+run.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def main() -> None:
     parser.add_argument("data", help="digit-recognizer.zip, or whatever `tenfold train` takes")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--recipes", default=",".join(PUBLISHED))
-    parser.add_argument("--page-only", action="store_true", help="write the page from the results that are there")
+    parser.add_argument("--report-only", action="store_true", help="write the page from the results that are there")
     arguments = parser.parse_args()
 
     source = load_data(arguments.data)

@@ -1,6 +1,6 @@
 """How accurate our recipes are and how long they take, beside other people's, on MNIST's 60,000 and 10,000 digits.
 
-    python benchmarks/time_to_accuracy.py [--quick] [--recipes flash,fast] [--peer .venv-keras/bin/python] [--page-only]
+    python benchmarks/time_to_accuracy.py [--quick] [--recipes flash,fast] [--peer PYTHON] [--report-only]
 
 - The unit of time is T: what the one-epoch recipe of tuomaso's train_mnist_fast takes here (peers/one_epoch.py, plain
   PyTorch). It is run before each training, so that T is of the same minutes as what it measures.
@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="instead of each claim's own number")
     parser.add_argument("--ours", action="store_true", help="no other peer than T")
     parser.add_argument("--peer", type=Path, default=os.environ.get("TENFOLD_KERAS_PYTHON", KERAS_PYTHON))
-    parser.add_argument("--page-only", action="store_true", help="measure nothing, show what stands in the file")
+    parser.add_argument("--report-only", action="store_true", help="measure nothing, show what stands in the file")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:

@@ -155,8 +155,8 @@ def test_the_command_line_works_without_the_training_packages(small):
     commands = [
         ["submit", model, data, "-o", out],
         ["submit", "--check", out],
-        ["check", data, "--page", str(folder / "check.html")],
-        ["evaluate", model, f"{data}:train", "--page", str(folder / "evaluation.html"), "--json"],
+        ["check", data, "--report", str(folder / "check.html")],
+        ["evaluate", model, f"{data}:train", "--report", str(folder / "evaluation.html"), "--json"],
         ["train", data, "--out", str(folder / "run")],
         ["recipes"],
     ]

@@ -30,7 +30,7 @@ from tenfold.training.loop import Unwatched
 
 
 def main() -> None:
-    name, seed, at_once = sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["1"])[0])
+    name, seed, jobs = sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["1"])[0])
     recipe = find(name).recipe.model_copy(update={"seed": seed, "validation_split": 0})
     mnist = load_data("mnist")
     assert mnist.train is not None
@@ -41,7 +41,7 @@ def main() -> None:
         run.checkpoints.mkdir()
         start = time.perf_counter()
         if recipe.ensemble_size > 1:
-            fitted = fit_members(recipe, mnist.train, None, run, device, Unwatched(), at_once=at_once)
+            fitted = fit_members(recipe, mnist.train, None, run, device, Unwatched(), jobs=jobs)
         else:
             fitted = fit(recipe, mnist.train, None, run, device, Unwatched())
         seconds = time.perf_counter() - start

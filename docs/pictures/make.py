@@ -1,6 +1,6 @@
 """Make the pictures of docs/pictures.md: MNIST's test digits drawn large on papers of our own, and what is read there.
 
-python docs/pictures/make.py        (needs MNIST: TENFOLD_MNIST or `tenfold data get mnist`)
+python docs/pictures/make.py        (needs MNIST: TENFOLD_MNIST or `tenfold data download mnist`)
 """
 
 from pathlib import Path

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from tenfold.cli.check import check, get
+from tenfold.cli.check import check, download
 from tenfold.cli.exit import UsageError, finish
-from tenfold.cli.predict import evaluate, read, submit
+from tenfold.cli.predict import evaluate, submit
+from tenfold.cli.read import read
 from tenfold.cli.serve import export, report, serve
 from tenfold.cli.train import compare, ensemble, recipes, show, train
 from tenfold.errors import Interrupted, TenfoldError, Unavailable
@@ -41,7 +42,7 @@ for command in (check, train, ensemble, submit, evaluate, compare, read, serve):
     app.command()(command)
 recipes_app.callback()(recipes)
 recipes_app.command()(show)
-data_app.command()(get)
+data_app.command()(download)
 feedback_app.command()(export)
 feedback_app.command()(report)
 

@@ -35,13 +35,13 @@ def check(data: Data, page: Page = None, json: Json = False) -> None:
     finish(document, json, None if result.trainable else CheckFailed(f"{data}: these data can't be trained on"))
 
 
-def get(
+def download(
     name: Annotated[str, typer.Argument(help="mnist", metavar="NAME", autocompletion=lambda: ["mnist"])],
     json: Json = False,
 ) -> None:
     """Download public MNIST once, check it, and say where it is."""
     if name != "mnist":
-        raise typer.BadParameter(f"there is no data set {name!r} to get; the only one is mnist", param_hint="NAME")
+        raise typer.BadParameter(f"there is no data set {name!r} to download; the only one is mnist", param_hint="NAME")
     from tenfold.cli import output as console
     from tenfold.data.builtin import get_mnist
 

@@ -109,7 +109,7 @@ Token = Annotated[
 ]
 Page = Annotated[
     Path | None,
-    typer.Option("--page", help="Write an HTML report with pictures.", metavar="FILE", callback=replaceable),
+    typer.Option("--report", help="Write an HTML report with pictures.", metavar="FILE", callback=replaceable),
 ]
 Settings = Annotated[
     list[str] | None,

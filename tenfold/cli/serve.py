@@ -18,7 +18,7 @@ def serve(
     names: Annotated[
         list[str] | None,
         typer.Option(
-            "--name", help="A name under which the server is reached, such as digits.example.org; repeatable."
+            "--allowed-host", help="A name under which the server is reached, such as digits.example.org; repeatable."
         ),
     ] = None,
     database: Database = None,
@@ -58,7 +58,7 @@ def export(
     database: Database = None,
     json: Json = False,
 ) -> None:
-    """Write the corrected digits in Kaggle's format: train with them by `tenfold train DATA --extra more.csv`."""
+    """Write the corrected digits in Kaggle's format: train with them by `tenfold train DATA --extra-data more.csv`."""
     from tenfold.cli import output as console
     from tenfold.files import write_bytes
     from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database, latest

@@ -55,7 +55,7 @@ def train(
             callback=existing,
         ),
     ] = None,
-    at_once: Annotated[
+    jobs: Annotated[
         int | None,
         typer.Option(help="Train N members of an ensemble recipe in parallel. [default: 1]", min=1, metavar="N"),
     ] = None,
@@ -81,25 +81,25 @@ def train(
             or overwrite
             or teacher
             or extra
-            or at_once
+            or jobs
         ):
             raise typer.BadParameter("a resumed run goes on as it was begun; give no more than DATA and --time-limit")
         if out is None:
             raise typer.BadParameter("say which run with --out", param_hint="--resume")
         from tenfold.cli import output as console
-        from tenfold.training import jobs
+        from tenfold.training import prepare
 
-        job = jobs.begun(out, data)
+        job = prepare.begun(out, data)
     else:
         if data is None:
             raise typer.BadParameter("say what to train on, or --resume a run", param_hint="DATA")
         from tenfold.cli import output as console
-        from tenfold.training import jobs
+        from tenfold.training import prepare
 
-        chosen = jobs.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
-        job = jobs.new(data, chosen, out, limit, overwrite, teacher, extra or (), at_once or 1)
+        chosen = prepare.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
+        job = prepare.new(data, chosen, out, limit, overwrite, teacher, extra or (), jobs or 1)
     was_finished = job.run.is_finished
-    trained = jobs.train(job, console.ERR, time_limit)
+    trained = prepare.train(job, console.ERR, time_limit)
     if was_finished:
         console.ERR.print(f"{job.run.folder}: finished before, so nothing was left to do")
     if not json:
@@ -149,11 +149,11 @@ def compare(
     """
     choose_waiting()
     from tenfold.cli import output as console
-    from tenfold.training import jobs
+    from tenfold.training import prepare
     from tenfold.training.compare import compare as compare_recipes
 
-    chosen = [jobs.recipe(name.strip(), settings or [], epochs, None) for name in recipes.split(",")]
-    contest = jobs.contest(data, limit)
+    chosen = [prepare.recipe(name.strip(), settings or [], epochs, None) for name in recipes.split(",")]
+    contest = prepare.contest(data, limit)
     board = compare_recipes(contest, chosen, seeds, makeable(out), console.ERR)
     if not json:
         console.print_leaderboard(board, contest.note)

@@ -43,7 +43,9 @@ class Guard:
             if not host and scope["path"] in HEALTH:  # HTTP/1.0, as some load balancers ask
                 return
             if not self._is_own(_hostname(host)):
-                raise Refused(403, "wrong_host", "this server is not known under that name; --name NAME adds it")
+                raise Refused(
+                    403, "wrong_host", "this server is not known by that name; add it with --allowed-host NAME"
+                )
             self._right = host
         if origin and origin.partition(b"//")[2] != host:
             raise Refused(403, "wrong_origin", "pages of other servers may not ask this one; "

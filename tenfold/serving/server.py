@@ -42,13 +42,13 @@ AT_ONCE = 4  # connections that one of several workers accepts in one go
 class Server(uvicorn.Server):
     """uvicorn, that goes on answering for a moment after it was told to end, and then loses no connection's request.
 
-    at_once: how many connections to accept in one go, so that others who wait at the same door get some too; None for
+    jobs: how many connections to accept in one go, so that others who wait at the same door get some too; None for
     all.
     """
 
-    def __init__(self, config: uvicorn.Config, at_once: int | None = None) -> None:
+    def __init__(self, config: uvicorn.Config, jobs: int | None = None) -> None:
         super().__init__(config)
-        self._at_once = at_once
+        self._at_once = jobs
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()

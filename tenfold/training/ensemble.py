@@ -34,11 +34,11 @@ def fit_members(
     device: torch.device,
     watcher: Watcher,
     teacher: Teacher | None = None,
-    at_once: int = 1,
+    jobs: int = 1,
 ) -> Fitted:
     """Train the recipe's members in run's folder members/01, 02, ...; finished ones stay, a begun one goes on.
 
-    at_once: how many to train at a time, each in a process of its own on its share of the threads; that is quicker
+    jobs: how many to train at a time, each in a process of its own on its share of the threads; that is quicker
     where networks are too small to keep several threads busy; students of a teacher are trained one after another.
     Stopped early, the ensemble is what was finished so far.
     """
@@ -46,13 +46,13 @@ def fit_members(
     for one in runs:
         one.checkpoints.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
-    if at_once > 1 and teacher is None:
+    if jobs > 1 and teacher is None:
         check_row_count(recipe, train)
-        threads = max(1, threads // at_once)
+        threads = max(1, threads // jobs)
         with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
             for k in range(recipe.ensemble_size):
                 precision_here(recipe.member(k), train, device)
-        _side_by_side(recipe, train, held_out, runs, device, watcher, at_once, threads)
+        _side_by_side(recipe, train, held_out, runs, device, watcher, jobs, threads)
     fitted: list[Fitted] = []
     with _computing_with(threads):  # a step that is left for here, too, must have the same bits
         for k, one in enumerate(runs):
@@ -69,7 +69,7 @@ def _side_by_side(
     runs: Sequence[Run],
     device: torch.device,
     watcher: Watcher,
-    at_once: int,
+    jobs: int,
     threads: int,
 ) -> None:
     """Bring every member as far as it goes; what went wrong in a process comes up again when its member is fitted."""
@@ -81,7 +81,7 @@ def _side_by_side(
     running: list[multiprocessing.process.BaseProcess] = []
     try:
         while (waiting or running) and not watcher.stop():
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < jobs:
                 _start(waiting[0])
                 running.append(waiting.pop(0))
             wait([process.sentinel for process in running], PATIENCE)

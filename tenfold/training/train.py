@@ -50,13 +50,13 @@ def train(
     watcher: Watcher,
     remembered: dict[str, Any] | None = None,
     teacher: Teacher | None = None,
-    at_once: int = 1,
+    jobs: int = 1,
     extra: Dataset | None = None,
 ) -> Trained:
     """Train `recipe` on `labeled` and leave everything in `run`; goes on where the run's checkpoint stands.
 
     unlabeled: shown with predictions in the report. remembered: goes into data.json, to find the data again.
-    teacher: whom a recipe that distils learns from. at_once: how many members of an ensemble to train at a time. extra:
+    teacher: whom a recipe that distils learns from. jobs: how many members of an ensemble to train at a time. extra:
     labeled rows to train on too; none of them is held out, so that held-out figures can be set against those of a run
     without them.
     Raises DataError for data that can't be trained on, RunError for a run of other data, RecipeError for a recipe that
@@ -79,7 +79,7 @@ def train(
         metrics = leave_line_reader(recipe, fitted, train_part, held_out, run, device)
         return Trained(run, metrics, fitted.finished)
     if recipe.ensemble_size > 1:
-        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, teacher, at_once)
+        fitted = fit_members(recipe, train_part, held_out, run, device, watcher, teacher, jobs)
     else:
         fitted = fit(recipe, train_part, held_out, run, device, watcher, teacher)
 

@@ -48,11 +48,11 @@ def test_version_and_help(run_cli):
         ("train", ["[default: fast]", "[default: runs/RECIPE]", "90 is seconds", "--resume", "--json"]),
         ("submit", ["[default: submission.csv]", "--upload MESSAGE", "--json"]),
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
-        ("check", ["--page FILE", "--json"]),
-        ("evaluate", ["--page FILE", "--robustness", "`bundled`", "--json"]),
+        ("check", ["--report FILE", "--json"]),
+        ("evaluate", ["--report FILE", "--robustness", "`bundled`", "--json"]),
         ("read", ["of several --models, the first", "files of the same name are numbered", "--json"]),
         ("recipes show", ["NAME", "--json"]),
-        ("data get", ["mnist", "--json"]),
+        ("data download", ["mnist", "--json"]),
     ],
 )
 def test_help_says_what_an_option_is_when_not_given(run_cli, command, said):
@@ -64,7 +64,7 @@ def test_help_says_what_an_option_is_when_not_given(run_cli, command, said):
 
 def test_check_shows_the_counts_and_writes_the_page(run_cli, kaggle_zip, tmp_path):
     page = tmp_path / "new" / "check.html"
-    ran = run_cli("check", kaggle_zip, "--page", page)
+    ran = run_cli("check", kaggle_zip, "--report", page)
     assert ran.code == 0
     assert "300" in ran.out
     assert "60" in ran.out
@@ -237,7 +237,7 @@ def test_the_hint_after_submit_is_for_kaggles_own_rows_only(run_cli, trained, ka
 def test_evaluate_measures_and_tells_known_rows(run_cli, trained, digits, tmp_path):
     train, test = digits
     page = tmp_path / "evaluation.html"
-    ran = run_cli("evaluate", trained, "digits:test", "--page", page)
+    ran = run_cli("evaluate", trained, "digits:test", "--report", page)
     assert ran.code == 0
     right = np.array(predictions(trained / "model.onnx", test.images)) == test.labels
     assert f"accuracy {100 * right.mean():.2f} %" in ran.out
@@ -255,7 +255,7 @@ def test_evaluate_measures_and_tells_known_rows(run_cli, trained, digits, tmp_pa
 def test_evaluate_measures_damaged_copies(run_cli, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("tenfold.evaluation.robustness.ROWS", 20)
     page = tmp_path / "evaluation.html"
-    ran = run_cli("evaluate", trained, "digits:test", "--robustness", "--page", page)
+    ran = run_cli("evaluate", trained, "digits:test", "--robustness", "--report", page)
     assert ran.code == 0, ran.err
     assert "damaged copies of 20 rows: " in ran.out
     assert re.search(r"gaussian noise( +\d+\.\d){6}", ran.out)
@@ -349,18 +349,18 @@ def test_a_time_limit_stops_in_good_order(run_cli, quick, tmp_path):
     assert ran.document["finished"] is False
 
 
-def test_data_get_takes_the_users_folder(run_cli, tmp_path, monkeypatch):
+def test_data_download_takes_the_users_folder(run_cli, tmp_path, monkeypatch):
     monkeypatch.setenv("TENFOLD_MNIST", str(tmp_path))
-    ran = run_cli("data", "get", "mnist", "--json")
+    ran = run_cli("data", "download", "mnist", "--json")
     assert ran.code == ran.document["error"]["exit_code"] == 5
     assert str(tmp_path) in ran.err
 
 
 @pytest.mark.shared
-def test_data_get_says_where_mnist_is(run_cli, shared, monkeypatch):
+def test_data_download_says_where_mnist_is(run_cli, shared, monkeypatch):
     monkeypatch.setenv("TENFOLD_MNIST", str(shared / "mnist"))
-    assert run_cli("data", "get", "mnist").out == f"mnist: {shared / 'mnist'}\n"
-    assert run_cli("data", "get", "mnist", "--json").document == {"name": "mnist", "folder": str(shared / "mnist")}
+    assert run_cli("data", "download", "mnist").out == f"mnist: {shared / 'mnist'}\n"
+    assert run_cli("data", "download", "mnist", "--json").document == {"name": "mnist", "folder": str(shared / "mnist")}
 
 
 @pytest.mark.shared
@@ -399,14 +399,14 @@ def test_results_never_replace_what_they_are_made_from(run_cli, trained, kaggle_
         "run's file": (trained, own, trained / "metrics.json"),
         "folder": (trained, data, data / "test.csv"),
     }[way]
-    for command in (("submit", *given[:2], "-o", given[2]), ("evaluate", *given[:2], "--page", given[2])):
+    for command in (("submit", *given[:2], "-o", given[2]), ("evaluate", *given[:2], "--report", given[2])):
         ran = run_cli(*command)
         assert (ran.code, "is an input of this command and would be lost" in " ".join(ran.err.split())) == (
             2,
             True,
         )
     if way in ("zip", "zip:test", "folder"):
-        assert run_cli("check", given[1], "--page", given[2]).code == 2
+        assert run_cli("check", given[1], "--report", given[2]).code == 2
     assert hashes(tmp_path) | hashes(trained) == before
 
 

@@ -110,10 +110,10 @@ def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
         (["{broken}", "--models", "nothing"], MISSING, "nothing: there is no such model"),
         (["{broken}", "--models", "m", "--server", "http://127.0.0.1:9"], USAGE, "a server reads with its own model"),
         (["{broken}", "--out", "{notes}/out.csv"], INPUT, "notes.md/out.csv: can't be written, for "),
-        (["{broken}", "--show", "{notes}/out.png"], INPUT, "notes.md/out.png: can't be written, for "),
-        (["{broken}", "--show", "{notes}"], INPUT, "notes.md: what is there is no PNG, so it is not replaced"),
-        (["{broken}", "--show", "{broken}"], INPUT, "cut.png: this picture is to be read, so it is not replaced"),
-        (["{broken}", "a.png", "--show", "{notes}"], INPUT, "notes.md: to show 2 pictures takes a folder"),
+        (["{broken}", "--annotate", "{notes}/out.png"], INPUT, "notes.md/out.png: can't be written, for "),
+        (["{broken}", "--annotate", "{notes}"], INPUT, "notes.md: what is there is no PNG, so it is not replaced"),
+        (["{broken}", "--annotate", "{broken}"], INPUT, "cut.png: this picture is to be read, so it is not replaced"),
+        (["{broken}", "a.png", "--annotate", "{notes}"], INPUT, "notes.md: to show 2 pictures takes a folder"),
     ],
 )
 def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, said):
@@ -146,13 +146,13 @@ def test_tables(run_cli, pictures, broken, tmp_path):
 
 def test_show(run_cli, pictures, tmp_path):
     out = tmp_path / "shown.png"
-    assert run_cli("read", pictures / "pair.png", "--show", out).code == 0
+    assert run_cli("read", pictures / "pair.png", "--annotate", out).code == 0
     with Image.open(out) as shown, Image.open(pictures / "pair.png") as before:
         pixels = np.asarray(shown.convert("RGB")).astype(int)
         assert shown.height > before.height
     red = (pixels[..., 0] > 150) & (pixels[..., 1] < 80)
     assert red.sum() > 500  # the boxes
-    assert run_cli("read", pictures / "one.png", pictures / "sub", "--show", tmp_path / "all").code == 0
+    assert run_cli("read", pictures / "one.png", pictures / "sub", "--annotate", tmp_path / "all").code == 0
     assert {path.name for path in (tmp_path / "all").iterdir()} == {"one.png", "[again].png"}
 
 
@@ -162,7 +162,7 @@ def test_pictures_are_not_replaced_by_what_is_shown_of_them(run_cli, pictures, t
     before = {path: path.read_bytes() for path in own.rglob("*.png")}
     (tmp_path / "link").symlink_to(own)
     for show in (own, tmp_path / "link"):
-        ran = run_cli("read", own, "--show", show)
+        ran = run_cli("read", own, "--annotate", show)
         assert (ran.code, ran.out) == (INPUT, "")
         assert "this picture is to be read, so it is not replaced" in ran.err
     assert {path: path.read_bytes() for path in own.rglob("*.png")} == before
@@ -176,7 +176,13 @@ def test_pictures_that_are_called_alike_are_all_shown(run_cli, pictures, tmp_pat
     out = tmp_path / "out"
     for _ in range(2):  # what was shown before is replaced
         ran = run_cli(
-            "read", tmp_path / "a.bmp", tmp_path / "a.gif", *tmp_path.glob("a-*"), tmp_path / "a.tiff", "--show", out
+            "read",
+            tmp_path / "a.bmp",
+            tmp_path / "a.gif",
+            *tmp_path.glob("a-*"),
+            tmp_path / "a.tiff",
+            "--annotate",
+            out,
         )
         assert ran.code == 0
         assert sorted(path.name for path in out.iterdir()) == ["a-2-2.png", "a-2.png", "a-3.png", "a.png"]

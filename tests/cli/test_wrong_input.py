@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tenfold.training import compare, jobs, train
+from tenfold.training import compare, prepare, train
 
 USAGE, INPUT, CHECK, MISSING = 2, 3, 4, 5
 
@@ -35,8 +35,8 @@ CASES = [
     ("check bad.csv", INPUT, r"bad\.csv"),
     ("check", USAGE, "Missing argument"),
     ("check digits --color", USAGE, "No such option"),
-    ("check digits --page no-run", USAGE, "no-run is no regular file"),
-    ("check digits --page a-file/page.html", INPUT, "a-file"),
+    ("check digits --report no-run", USAGE, "no-run is no regular file"),
+    ("check digits --report a-file/page.html", INPUT, "a-file"),
     ("train", USAGE, "say what to train on"),
     ("check :train", MISSING, "the name of the data is empty"),
     ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
@@ -99,7 +99,7 @@ CASES = [
     ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labeled digits to train on"),
     ("recipes show nobody", INPUT, "there is no recipe 'nobody'"),
     ("recipes shew fast", USAGE, "No such command"),
-    ("data get fashion", USAGE, "there is no data set 'fashion' to get; the only one is mnist"),
+    ("data download fashion", USAGE, "there is no data set 'fashion' to download; the only one is mnist"),
     ("trian digits", USAGE, "No such command 'trian'"),
 ]
 
@@ -150,7 +150,7 @@ def test_ctrl_c_before_anything_began(run_cli, tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "new", interrupted)
+    monkeypatch.setattr(prepare, "new", interrupted)
     ran = run_cli("train", "train.csv", "--out", tmp_path / "run", "--json")
     assert ran.code == 130
     assert ran.document == {"error": {"message": "interrupted", "exit_code": 130}}
@@ -162,7 +162,7 @@ def test_a_missing_package_is_named_with_its_extra(run_cli, monkeypatch):
     def lacks(*args):
         raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
 
-    monkeypatch.setattr(jobs, "new", lacks)
+    monkeypatch.setattr(prepare, "new", lacks)
     ran = run_cli("train", "train.csv")
     assert ran.code == MISSING
     assert ran.err == "tenfold: this needs the package torch.nn; install it with: pip install 'tenfold[train]'\n"
@@ -184,6 +184,6 @@ def test_a_fault_of_ours_is_not_dressed_up(run_cli, monkeypatch):
         raise RuntimeError("a fault")
 
     monkeypatch.setattr(compare, "leaderboard", fault)
-    monkeypatch.setattr(jobs, "contest", fault)
+    monkeypatch.setattr(prepare, "contest", fault)
     with pytest.raises(RuntimeError, match="a fault"):
         run_cli("compare", "digits", "--recipes", "fast")

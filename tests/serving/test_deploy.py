@@ -87,7 +87,7 @@ def test_compose_gives_nothing_away():
     scrape = yaml.safe_load(yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["prometheus"]["content"])
     (target,) = scrape["scrape_configs"][0]["static_configs"][0]["targets"]
     assert target == "tenfold:8000"
-    assert tenfold["command"] == ["--name", target.partition(":")[0]]  # other names are turned away
+    assert tenfold["command"] == ["--allowed-host", target.partition(":")[0]]  # other names are turned away
 
 
 def test_kubernetes_probes_limits_and_rights():

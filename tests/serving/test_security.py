@@ -32,7 +32,7 @@ def test_foreign_names_are_not(secret, host):
 
 def test_no_name_is_foreign_too_even_to_a_server_that_was_never_asked_but_for_its_health():
     for headers in ([], [(b"host", b"")]):
-        with pytest.raises(Refused, match="not known under that name"):
+        with pytest.raises(Refused, match="not known by that name"):
             Guard([], None).check({"type": "http", "path": "/v1/model", "headers": headers})
         Guard([], "token").check({"type": "http", "path": "/healthz", "headers": headers})
 
@@ -40,7 +40,7 @@ def test_no_name_is_foreign_too_even_to_a_server_that_was_never_asked_but_for_it
 def test_a_name_that_was_right_makes_no_other_right():
     guard = Guard([], None)
     guard.check({"type": "http", "path": "/healthz", "headers": [(b"host", b"localhost")]})
-    with pytest.raises(Refused, match="not known under that name"):
+    with pytest.raises(Refused, match="not known by that name"):
         guard.check({"type": "http", "path": "/healthz", "headers": [(b"host", b"evil.example")]})
 
 

@@ -23,9 +23,9 @@ TWO = {"ensemble_size": 2, "epochs": 1}
 
 @pytest.fixture
 def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
-    def run_it(name="run", watcher=None, at_once=1, teacher=None, **changes):
+    def run_it(name="run", watcher=None, jobs=1, teacher=None, **changes):
         run = Run(tmp_path / name)
-        return train(make_recipe(**changes), digits, None, run, watcher or Watcher(), teacher=teacher, at_once=at_once)
+        return train(make_recipe(**changes), digits, None, run, watcher or Watcher(), teacher=teacher, jobs=jobs)
 
     return run_it
 
@@ -66,10 +66,10 @@ def test_side_by_side_gives_the_same_networks(trained, digits):
     try:
         torch.set_num_threads(1)  # as each of two processes on two threads
         in_turn = trained("in turn", **TWO)
-        at_once = trained("at once", at_once=2, **TWO)
+        jobs = trained("at once", jobs=2, **TWO)
     finally:
         torch.set_num_threads(threads)
-    np.testing.assert_array_equal(probabilities(in_turn.run, digits), probabilities(at_once.run, digits))
+    np.testing.assert_array_equal(probabilities(in_turn.run, digits), probabilities(jobs.run, digits))
 
 
 def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits, Watcher):  # noqa: N803
@@ -122,7 +122,7 @@ def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained,
 
     run = trained("run", epochs=1).run  # where the ensemble's runs will be, and PyTorch loaded
     folders = [run.folder.parent / "both" / "members" / name for name in ("01", "02")]
-    stopped = trained("both", Later(), at_once=2, ensemble_size=2, epochs=2000)
+    stopped = trained("both", Later(), jobs=2, ensemble_size=2, epochs=2000)
     assert not stopped.finished
     assert any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
 
@@ -140,7 +140,7 @@ def test_what_is_left_of_members_side_by_side_is_computed_with_as_many_threads(t
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)
-        trained("at once", at_once=2, **TWO)
+        trained("at once", jobs=2, **TWO)
         assert torch.get_num_threads() == 4
         trained("in turn", **TWO)
     finally:
@@ -191,7 +191,7 @@ def test_members_side_by_side_find_their_formats_chosen(trained, monkeypatch):
 
     monkeypatch.setattr(ensemble, "precision_here", lambda recipe, *args: asked.append(recipe.seed))
     monkeypatch.setattr(ensemble, "_side_by_side", side_by_side)
-    trained("both", at_once=2, **TWO)
+    trained("both", jobs=2, **TWO)
     assert asked == [0, 1, "begun"]
 
 
@@ -272,7 +272,7 @@ def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained
 
 def test_what_goes_wrong_side_by_side_is_said_once(trained, capfd):
     with pytest.raises(TenfoldError, match="loss"):
-        trained("diverges", at_once=2, optimizer={"name": "sgd", "lr": 1e30}, **TWO)
+        trained("diverges", jobs=2, optimizer={"name": "sgd", "lr": 1e30}, **TWO)
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -285,5 +285,5 @@ def test_one_row_is_too_few_side_by_side_too(digits, tmp_path, Watcher, make_rec
             None,
             Run(tmp_path / "run"),
             Watcher(),
-            at_once=2,
+            jobs=2,
         )

@@ -1,4 +1,4 @@
-"""`train --extra`: more rows to learn from, none of them held out."""
+"""`train --extra-data`: more rows to learn from, none of them held out."""
 
 import json
 
@@ -9,7 +9,7 @@ from tenfold.data import Dataset
 from tenfold.data.dataset import joined
 from tenfold.errors import DataError
 from tenfold.images import hash_images
-from tenfold.training import jobs
+from tenfold.training import prepare
 
 
 def digits(n, seed, source):
@@ -37,9 +37,9 @@ def files(tmp_path):
 def train(folder, files, extra, **changes):
     from rich.console import Console
 
-    recipe = jobs.recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
-    job = jobs.new(files["data"], recipe, folder, None, False, extra=extra, **changes)
-    jobs.train(job, Console(quiet=True), None)
+    recipe = prepare.recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
+    job = prepare.new(files["data"], recipe, folder, None, False, extra=extra, **changes)
+    prepare.train(job, Console(quiet=True), None)
     return job.run
 
 
@@ -57,7 +57,7 @@ def test_extra_rows_are_trained_on_and_never_held_out(tmp_path, files):
 
 def test_a_run_remembers_its_extra_rows(tmp_path, files):
     run = train(tmp_path / "run", files, (files["more"],))
-    job = jobs.begun(run.folder, None)
+    job = prepare.begun(run.folder, None)
     assert job.extra is not None
     np.testing.assert_array_equal(job.extra.images, digits(13, 13, "").images)
 

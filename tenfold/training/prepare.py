@@ -69,7 +69,7 @@ def new(
     overwrite: bool,
     teacher: Path | None = None,
     extra: Sequence[str] = (),
-    at_once: int = 1,
+    jobs: int = 1,
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
     run = Run(makeable(out or Path("runs") / recipe.name))
@@ -81,7 +81,7 @@ def new(
     check_teacher(recipe, teacher is not None)
     if teacher and not is_bundled(teacher) and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
         raise RunError(f"{teacher}: the teacher would be replaced by its student; name another folder with --out")
-    job = _job(recipe, run, data, limit, teacher, extra, at_once)
+    job = _job(recipe, run, data, limit, teacher, extra, jobs)
     split(recipe, job.labeled)  # what can't be trained must not cost the run that stands there
     if run.folder.exists() and any(run.folder.iterdir()):
         return replace(job, replaced=set_aside(run))
@@ -98,8 +98,8 @@ def begun(out: Path, data: str | None) -> Job:
     if "limit" not in remembered:
         raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
     teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
-    extra, at_once = remembered.get("extra", ()), remembered.get("at_once", 1)
-    job = _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, at_once)
+    extra, jobs = remembered.get("extra", ()), remembered.get("jobs", 1)
+    job = _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, jobs)
     if job.remembered.get(TEACHER_DIGEST) != remembered.get(TEACHER_DIGEST, job.remembered.get(TEACHER_DIGEST)):
         raise RunError(f"{teacher}: this teacher is not the one that the run was begun with")
     return job
@@ -112,7 +112,7 @@ def _job(
     limit: int | None,
     teacher: Path | None,
     extra: Sequence[str],
-    at_once: int,
+    jobs: int,
 ) -> Job:
     source = load_data(data)
     labeled = limited(labeled_rows(source), limit)
@@ -121,18 +121,18 @@ def _job(
         remembered |= {"teacher": str(teacher), TEACHER_DIGEST: load_model(teacher).digest}
     if extra:
         remembered["extra"] = list(extra)
-    if at_once > 1:
-        remembered["at_once"] = at_once
+    if jobs > 1:
+        remembered["jobs"] = jobs
     more = reduce(joined, [labeled_rows(load_data(name)) for name in extra]) if extra else None
     taught_by = load_teacher(str(teacher)) if teacher else None
     return Job(recipe, labeled, without_labels(source.test), run, remembered, more, taught_by)
 
 
 def train(job: Job, console: Console, time_limit: float | None) -> Trained:
-    at_once = job.remembered.get("at_once", 1)
+    jobs = job.remembered.get("jobs", 1)
     with _replacing(job, console), Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
         trained = train_run(
-            job.recipe, job.labeled, job.unlabeled, job.run, watch, job.remembered, job.teacher, at_once, job.extra
+            job.recipe, job.labeled, job.unlabeled, job.run, watch, job.remembered, job.teacher, jobs, job.extra
         )
     return replace(trained, interrupted=watch.interrupted and not trained.finished)
 

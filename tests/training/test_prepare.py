@@ -12,7 +12,7 @@ from tenfold.errors import DataError, RecipeError, RunError, TenfoldError, Unava
 from tenfold.recipes import find
 from tenfold.recipes.toml import to_toml
 from tenfold.run import Run
-from tenfold.training import jobs
+from tenfold.training import prepare
 from tenfold.training.train import Trained, begin
 from tenfold.weights import read_weights
 
@@ -20,7 +20,7 @@ LABELED = Dataset(
     np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8), (np.arange(200) % 10).astype(np.uint8), "rows"
 )
 TEST = LABELED.subset(slice(50))
-RECIPE = jobs.recipe("dense-s", ["validation_split=20"], None, None)
+RECIPE = prepare.recipe("dense-s", ["validation_split=20"], None, None)
 
 
 @pytest.fixture
@@ -32,32 +32,34 @@ def source(monkeypatch):
         known["asked"].append(spec)
         return known["source"]
 
-    monkeypatch.setattr(jobs, "load_data", load)
+    monkeypatch.setattr(prepare, "load_data", load)
     return known
 
 
 def test_a_recipe_by_its_name_with_changes():
-    assert jobs.recipe("fast", [], None, None) == find("fast").recipe
-    changed = jobs.recipe("fast", ["optimizer.lr=0.5", "epochs=9"], 3, 7)
+    assert prepare.recipe("fast", [], None, None) == find("fast").recipe
+    changed = prepare.recipe("fast", ["optimizer.lr=0.5", "epochs=9"], 3, 7)
     assert (changed.optimizer.lr, changed.epochs, changed.seed) == (0.5, 3, 7)
-    assert jobs.recipe("dense-128", [], None, None).seed == 42
-    assert jobs.recipe("dense-128", [], None, 0).seed == 0
+    assert prepare.recipe("dense-128", [], None, None).seed == 42
+    assert prepare.recipe("dense-128", [], None, 0).seed == 0
     with pytest.raises(RecipeError, match="there is no recipe 'quick'"):
-        jobs.recipe("quick", [], None, None)
+        prepare.recipe("quick", [], None, None)
 
 
 def test_a_recipe_from_a_file(tmp_path):
     toml, as_json = tmp_path / "my.toml", tmp_path / "my.json"
     toml.write_text(to_toml(find("fast").recipe))
     as_json.write_text(find("fast").recipe.model_dump_json())
-    assert jobs.recipe(str(toml), [], None, None) == jobs.recipe(str(as_json), [], None, None) == find("fast").recipe
+    assert (
+        prepare.recipe(str(toml), [], None, None) == prepare.recipe(str(as_json), [], None, None) == find("fast").recipe
+    )
     with pytest.raises(Unavailable, match=r"none\.toml: there is no such recipe file"):
-        jobs.recipe(str(tmp_path / "none.toml"), [], None, None)
+        prepare.recipe(str(tmp_path / "none.toml"), [], None, None)
 
 
 def test_a_new_job(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    job = jobs.new("data", RECIPE, None, 100, overwrite=False)
+    job = prepare.new("data", RECIPE, None, 100, overwrite=False)
     assert (str(job.run.folder), len(job.labeled)) == ("runs/dense-s", 100)
     assert job.unlabeled.labels is None
     assert len(job.unlabeled) == 50
@@ -74,28 +76,28 @@ def begun_run(tmp_path, remembered):
 def test_a_run_is_replaced_only_if_asked(source, tmp_path):
     run = begun_run(tmp_path, {})
     with pytest.raises(RunError, match=r"run holds a run already; use --resume .*, --overwrite .*, or another --out"):
-        jobs.new("data", RECIPE, run.folder, None, overwrite=False)
+        prepare.new("data", RECIPE, run.folder, None, overwrite=False)
     assert run.exists
     assert source["asked"] == [], "a folder in the way is told before anything is read"
-    jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+    prepare.new("data", RECIPE, run.folder, None, overwrite=True)
     assert not run.folder.exists()
 
 
 def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
     run = begun_run(tmp_path, {})
     with pytest.raises(Exception, match=r"--set validation_split=0\.2"):
-        jobs.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
+        prepare.new("data", find("dense-s").recipe, run.folder, None, overwrite=True)
     with pytest.raises(RecipeError, match="has no use for a teacher"):
-        jobs.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
-    student = jobs.recipe("dense-s", ["validation_split=20", "distillation_weight=0.5"], None, None)
+        prepare.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
+    student = prepare.recipe("dense-s", ["validation_split=20", "distillation_weight=0.5"], None, None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=r"there is no model\.onnx"):
-        jobs.new("data", student, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
+        prepare.new("data", student, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
     with pytest.raises(RunError, match="would be replaced by its student"):
-        jobs.new("data", student, run.folder, None, overwrite=True, teacher=run.model)
+        prepare.new("data", student, run.folder, None, overwrite=True, teacher=run.model)
     source["source"] = Source("data", None, TEST)
     with pytest.raises(DataError, match="no labeled digits"):
-        jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+        prepare.new("data", RECIPE, run.folder, None, overwrite=True)
     assert run.exists
 
 
@@ -104,25 +106,25 @@ def test_what_is_no_run_is_never_removed(source, tmp_path, overwrite):
     (tmp_path / "thesis.txt").write_text("mine")
     (tmp_path / "recipe.json").write_text("{}")  # as `recipes show --json` is kept
     with pytest.raises(RunError, match="no run of tenfold"):
-        jobs.new("data", RECIPE, tmp_path, None, overwrite)
+        prepare.new("data", RECIPE, tmp_path, None, overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
 def test_a_begun_job_finds_its_rows_again(source, tmp_path):
     run = begun_run(tmp_path, {"data": "somewhere.zip", "limit": 120})
-    job = jobs.begun(run.folder, None)
+    job = prepare.begun(run.folder, None)
     assert source["asked"] == ["somewhere.zip"]
-    first = jobs.new("somewhere.zip", RECIPE, tmp_path / "other", 120, overwrite=False)
+    first = prepare.new("somewhere.zip", RECIPE, tmp_path / "other", 120, overwrite=False)
     assert (job.recipe, job.labeled.digest) == (RECIPE, first.labeled.digest)
-    moved = jobs.begun(run.folder, "elsewhere.zip")
+    moved = prepare.begun(run.folder, "elsewhere.zip")
     assert source["asked"][-1] == "elsewhere.zip"
     assert moved.remembered == {"data": "elsewhere.zip", "limit": 120}
 
 
 def test_a_begun_job_trains_as_many_at_once_as_before(source, tmp_path, monkeypatch):
-    new = jobs.new("data", RECIPE, tmp_path / "run", 120, overwrite=False, at_once=2)
-    assert new.remembered == {"data": "data", "limit": 120, "at_once": 2}
-    job = jobs.begun(begun_run(tmp_path, new.remembered).folder, None)
+    new = prepare.new("data", RECIPE, tmp_path / "run", 120, overwrite=False, jobs=2)
+    assert new.remembered == {"data": "data", "limit": 120, "jobs": 2}
+    job = prepare.begun(begun_run(tmp_path, new.remembered).folder, None)
     assert job.remembered == new.remembered
     told = []
 
@@ -130,78 +132,78 @@ def test_a_begun_job_trains_as_many_at_once_as_before(source, tmp_path, monkeypa
         told.append(arguments[7])
         return Trained(job.run, {}, finished=True)
 
-    monkeypatch.setattr(jobs, "train_run", train)
-    jobs.train(job, Console(quiet=True), None)
+    monkeypatch.setattr(prepare, "train_run", train)
+    prepare.train(job, Console(quiet=True), None)
     assert told == [2], "another number of threads would give other bits"
 
 
 def test_a_begun_student_goes_on_with_its_own_teacher(source, tmp_path):
     teacher = tmp_path / "teacher.onnx"
     teacher.write_bytes(read_weights("digits"))
-    student = jobs.recipe("dense-s", ["validation_split=20", "distillation_weight=0.5"], None, None)
-    new = jobs.new("data", student, tmp_path / "student", None, overwrite=False, teacher=teacher)
+    student = prepare.recipe("dense-s", ["validation_split=20", "distillation_weight=0.5"], None, None)
+    new = prepare.new("data", student, tmp_path / "student", None, overwrite=False, teacher=teacher)
     begin(new.run, student, new.labeled, new.remembered)
-    assert jobs.begun(new.run.folder, None).remembered == new.remembered
+    assert prepare.begun(new.run.folder, None).remembered == new.remembered
     known = json.loads(new.run.data.read_text())
-    new.run.data.write_text(json.dumps({key: known[key] for key in known if key != jobs.TEACHER_DIGEST}))
-    assert jobs.begun(new.run.folder, None).teacher is not None  # as runs were begun before
+    new.run.data.write_text(json.dumps({key: known[key] for key in known if key != prepare.TEACHER_DIGEST}))
+    assert prepare.begun(new.run.folder, None).teacher is not None  # as runs were begun before
     new.run.data.write_text(json.dumps(known))
     model = onnx.load_from_string(teacher.read_bytes())
     model.doc_string = "another"
     teacher.write_bytes(model.SerializeToString())
     with pytest.raises(RunError, match="not the one that the run was begun with"):
-        jobs.begun(new.run.folder, None)
+        prepare.begun(new.run.folder, None)
 
 
 def test_there_must_be_a_run_to_go_on_with(source, tmp_path):
     with pytest.raises(Unavailable, match="there is no run to go on with"):
-        jobs.begun(tmp_path / "run", None)
+        prepare.begun(tmp_path / "run", None)
     run = begun_run(tmp_path, {})  # as `compare` begins them
     with pytest.raises(RunError, match="does not say which rows it had"):
-        jobs.begun(run.folder, "data")
+        prepare.begun(run.folder, "data")
 
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_train_hands_everything_on(source, tmp_path, monkeypatch, finished):
     seen = {}
 
-    def train(recipe, labeled, unlabeled, run, watcher, remembered, teacher, at_once, extra):
+    def train(recipe, labeled, unlabeled, run, watcher, remembered, teacher, jobs, extra):
         seen.update(recipe=recipe, labeled=labeled, unlabeled=unlabeled, run=run, remembered=remembered)
         seen["extra"] = extra
-        assert (teacher, at_once) == (None, 1)
+        assert (teacher, jobs) == (None, 1)
         watcher.interrupted = True
         assert watcher.stop()
         return Trained(run, {}, finished)
 
-    monkeypatch.setattr(jobs, "train_run", train)
-    job = jobs.new("data", RECIPE, tmp_path / "run", None, overwrite=False)
+    monkeypatch.setattr(prepare, "train_run", train)
+    job = prepare.new("data", RECIPE, tmp_path / "run", None, overwrite=False)
     # Ctrl-C that came when all epochs were done has interrupted nothing.
-    assert jobs.train(job, Console(quiet=True), None).interrupted == (not finished)
+    assert prepare.train(job, Console(quiet=True), None).interrupted == (not finished)
     assert seen == {name: getattr(job, name) for name in seen}
 
 
 def test_a_contest_takes_the_labeled_test_rows(source):
-    contest = jobs.contest("data", None)
+    contest = prepare.contest("data", None)
     assert (contest.labeled, contest.test) == (LABELED, TEST)
     assert contest.note == "Measured on rows: 50 rows."
 
 
 def test_a_contest_sets_a_fifth_aside_where_the_test_rows_have_no_labels(source):
     source["source"] = Source("data", LABELED, Dataset(TEST.images, None, "test"))
-    contest = jobs.contest("data", None)
+    contest = prepare.contest("data", None)
     assert (len(contest.labeled), len(contest.test)) == (160, 40)
     assert contest.test.label_counts.tolist() == [4] * 10
     rows = {image.tobytes() for image in contest.labeled.images} | {image.tobytes() for image in contest.test.images}
     assert len(rows) == 200, "together they are all rows, and no row is in both"
     assert "40 rows of rows, set aside" in contest.note
-    again = jobs.contest("data", None)
+    again = prepare.contest("data", None)
     assert again.test.digest == contest.test.digest
-    limited = jobs.contest("data", 100)
+    limited = prepare.contest("data", 100)
     assert (len(limited.labeled), len(limited.test)) == (80, 20)
 
 
 def test_what_a_run_remembers_is_json(source, tmp_path):
-    job = jobs.new("data", RECIPE, tmp_path / "run", 100, overwrite=False)
+    job = prepare.new("data", RECIPE, tmp_path / "run", 100, overwrite=False)
     begin(job.run, job.recipe, job.labeled, job.remembered)
     data = json.loads(job.run.data.read_text())
     assert (data["data"], data["limit"], data["rows"]) == ("data", 100, 100)
@@ -214,13 +216,13 @@ def test_a_folder_with_files_of_such_names_is_no_run(source, tmp_path):
         (tmp_path / "data.json").write_text(json.dumps(begun))
         (tmp_path / name).write_text(content)
         with pytest.raises(RunError, match="no run of tenfold"):
-            jobs.new("data", RECIPE, tmp_path, None, overwrite=True)
+            prepare.new("data", RECIPE, tmp_path, None, overwrite=True)
         assert (tmp_path / name).read_text() == content
         (tmp_path / name).unlink()
     (tmp_path / "data.json").write_text(json.dumps(begun))  # a training was killed before it wrote recipe.json
     (tmp_path / ".recipe.json.abcdefgh.part").write_text("{")
     (tmp_path / ".DS_Store").write_text("a place on the screen")
-    jobs.new("data", RECIPE, tmp_path, None, overwrite=False)
+    prepare.new("data", RECIPE, tmp_path, None, overwrite=False)
     assert not tmp_path.exists()
 
 
@@ -249,7 +251,7 @@ def test_a_run_is_there_until_something_has_come_of_the_new_one(
 ):
     run = begun_run(tmp_path, {})
     run.model.write_bytes(b"the old model")
-    job = jobs.new("data", RECIPE, run.folder, None, overwrite=True)
+    job = prepare.new("data", RECIPE, run.folder, None, overwrite=True)
 
     def train(*arguments):
         begin(job.run, RECIPE, LABELED, {})
@@ -261,9 +263,9 @@ def test_a_run_is_there_until_something_has_come_of_the_new_one(
             raise error
         return Trained(job.run, {}, finished=True)
 
-    monkeypatch.setattr(jobs, "train_run", train)
+    monkeypatch.setattr(prepare, "train_run", train)
     with pytest.raises(type(error)) if error is not None else contextlib.nullcontext():
-        jobs.train(job, Console(width=500), None)
+        prepare.train(job, Console(width=500), None)
     assert run.model.exists() == old_is_back
     if isinstance(error, KeyboardInterrupt):  # what it had done can be gone on with, and the old run is at hand
         (kept,) = tmp_path.glob("run.replaced-*/run/model.onnx")

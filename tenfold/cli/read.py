@@ -1,0 +1,89 @@
+"""Reading pictures."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tenfold.cli.exit import finish
+from tenfold.cli.options import Json, Token, keep_inputs, replaceable
+from tenfold.errors import TenfoldError, Unavailable
+
+
+def read(
+    files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
+    expect: Annotated[
+        Literal["auto", "digit", "line", "page"],
+        typer.Option(help="digit: one; line: one row; page: several rows; auto: detected."),
+    ] = "auto",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            "--model",
+            help="Read with these run folders, .onnx files or `bundled`, side by side. [default: bundled]",
+            metavar="MODEL...",
+        ),
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotate",
+            help="Write the picture with boxes, values and what the network saw (of several --models, the first saw). "
+            "For several pictures OUT is a folder; files of the same name are numbered.",
+            metavar="OUT",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=replaceable),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Read by a running `tenfold serve`, as at http://127.0.0.1:8000.", metavar="URL"),
+    ] = None,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
+
+    Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    if server is not None and models:
+        raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
+    from tenfold.cli import output as console
+    from tenfold.ocr import batch
+    from tenfold.ocr.visualize import places, write_shown
+
+    if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
+        models = models + [name for name in files if batch.is_model(Path(name))]
+        files = [name for name in files if not batch.is_model(Path(name))]
+        if not files:
+            raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
+    pictures = batch.picture_files(files)
+    shown = places(pictures, show) if show is not None else {}
+    paths = batch.model_paths(models or [])
+    keep_inputs(out, *pictures, *paths)
+    if server is not None:
+        from tenfold.client import Client
+
+        read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
+    else:
+        read_by = batch.read_files(pictures, expect, batch.load_models(paths))
+    answers = []
+    for answer in console.tracked(read_by, len(pictures), "reading"):
+        answers.append(answer)
+        if not json:
+            console.print_read(answer, alone=len(pictures) == 1)
+        if answer.error is None and answer.file in shown:
+            write_shown(answer, shown[answer.file])
+    if out is not None:
+        batch.write_table(out, answers)
+    failed = [answer.error for answer in answers if answer.error is not None]
+    error = failed[0] if failed else None
+    if failed and len(answers) > 1:
+        kind = Unavailable if all(isinstance(one, Unavailable) for one in failed) else TenfoldError
+        error = kind(f"{len(failed):,} of {len(answers):,} files couldn't be read")
+    finish({"readings": [answer.to_dict() for answer in answers]}, json, error)

@@ -1,10 +1,10 @@
-"""The command `tenfold`, also as `python -m tenfold`: quiet about Ctrl-C while the command line loads."""
+"""The `tenfold` command, also run by `python -m tenfold`."""
 
 
 def main() -> None:
     try:
         from tenfold.cli.app import main as run
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # Ctrl-C while the command line loads
         raise SystemExit(130) from None
     run()
 

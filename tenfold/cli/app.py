@@ -1,6 +1,6 @@
-"""The command line: a command a verb, each a few lines that call the library.
+"""The command line app: its commands, and how it reports errors.
 
-Nothing heavy is imported before a command runs, so that `tenfold --help` answers at once.
+Commands import what they need when they run, so that `tenfold --help` answers at once.
 """
 
 import io
@@ -18,13 +18,13 @@ from tenfold.cli.train import compare, ensemble, recipes, show, train
 from tenfold.errors import Interrupted, TenfoldError, Unavailable
 
 EXIT_CODES = """
-Exit codes: 0 done; 1 a bug in tenfold; 2 wrong usage; 3 input that can't be used; 4 a check failed;
-5 a file, a download or an optional package is missing; 130 interrupted; 141 the output's reader closed it early.
+Exit codes: 0 success; 1 a bug in tenfold; 2 wrong usage; 3 unusable input; 4 a check failed;
+5 a file, a download or an optional package is missing; 130 interrupted; 141 the output pipe was closed.
 """
 
 app = typer.Typer(
-    help="A handwritten digit recognizer: from Kaggle's files to a measured model, a report and a submission; it reads "
-    "photos, scans and drawings, also on a page and through an API.",
+    help="Recognize handwritten digits: train and measure models on Kaggle's Digit Recognizer or MNIST files, write "
+    "submissions, and read the digits in photos, scans and drawings, also as a web page and an API.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -32,8 +32,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 recipes_app = typer.Typer(help="List the recipes, or show one.", invoke_without_command=True, rich_markup_mode=None)
-data_app = typer.Typer(help="Get data.", no_args_is_help=True, rich_markup_mode=None)
-feedback_app = typer.Typer(help="Corrections by users of `tenfold serve`.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Download data sets.", no_args_is_help=True, rich_markup_mode=None)
+feedback_app = typer.Typer(
+    help="Export and evaluate the corrections of `tenfold serve` users.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
 app.add_typer(feedback_app, name="feedback")
@@ -47,8 +49,8 @@ feedback_app.command()(export)
 feedback_app.command()(report)
 
 
-def show_version(wanted: bool) -> None:
-    if wanted:
+def show_version(value: bool) -> None:
+    if value:
         from tenfold import __version__
 
         typer.echo(f"tenfold {__version__}")
@@ -64,28 +66,32 @@ def common(
     pass
 
 
-EXTRAS: dict[str, str] = dict.fromkeys(
-    ("torch", "pydantic", "tomli_w", "safetensors", "onnx", "onnxscript", "matplotlib", "sklearn"), "train"
-) | dict.fromkeys(("fastapi", "uvicorn", "starlette", "orjson", "prometheus_client", "python_multipart"), "serve")
-CTRL_C = 130  # what Typer makes of KeyboardInterrupt
+TRAIN_PACKAGES = ("torch", "pydantic", "tomli_w", "safetensors", "onnx", "onnxscript", "matplotlib")
+SERVE_PACKAGES = ("fastapi", "granian", "starlette", "msgspec", "prometheus_client", "python_multipart")
+EXTRAS = dict.fromkeys(TRAIN_PACKAGES, "train") | dict.fromkeys(SERVE_PACKAGES, "serve")
+INTERRUPTED = 130  # what Typer returns for KeyboardInterrupt
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is said in one sentence, with an exit code."""
+    """Run the command line; errors a user can fix become one sentence and an exit code."""
     json = "--json" in sys.argv[1:]
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whoever can't take “ and █ still gets the figures
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a console without “ and █ still shows the figures
         sys.stdout.reconfigure(errors="replace")
     try:
-        if app(standalone_mode=False) == CTRL_C:
+        if app(standalone_mode=False) == INTERRUPTED:
             raise Interrupted("interrupted")
     except (UsageError, TenfoldError) as error:
         finish({}, json, error)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        said = f"this needs the package {error.name}; install it with: pip install 'tenfold[{extra}]'"
-        finish({}, json, Unavailable(said))
+        finish({}, json, missing_package(error))
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        finish({}, json, TenfoldError(f"{place}{error.strerror or error}"))
+        path = f"{error.filename}: " if error.filename else ""
+        finish({}, json, TenfoldError(f"{path}{error.strerror or error}"))
+
+
+def missing_package(error: ModuleNotFoundError) -> Unavailable:
+    """The error for a missing optional package; raises the original one if the package is in no extra."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        raise error
+    return Unavailable(f"this needs the package {error.name}; install it with: pip install 'tenfold[{extra}]'")

@@ -1,4 +1,4 @@
-"""How a command ends: what it prints for programs, what it says of an error, and its exit code."""
+"""How a command ends: its JSON document, its error message and its exit code."""
 
 import contextlib
 import sys
@@ -8,27 +8,34 @@ import typer
 
 from tenfold.errors import TenfoldError
 
-# Typer has no name of its own for the family of errors that wrong usage raises.
+# Typer doesn't export the base class of its usage errors, which its vendored copy of Click defines.
 UsageError: Any = typer.BadParameter.__base__
 
 
 def finish(document: Any, json: bool, error: Any = None) -> None:
-    """End a command: with `json` by its only document, with `error` by a sentence on stderr and the exit code."""
+    """End a command: print the JSON document if asked for; with an error, print it to stderr and raise SystemExit."""
     if json:
-        from tenfold.cli.output import print_json
-
-        if error is not None:
-            message = error.format_message() if isinstance(error, UsageError) else str(error)
-            document |= {"error": {"message": message, "exit_code": error.exit_code}}
-        # Where nothing can be written, the error is still said on stderr.
-        with contextlib.suppress(TenfoldError) if error is not None else contextlib.nullcontext():
-            print_json(document)
+        _write_document(document, error)
     if error is not None:
-        if isinstance(error, UsageError):
-            error.show()  # with the usage line
-        else:
-            from tenfold.cli.output import printable
-
-            if sys.stderr is not None:  # closed: print would take stdout
-                print(printable(f"tenfold: {error}"), file=sys.stderr)
+        _print_error(error)
         raise SystemExit(error.exit_code)
+
+
+def _write_document(document: Any, error: Any) -> None:
+    from tenfold.cli.output import print_json
+
+    if error is None:
+        print_json(document)
+        return
+    message = error.format_message() if isinstance(error, UsageError) else str(error)
+    with contextlib.suppress(TenfoldError):  # if stdout is closed, the error still goes to stderr
+        print_json(document | {"error": {"message": message, "exit_code": error.exit_code}})
+
+
+def _print_error(error: Any) -> None:
+    if isinstance(error, UsageError):
+        error.show()  # with the usage line
+    elif sys.stderr is not None:  # if it is closed, print would write to stdout
+        from tenfold.cli.output import printable
+
+        print(printable(f"tenfold: {error}"), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and what is looked at before a command runs."""
+"""Arguments and options that several commands share, and the checks of their values."""
 
 import contextlib
 import os
@@ -11,90 +11,98 @@ import typer
 from tenfold.errors import Unavailable
 from tenfold.files import makeable
 
+PART_SUFFIX = re.compile(":(train|test)$")
+DATA_FILE = re.compile(r"^(?:train|test)\.csv(?:\.gz)?$|-ubyte(?:\.gz)?$")  # what makes a folder a data set
+SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
 
-def existing(path: Path | None) -> Path | None:
+
+def existing_path(path: Path | None) -> Path | None:
+    """The path, if it exists or is `bundled`. Raises Unavailable."""
     if path is not None and not path.exists() and str(path) != "bundled":
-        raise Unavailable(
-            f"{path}: there is no such file or folder; expected a run folder, an .onnx file, or `bundled`"
-        )
+        raise Unavailable(f"{path}: no such file or folder; expected a run folder, an .onnx file, or `bundled`")
     return path
 
 
-def all_existing(paths: list[Path] | None) -> list[Path] | None:
+def existing_paths(paths: list[Path] | None) -> list[Path] | None:
     for path in paths or []:
-        existing(path)
+        existing_path(path)
     return paths
 
 
-def replaceable(path: Path | None) -> Path | None:
-    """Results take their place by renaming: that would remove a device, a pipe or a link, not write to it."""
+def output_file(path: Path | None) -> Path | None:
+    """The path of a file to write, symbolic links resolved.
+
+    Files are written beside their destination and renamed, which would remove a device, a pipe or a link instead of
+    writing to it. Raises BadParameter, TenfoldError.
+    """
     if path is None:
         return None
     if path.exists() and not path.is_file():
-        raise typer.BadParameter(f"{path} is no regular file")
+        raise typer.BadParameter(f"{path} is not a regular file")
     return makeable(path.resolve() if path.is_symlink() else path)
 
 
 def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:
-    """Raises BadParameter where a result would take the place of something that it is made from."""
+    """Raise BadParameter if the output file would replace one of the inputs or a file inside one."""
     if out is None or not out.exists():
         return
-    for given in filter(None, inputs):
-        place = Path(os.path.expanduser(re.sub(":(train|test)$", "", str(given))))  # noqa: PTH111  # ~name may be a file
-        if place.exists() and _is_of(out, place):
-            raise typer.BadParameter(f"{out} is an input of this command and would be lost; name another file")
+    for name in filter(None, inputs):
+        path = Path(os.path.expanduser(PART_SUFFIX.sub("", str(name))))  # noqa: PTH111  # Path raises for unknown ~user
+        if path.exists() and _contains(path, out):
+            raise typer.BadParameter(f"{out} is an input of this command and would be overwritten; name another file")
 
 
-def _is_of(file: Path, place: Path) -> bool:
-    """Whether a file is what `place` names, or in the folder that it names a part of a run or of data."""
+def _contains(path: Path, file: Path) -> bool:
+    """Whether `path` is the file, or a run or data folder with that file in it."""
     from tenfold.run import Run
 
-    if place.is_file():
-        return file.samefile(place)
-    run = Run(place)
-    inner = [path for path in vars(run).values() if path.is_file()] if run.exists else []
-    with contextlib.suppress(OSError):  # whoever reads the data says that they can't be read
-        inner += [path for path in place.iterdir() if DATA_FILE.search(path.name) and path.is_file()]
-    return any(map(file.samefile, inner))
+    if path.is_file():
+        return file.samefile(path)
+    run = Run(path)
+    files = [inner for inner in vars(run).values() if inner.is_file()] if run.exists else []
+    with contextlib.suppress(OSError):  # reading the data reports it
+        files += [inner for inner in path.iterdir() if DATA_FILE.search(inner.name) and inner.is_file()]
+    return any(file.samefile(inner) for inner in files)
 
 
-def seconds(text: str) -> float:
-    """90, 90s, 15m or 2h."""
+def duration(text: str) -> float:
+    """Seconds from text such as 90, 90s, 15m or 2h. Raises BadParameter."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if not match:
-        raise typer.BadParameter(f"{text!r} is no time such as 90s, 15m or 2h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+        raise typer.BadParameter(f"{text!r} is not a duration; expected for example 90s, 15m or 2h")
+    return float(match[1]) * SECONDS_PER_UNIT[match[2]]
 
 
-def recipe_names(incomplete: str) -> list[str]:
-    """Completions of the last of several names with commas between."""
-    with contextlib.suppress(ImportError):  # without the extra `train` there are none
+def complete_recipes(incomplete: str) -> list[str]:
+    """Shell completions for the last of several comma-separated names."""
+    with contextlib.suppress(ImportError):  # without the `train` extra there are none
         from tenfold.recipes import RECIPES
 
-        before, comma, begun = incomplete.rpartition(",")
-        return [before + comma + name for name in RECIPES if name.startswith(begun)]
+        before, comma, prefix = incomplete.rpartition(",")
+        return [before + comma + name for name in RECIPES if name.startswith(prefix)]
     return []
 
 
-DATA_FILE = re.compile(r"^(?:train|test)\.csv(?:\.gz)?$|-ubyte(?:\.gz)?$")  # as readers of folders know them
 DATA_HELP = (
-    "Kaggle's zip or folder, a .csv, .csv.gz, IDX or mnist.npz file, a folder of images in 0..9, "
-    "`digits` or `mnist`; add :train or :test for that part alone."
+    "Kaggle's zip or folder; a .csv, .csv.gz, IDX or mnist.npz file; a folder with images in subfolders 0 to 9; "
+    "or the name `digits` or `mnist`. Append :train or :test to use that part only."
 )
 MODEL_HELP = "A run folder, an .onnx file, or `bundled`: tenfold's own model."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
-MaybeData = Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")]
-Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing)]
-MaybeModel = Annotated[Path | None, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing)]
+OptionalData = Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")]
+Model = Annotated[Path, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing_path)]
+OptionalModel = Annotated[Path | None, typer.Argument(help=MODEL_HELP, metavar="MODEL", callback=existing_path)]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="One JSON document on stdout, with `error` in it on failure; all else on stderr."),
+    typer.Option(
+        "--json", help="Print one JSON document on stdout, with `error` if it fails; everything else on stderr."
+    ),
 ]
 Database = Annotated[
     Path | None,
     typer.Option(
         "--feedback",
-        help="The database of corrections. [default: in the user's data folder]",
+        help="Database of corrections. [default: in the user data folder]",
         metavar="FILE",
         dir_okay=False,
     ),
@@ -102,25 +110,23 @@ Database = Annotated[
 Token = Annotated[
     str | None,
     typer.Option(
-        help="The API's token; safer in TENFOLD_TOKEN, where others can't see it.",
+        help="Token for the API. TENFOLD_TOKEN is safer: other users can see command lines.",
         envvar="TENFOLD_TOKEN",
         show_envvar=False,
     ),
 ]
 Page = Annotated[
     Path | None,
-    typer.Option("--report", help="Write an HTML report with pictures.", metavar="FILE", callback=replaceable),
+    typer.Option("--report", help="Write an HTML report.", metavar="FILE", callback=output_file),
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Override a value that `recipes show` prints, such as optimizer.lr=0.002 or 'net.filters=[16,32]'; "
-        "repeatable.",
+        help="Override a setting of the recipe, such as optimizer.lr=0.002 or 'net.filters=[16,32]'; repeatable. "
+        "`tenfold recipes show NAME` lists them.",
         metavar="KEY=VALUE",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Epochs instead of the recipe's.", min=1, metavar="N")]
-Limit = Annotated[
-    int | None, typer.Option(help="Use only N of the labeled rows, each digit in proportion.", min=1, metavar="N")
-]
+Epochs = Annotated[int | None, typer.Option(help="Train for N epochs instead of the recipe's.", min=1, metavar="N")]
+Limit = Annotated[int | None, typer.Option(help="Use only N labeled samples, stratified by digit.", min=1, metavar="N")]

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from tenfold.cli.exit import finish
-from tenfold.cli.options import Data, Json, MaybeData, MaybeModel, Model, Page, keep_inputs, replaceable
+from tenfold.cli.options import Data, Json, Model, OptionalData, OptionalModel, Page, keep_inputs, output_file
 
 
 def submit(
-    model: MaybeModel = None,
-    data: MaybeData = None,
+    model: OptionalModel = None,
+    data: OptionalData = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -19,7 +19,7 @@ def submit(
             "-o",
             help="The file to write. [default: submission.csv]",
             metavar="FILE",
-            callback=replaceable,
+            callback=output_file,
         ),
     ] = None,
     check: Annotated[

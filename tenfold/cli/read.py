@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from tenfold.cli.exit import finish
-from tenfold.cli.options import Json, Token, keep_inputs, replaceable
+from tenfold.cli.options import Json, Token, keep_inputs, output_file
 from tenfold.errors import TenfoldError, Unavailable
 
 
@@ -36,7 +36,7 @@ def read(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=replaceable),
+        typer.Option("--out", "-o", help="Write all readings as .csv or .json.", metavar="FILE", callback=output_file),
     ] = None,
     server: Annotated[
         str | None,

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from tenfold.cli.exit import finish
-from tenfold.cli.options import Database, Json, MaybeModel, Token, all_existing, keep_inputs, replaceable
+from tenfold.cli.options import Database, Json, OptionalModel, Token, existing_paths, keep_inputs, output_file
 
 
 def serve(
-    model: MaybeModel = None,
+    model: OptionalModel = None,
     host: Annotated[str, typer.Option(help="The address to listen on; any but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; as many as cores serve the most.", min=1, metavar="N")] = 1,
@@ -53,7 +53,7 @@ def serve(
 
 def export(
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE", callback=replaceable)
+        Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE", callback=output_file)
     ] = Path("more.csv"),
     database: Database = None,
     json: Json = False,
@@ -76,7 +76,7 @@ def export(
 def report(
     models: Annotated[
         list[Path] | None,
-        typer.Argument(help="Run folders, .onnx files or `bundled`.", metavar="[MODEL]...", callback=all_existing),
+        typer.Argument(help="Run folders, .onnx files or `bundled`.", metavar="[MODEL]...", callback=existing_paths),
     ] = None,
     database: Database = None,
     json: Json = False,

@@ -11,12 +11,12 @@ from tenfold.cli.options import (
     Epochs,
     Json,
     Limit,
-    MaybeData,
+    OptionalData,
     Settings,
-    all_existing,
-    existing,
-    recipe_names,
-    seconds,
+    complete_recipes,
+    duration,
+    existing_path,
+    existing_paths,
 )
 from tenfold.cpu import choose_waiting
 from tenfold.errors import Interrupted
@@ -24,10 +24,10 @@ from tenfold.files import makeable
 
 
 def train(
-    data: MaybeData = None,
+    data: OptionalData = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="A recipe's name, or a .toml file. [default: fast]", autocompletion=recipe_names),
+        typer.Option(help="A recipe's name, or a .toml file. [default: fast]", autocompletion=complete_recipes),
     ] = None,
     out: Annotated[
         Path | None,
@@ -39,7 +39,7 @@ def train(
     limit: Limit = None,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="Stop cleanly after 90, 90s, 15m or 2h (90 is seconds).", parser=seconds, metavar="TIME"),
+        typer.Option(help="Stop cleanly after 90, 90s, 15m or 2h (90 is seconds).", parser=duration, metavar="TIME"),
     ] = None,
     extra: Annotated[
         list[str] | None,
@@ -52,7 +52,7 @@ def train(
         typer.Option(
             help="For a recipe that distils: the model to learn from, a run folder, an .onnx file or `bundled`.",
             metavar="MODEL",
-            callback=existing,
+            callback=existing_path,
         ),
     ] = None,
     jobs: Annotated[
@@ -111,7 +111,7 @@ def train(
 
 
 def ensemble(
-    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...", callback=all_existing)],
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...", callback=existing_paths)],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the model.", file_okay=False, metavar="FOLDER")
     ] = Path("runs/ensemble"),
@@ -131,7 +131,7 @@ def compare(
     data: Data,
     recipes: Annotated[
         str,
-        typer.Option(help="Names or .toml files, comma-separated.", metavar="A,B,...", autocompletion=recipe_names),
+        typer.Option(help="Names or .toml files, comma-separated.", metavar="A,B,...", autocompletion=complete_recipes),
     ],
     out: Annotated[
         Path,
@@ -175,7 +175,7 @@ def recipes(context: typer.Context, json: Json = False) -> None:
 
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A recipe's name.", metavar="NAME", autocompletion=recipe_names)],
+    name: Annotated[str, typer.Argument(help="A recipe's name.", metavar="NAME", autocompletion=complete_recipes)],
     json: Json = False,
 ) -> None:
     """Print a recipe as TOML: edit it and train it with --recipe my.toml."""

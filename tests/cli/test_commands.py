@@ -142,7 +142,7 @@ def test_submit_never_replaces_what_is_no_file(run_cli, trained, kaggle_zip, tmp
     os.mkfifo(pipe)
     ran = run_cli("submit", trained, kaggle_zip, "-o", pipe)
     assert ran.code == 2
-    assert f"{pipe} is no regular file" in ran.err
+    assert f"{pipe} is not a regular file" in ran.err
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
@@ -401,7 +401,7 @@ def test_results_never_replace_what_they_are_made_from(run_cli, trained, kaggle_
     }[way]
     for command in (("submit", *given[:2], "-o", given[2]), ("evaluate", *given[:2], "--report", given[2])):
         ran = run_cli(*command)
-        assert (ran.code, "is an input of this command and would be lost" in " ".join(ran.err.split())) == (
+        assert (ran.code, "is an input of this command and would be overwritten" in " ".join(ran.err.split())) == (
             2,
             True,
         )

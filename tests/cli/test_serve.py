@@ -70,5 +70,5 @@ def test_a_database_is_kept_or_not(run_cli, trained, tmp_path):
 def test_export_does_not_replace_the_database(run_cli, feedback):
     before = feedback.path.read_bytes()
     ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", feedback.path)
-    assert (ran.code, "would be lost" in " ".join(ran.err.split())) == (2, True)
+    assert (ran.code, "would be overwritten" in " ".join(ran.err.split())) == (2, True)
     assert feedback.path.read_bytes() == before

@@ -21,7 +21,7 @@ LEARNS = ("digits", "--recipe", "dense-s", "--epochs", "4", "--set", "validation
 
 
 @dataclass(frozen=True)
-class Ran:
+class Result:
     code: int
     out: str
     err: str
@@ -32,7 +32,7 @@ class Ran:
         return json.loads(self.out)
 
 
-def run_cli(*args: object) -> Ran:
+def run_cli(*args: object) -> Result:
     """`tenfold ARGS` through the real entry point: exit code, stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
@@ -43,11 +43,11 @@ def run_cli(*args: object) -> Ran:
         except SystemExit as ended:
             code = ended.code
     assert code is None or isinstance(code, int)
-    return Ran(code or 0, out.getvalue(), err.getvalue())
+    return Result(code or 0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(name="run_cli")
-def _run_cli() -> Callable[..., Ran]:
+def _run_cli() -> Callable[..., Result]:
     return run_cli
 
 
@@ -57,8 +57,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TENFOLD_CACHE", str(tmp_path_factory.mktemp("cache")))
-        ran = run_cli("train", *LEARNS, "--out", folder)
-    assert ran.code == 0, ran.err
+        result = run_cli("train", *LEARNS, "--out", folder)
+    assert result.code == 0, result.err
     return folder
 
 

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(not TENFOLD.exists(), reason="tenfold is not ins
 def completions(line: str) -> list[str]:
     words = line.split(" ")
     asked = {"_TENFOLD_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    ran = subprocess.run([TENFOLD], env=os.environ | asked, capture_output=True, text=True, check=True)
-    assert ran.stderr == ""
-    return ran.stdout.split()
+    result = subprocess.run([TENFOLD], env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    return result.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ def completions(line: str) -> list[str]:
         ("tenfold data download ", ["mnist"]),
     ],
 )
-def test_names_are_completed(line, expected):
+def test_completion_of_names(line, expected):
     assert completions(line) == expected
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_the_completion_can_be_shown():
-    ran = subprocess.run(
+def test_completion_script():
+    result = subprocess.run(
         ["bash", "-c", f"{TENFOLD} --show-completion bash; exit $?"], capture_output=True, text=True, check=True
     )
-    assert "complete -o default -F _tenfold_completion tenfold" in ran.stdout
+    assert "complete -o default -F _tenfold_completion tenfold" in result.stdout

@@ -20,11 +20,11 @@ def python(*arguments):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_the_package_runs_as_a_module():
+def test_package_runs_as_module():
     done = python("-m", "tenfold", "--version")
     assert (done.returncode, done.stdout) == (0, f"tenfold {__version__}\n")
 
 
-def test_ctrl_c_while_modules_load_is_no_fault():
+def test_ctrl_c_during_import_is_quiet():
     done = python("-c", INTERRUPTED_WHILE_LOADING)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -73,7 +73,7 @@ class Terminal:
         return False
 
 
-def test_a_terminal_shows_progress_and_ctrl_c_can_be_gone_on_from(run_cli, quick, tmp_path):
+def test_terminal_progress_and_resume_after_ctrl_c(run_cli, quick, tmp_path):
     out = tmp_path / "my run"
     terminal = Terminal("train", *quick, "--epochs", "90000", "--out", str(out), columns=60)
     with contextlib.closing(terminal):
@@ -86,16 +86,16 @@ def test_a_terminal_shows_progress_and_ctrl_c_can_be_gone_on_from(run_cli, quick
     assert "stopping: the model and the report are being written" in last
     assert "Traceback" not in last
     before = json.loads((out / "metrics.json").read_text())
-    said = re.search(r"tenfold: stopped after (\d+) of 90000 epochs; go on with: tenfold (.*)", last)
-    assert said is not None, last[-2000:]
-    assert int(said[1]) == before["epochs"]
-    ran = run_cli(*shlex.split(said[2]), "--time-limit", "0.3s", "--json")
-    assert ran.code == 0, ran.err
-    assert ran.document["epochs"] >= before["epochs"]
-    assert ran.document["seconds"] > before["seconds"]
+    message = re.search(r"tenfold: stopped after (\d+) of 90000 epochs; go on with: tenfold (.*)", last)
+    assert message is not None, last[-2000:]
+    assert int(message[1]) == before["epochs"]
+    result = run_cli(*shlex.split(message[2]), "--time-limit", "0.3s", "--json")
+    assert result.code == 0, result.err
+    assert result.document["epochs"] >= before["epochs"]
+    assert result.document["seconds"] > before["seconds"]
 
 
-def test_no_color_gives_a_terminal_plain_results(trained):
+def test_no_color(trained):
     terminal = Terminal("evaluate", str(trained), "digits:test", columns=60, NO_COLOR="1")
     with contextlib.closing(terminal):
         assert terminal.end() == 0
@@ -105,21 +105,21 @@ def test_no_color_gives_a_terminal_plain_results(trained):
 
 
 @pytest.mark.usefixtures("no_export")
-def test_off_a_terminal_there_is_neither_bar_nor_color(run_cli, quick, tmp_path, monkeypatch):
+def test_no_bar_or_color_without_terminal(run_cli, quick, tmp_path, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    ran = run_cli("train", *quick, "--epochs", "1", "--out", tmp_path / "run")
-    assert (ran.code, ran.err) == (0, "")
-    assert "\x1b" not in ran.out
-    assert len(ran.out.splitlines()) == 4
+    result = run_cli("train", *quick, "--epochs", "1", "--out", tmp_path / "run")
+    assert (result.code, result.err) == (0, "")
+    assert "\x1b" not in result.out
+    assert len(result.out.splitlines()) == 4
 
 
 @pytest.mark.parametrize("args", [["recipes"], ["check", "digits"], ["evaluate", "RUN", "digits:test"]])
-def test_a_narrow_window_cuts_nothing(run_cli, trained, monkeypatch, args):
+def test_narrow_terminal_truncates_nothing(run_cli, trained, monkeypatch, args):
     monkeypatch.setenv("COLUMNS", "60")
-    ran = run_cli(*(str(trained) if arg == "RUN" else arg for arg in args))
-    assert ran.code == 0
-    assert "…" not in ran.out
-    tables = [line for line in ran.out.splitlines() if not line.startswith(("note:", "tenfold ", str(trained)))]
+    result = run_cli(*(str(trained) if arg == "RUN" else arg for arg in args))
+    assert result.code == 0
+    assert "…" not in result.out
+    tables = [line for line in result.out.splitlines() if not line.startswith(("note:", "tenfold ", str(trained)))]
     assert max(map(len, tables)) <= 60
 
 
@@ -138,43 +138,43 @@ def stopping(monkeypatch, *signals):
 
 @pytest.mark.usefixtures("no_export")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_an_epoch_saves_and_says_how_to_go_on(run_cli, quick, tmp_path, monkeypatch, number):
+def test_signal_saves_and_prints_resume_command(run_cli, quick, tmp_path, monkeypatch, number):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         stopping(patch, number)
-        ran = run_cli("train", *quick, "--epochs", "3", "--out", out, "--json")
-    assert ran.code == ran.document["error"]["exit_code"] == 130
-    assert (ran.document["epochs"], ran.document["finished"]) == (1, False)
-    assert ran.document["error"]["message"] == (
+        result = run_cli("train", *quick, "--epochs", "3", "--out", out, "--json")
+    assert result.code == result.document["error"]["exit_code"] == 130
+    assert (result.document["epochs"], result.document["finished"]) == (1, False)
+    assert result.document["error"]["message"] == (
         f"stopped after 1 of 3 epochs; go on with: tenfold train --resume --out {out}"
     )
     assert (out / "model.onnx").exists()
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-    ran = run_cli("train", "--resume", "--out", out, "--json")
-    assert (ran.code, ran.document["epochs"], ran.document["finished"]) == (0, 3, True)
+    result = run_cli("train", "--resume", "--out", out, "--json")
+    assert (result.code, result.document["epochs"], result.document["finished"]) == (0, 3, True)
 
 
-def test_a_second_ctrl_c_ends_at_once(run_cli, quick, tmp_path, monkeypatch):
+def test_second_ctrl_c_exits_at_once(run_cli, quick, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         stopping(monkeypatch, signal.SIGINT, signal.SIGINT)
-        ran = run_cli("train", *quick, "--epochs", "3", "--out", tmp_path / "run")
+        result = run_cli("train", *quick, "--epochs", "3", "--out", tmp_path / "run")
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (ran.code, ran.err) == (130, "tenfold: interrupted\n")
+    assert (result.code, result.err) == (130, "tenfold: interrupted\n")
     assert not (tmp_path / "run" / "model.onnx").exists()
 
 
 @pytest.mark.usefixtures("no_export")
-def test_an_ignored_ctrl_c_stays_ignored(run_cli, quick, tmp_path, monkeypatch):
+def test_ignored_sigint_stays_ignored(run_cli, quick, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a job that a shell put into the background
     try:
         stopping(monkeypatch, signal.SIGINT)
-        ran = run_cli("train", *quick, "--epochs", "2", "--out", tmp_path / "run", "--json")
+        result = run_cli("train", *quick, "--epochs", "2", "--out", tmp_path / "run", "--json")
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (ran.code, ran.document["finished"]) == (0, True)
+    assert (result.code, result.document["finished"]) == (0, True)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def checking(file, *args, **options):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("json", [[], ["--json"]])
-def test_a_closed_pipe_is_no_noise(valid, json, unbuffered):
+def test_closed_pipe_is_quiet(valid, json, unbuffered):
     reader, writer = os.pipe()
     os.close(reader)
     process = checking(valid, *json, stdout=writer, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
@@ -201,28 +201,28 @@ def test_a_closed_pipe_is_no_noise(valid, json, unbuffered):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_device_for_the_output_is_one_sentence(valid):
+def test_full_output_device(valid):
     with Path("/dev/full").open("w") as full:
         process = checking(valid, stdout=full)
-    said = "tenfold: standard output can't be written: No space left on device\n"
-    assert (process.communicate(timeout=120)[1], process.returncode) == (said, 3)
+    message = "tenfold: standard output can't be written: No space left on device\n"
+    assert (process.communicate(timeout=120)[1], process.returncode) == (message, 3)
 
 
 CLOSED = "tenfold: standard output can't be written: it is closed\n"
 
 
 @pytest.mark.parametrize("json", [[], ["--json"]])
-@pytest.mark.parametrize(("rows", "said", "code"), [("1", CLOSED, 3), ("2", "tenfold: submission.csv, line 2: ", 4)])
-def test_a_closed_output_is_one_sentence(valid, json, rows, said, code):
+@pytest.mark.parametrize(("rows", "message", "code"), [("1", CLOSED, 3), ("2", "tenfold: submission.csv, line 2: ", 4)])
+def test_closed_stdout(valid, json, rows, message, code):
     arguments = ["submit", "--check", "submission.csv", "--rows", rows, *json]
     command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", START, *arguments]
     folder = Path(valid).parent
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False, cwd=folder)
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(message)
     assert (done.stderr.count("\n"), done.returncode) == (1, code)
 
 
-def test_an_output_without_unicode_still_gets_the_figures(tmp_path):
+def test_ascii_console_gets_figures(tmp_path):
     file = tmp_path / "“submission”.csv"
     file.write_text("ImageId,Label\n1,7\n")
     process = checking(str(file), stdout=subprocess.PIPE, env=os.environ | {"PYTHONIOENCODING": "ascii"})

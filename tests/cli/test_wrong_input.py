@@ -104,14 +104,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("command", "code", "said"), CASES, ids=[command for command, _, _ in CASES])
-def test_one_sentence_and_the_documented_code(run_cli, bench, command, code, said):
-    ran = run_cli(*command.split())
-    assert (ran.code, ran.out) == (code, "")
-    *usage, last = ran.err.splitlines()
+@pytest.mark.parametrize(("command", "code", "message"), CASES, ids=[command for command, _, _ in CASES])
+def test_bad_input_message_and_exit_code(run_cli, bench, command, code, message):
+    result = run_cli(*command.split())
+    assert (result.code, result.out) == (code, "")
+    *usage, last = result.err.splitlines()
     assert last.startswith("Error: " if code == USAGE else "tenfold: ")
     assert code == USAGE or usage == []
-    assert re.search(said, last), last
+    assert re.search(message, last), last
     as_json = run_cli(*command.split(), "--json")
     assert as_json.code == code
     error = as_json.document["error"]
@@ -120,66 +120,66 @@ def test_one_sentence_and_the_documented_code(run_cli, bench, command, code, sai
     assert not (bench / "new").exists()
 
 
-def test_an_impossible_hold_out_leaves_the_old_run_alone(run_cli, bench):
+def test_overwrite_with_impossible_split_keeps_old_run(run_cli, bench):
     before = sorted(bench.joinpath("run").iterdir())
-    ran = run_cli("train", "train.csv", "--out", "run", "--overwrite", "--limit", "5")
-    assert ran.code == INPUT
+    result = run_cli("train", "train.csv", "--out", "run", "--overwrite", "--limit", "5")
+    assert result.code == INPUT
     assert sorted(bench.joinpath("run").iterdir()) == before
 
 
-def test_a_finished_run_stays_as_it_is(run_cli, bench):
+def test_finished_run_is_unchanged(run_cli, bench):
     before = {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()}
-    ran = run_cli("train", "--resume", "--out", "run")
-    assert ran.code == 0
-    assert ran.err.startswith("run: finished before, so nothing was left to do")
+    result = run_cli("train", "--resume", "--out", "run")
+    assert result.code == 0
+    assert result.err.startswith("run: finished before, so nothing was left to do")
     assert {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()} == before
 
 
-def test_a_damaged_run_is_not_sealed_again(run_cli, bench):
+def test_damaged_run_is_not_resealed(run_cli, bench):
     file = bench / "run" / "model.onnx"
     file.write_bytes(file.read_bytes()[:1000])
     seal = (bench / "run" / "manifest.json").read_bytes()
-    ran = run_cli("train", "--resume", "--out", "run")
-    assert (ran.code, ran.out) == (INPUT, "")
-    assert ran.err.startswith("tenfold: run/model.onnx: this file is missing or not the one that the run ended with")
+    result = run_cli("train", "--resume", "--out", "run")
+    assert (result.code, result.out) == (INPUT, "")
+    assert result.err.startswith("tenfold: run/model.onnx: this file is missing or not the one that the run ended with")
     assert (bench / "run" / "manifest.json").read_bytes() == seal
     assert file.stat().st_size == 1000
 
 
-def test_ctrl_c_before_anything_began(run_cli, tmp_path, monkeypatch):
+def test_ctrl_c_before_training(run_cli, tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prepare, "new", interrupted)
-    ran = run_cli("train", "train.csv", "--out", tmp_path / "run", "--json")
-    assert ran.code == 130
-    assert ran.document == {"error": {"message": "interrupted", "exit_code": 130}}
-    assert ran.err == "tenfold: interrupted\n"
+    result = run_cli("train", "train.csv", "--out", tmp_path / "run", "--json")
+    assert result.code == 130
+    assert result.document == {"error": {"message": "interrupted", "exit_code": 130}}
+    assert result.err == "tenfold: interrupted\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_package_is_named_with_its_extra(run_cli, monkeypatch):
+def test_missing_package_names_extra(run_cli, monkeypatch):
     def lacks(*args):
         raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
 
     monkeypatch.setattr(prepare, "new", lacks)
-    ran = run_cli("train", "train.csv")
-    assert ran.code == MISSING
-    assert ran.err == "tenfold: this needs the package torch.nn; install it with: pip install 'tenfold[train]'\n"
+    result = run_cli("train", "train.csv")
+    assert result.code == MISSING
+    assert result.err == "tenfold: this needs the package torch.nn; install it with: pip install 'tenfold[train]'\n"
 
 
-def test_a_full_disk_is_one_sentence(run_cli, bench, monkeypatch):
+def test_full_disk(run_cli, bench, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device", "run/model.onnx")
 
     monkeypatch.setattr(train, "export", full)
-    ran = run_cli(
+    result = run_cli(
         "train", "train.csv", "--recipe", "dense-s", "--epochs", "1", "--set", "validation_split=50", "--out", "new"
     )
-    assert (ran.code, ran.err) == (INPUT, "tenfold: run/model.onnx: No space left on device\n")
+    assert (result.code, result.err) == (INPUT, "tenfold: run/model.onnx: No space left on device\n")
 
 
-def test_a_fault_of_ours_is_not_dressed_up(run_cli, monkeypatch):
+def test_bug_keeps_traceback(run_cli, monkeypatch):
     def fault(*args):
         raise RuntimeError("a fault")
 

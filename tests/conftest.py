@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 os.environ.pop("COLUMNS", None)  # that of the terminal; some tests set one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # PyTorch's threads leave the cores to tests beside theirs
 
 import torch  # looks at the policy
+
+settings.register_profile("tenfold", deadline=None)  # no test is decided by a clock
+settings.load_profile("tenfold")
 
 CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "chromium")
 SHARED = Path(os.environ.get("TENFOLD_SHARED", "real-data"))

@@ -22,7 +22,6 @@ PENDING_FUNCTIONS = {
     "recipes/toml.py: _explained",
     "report/check.py: render",
     "report/check.py: _figures",
-    "cli/output.py: print_check",
     "cli/predict.py: submit",
     "cli/read.py: read",
     "cli/train.py: train",

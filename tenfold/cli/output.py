@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,22 +32,23 @@ if TYPE_CHECKING:
     from tenfold.training.train import Trained
 
 T = TypeVar("T")
-PIPE_CLOSED = 141  # what a shell says of a program that SIGPIPE ended
-# What would break a line or steer the terminal, and what stands for bytes that are no UTF-8: names of files hold it.
+PIPE_CLOSED = 141  # exit status that a shell reports for a program killed by SIGPIPE
+# Control characters, which break lines or steer the terminal, and surrogates for bytes that are not UTF-8: file names
+# contain both.
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Output(Console):
-    """Plain text stays as it is: names of files hold brackets and colons that are no markup."""
+    """A console without markup: file names hold brackets and colons."""
 
     def __init__(self, stderr: bool) -> None:
         super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
-        raise  # Rich would end the program here
+        raise  # Rich would exit here
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """All strings come by here, also the cells and titles of tables."""
+        """Rich renders every string through this, also the cells and titles of tables."""
         return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
@@ -56,21 +57,21 @@ ERR = Output(stderr=True)
 
 
 def printable(text: str) -> str:
-    """The text on one line, with escapes for what a terminal would obey."""
+    """The text on one line, with control characters escaped."""
     return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """Inside, stdout is written; ends the program quietly where nobody reads on. Raises TenfoldError."""
-    if sys.stdout is None:  # closed before the program began; the error may still have to be told as JSON
+    """Write to stdout inside; exits quietly if the pipe is closed. Raises TenfoldError if stdout can't be written."""
+    if sys.stdout is None:  # closed before the program started; the error document still needs a file
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
         raise TenfoldError("standard output can't be written: it is closed")
     try:
         yield
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer would fail once more, and loudly, when Python ends.
+        # Flushing the rest of the buffer would fail again, with a traceback, when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise SystemExit(PIPE_CLOSED) from None
@@ -88,7 +89,7 @@ def say(thing: RenderableType) -> None:
 
 
 def print_json(content: Any) -> None:
-    """One document; not through rich, which would wrap and color it."""
+    """One document; not through Rich, which would wrap and color it."""
     write(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
@@ -98,7 +99,7 @@ def say_where(what: str, path: Path | None) -> None:
 
 
 def _table(title: str | None, first: str, *numbers: str) -> Table:
-    """A table of names and numbers, none of which may be broken or cut."""
+    """A table of names and numbers, which are neither wrapped nor truncated."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
     table.add_column(first, no_wrap=True)
     for name in numbers:
@@ -108,22 +109,7 @@ def _table(title: str | None, first: str, *numbers: str) -> Table:
 
 def print_check(result: CheckResult, source: Source) -> None:
     parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
-    table = _table(source.name, "", *parts)
-    here = result.overlap
-    rows: dict[str, list[str]] = {
-        "rows": [f"{part.rows:,}" for part in parts.values()],
-        "missing values": [f"{part.missing:,}" for part in parts.values()],
-        "pixel values": [f"{part.lowest} to {part.highest}" for part in parts.values()],
-        "duplicate images": [f"{part.duplicates:,}" for part in parts.values()],
-        "constant pixels": [f"{len(part.constant_pixels)}" for part in parts.values()],
-        "blank images": [f"{part.blank:,}" for part in parts.values()],
-        "ink": [part.polarity for part in parts.values()],
-        "also in training rows": _overlaps(parts, here.test_in_train),
-        "also in public MNIST": _overlaps(parts, here.test_in_mnist),
-    }
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    say(table)
+    say(_check_table(source.name, parts, result))
     for name, part in parts.items():
         if part.label_counts:
             say(_bars(f"labels of the {name}", part.label_counts))
@@ -135,10 +121,28 @@ def print_check(result: CheckResult, source: Source) -> None:
         say("These data can be trained on.")
 
 
+def _check_table(title: str, parts: dict[str, PartCheck], result: CheckResult) -> Table:
+    cells: dict[str, Callable[[PartCheck], str]] = {
+        "rows": lambda part: f"{part.rows:,}",
+        "missing values": lambda part: f"{part.missing:,}",
+        "pixel values": lambda part: f"{part.lowest} to {part.highest}",
+        "duplicate images": lambda part: f"{part.duplicates:,}",
+        "constant pixels": lambda part: f"{len(part.constant_pixels)}",
+        "blank images": lambda part: f"{part.blank:,}",
+        "ink": lambda part: part.polarity,
+    }
+    table = _table(title, "", *parts)
+    for name, cell in cells.items():
+        table.add_row(name, *map(cell, parts.values()))
+    table.add_row("also in training rows", *_overlaps(parts, result.overlap.test_in_train))
+    table.add_row("also in public MNIST", *_overlaps(parts, result.overlap.test_in_mnist))
+    return table
+
+
 def _overlaps(parts: dict[str, PartCheck], rows: int | None) -> list[str]:
-    """Cells for the test rows alone."""
-    said = "not at hand" if rows is None else f"{rows:,}"
-    return [said if name == "test rows" else "" for name in parts]
+    """Cells that are empty but for the test rows."""
+    text = "not available" if rows is None else f"{rows:,}"
+    return [text if name == "test rows" else "" for name in parts]
 
 
 def _bars(title: str, counts: list[int]) -> Table:
@@ -268,14 +272,14 @@ def print_recipes(known: list[dict[str, Any]]) -> None:
     say("tenfold recipes show NAME prints one as TOML; --recipe my.toml trains an edited one.")
 
 
-def tracked(things: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Hand on `things` with a progress bar on stderr, where that is a terminal and they are many."""
+def tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    """Yield the items, with a progress bar on stderr if that is a terminal and there are many."""
     if total < 20 or not ERR.is_terminal:
-        yield from things
+        yield from items
         return
     from rich.progress import track
 
-    yield from track(things, what, total, console=ERR, transient=True)
+    yield from track(items, description, total, console=ERR, transient=True)
 
 
 def print_read(answer: Read, alone: bool) -> None:

@@ -8,52 +8,58 @@ KAGGLE ?= digit-recognizer.zip
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("tenfold needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+# Two stamp files: what the demo needs, and everything that the tests and the benchmarks need besides.
+.venv/demo-installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("tenfold needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
-	touch $@
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[train]'
+	@touch $@
 
-demo: .venv/installed  ## the whole job on embedded digits: check, train, evaluate, submit
+.venv/dev-installed: .venv/demo-installed
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+demo: .venv/demo-installed  ## install into .venv; check, train, evaluate and submit on the included digits
 	$(BIN)/tenfold check digits --report runs/demo/check.html
 	$(BIN)/tenfold train digits --recipe fast --epochs 30 --set batch_size=64 --out runs/demo/fast --overwrite
 	$(BIN)/tenfold evaluate runs/demo/fast digits:test
 	$(BIN)/tenfold submit runs/demo/fast digits --out runs/demo/submission.csv
 	@echo
-	@echo "report:     $(CURDIR)/runs/demo/fast/report.html"
-	@echo "submission: $(CURDIR)/runs/demo/submission.csv"
+	@echo "report:      $(CURDIR)/runs/demo/fast/report.html"
+	@echo "submission:  $(CURDIR)/runs/demo/submission.csv"
+	@echo "to go on:    . .venv/bin/activate && tenfold --help"
 
-test: .venv/installed  ## the tests, with coverage
+test: .venv/dev-installed  ## the tests, with coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
-lint: .venv/installed  ## style and types
+lint: .venv/dev-installed  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/installed  ## put the code in the house's form
+format: .venv/dev-installed  ## format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reproduce: .venv/installed  ## train the write-ups' recipes on KAGGLE=FILE (hours; can be stopped and goes on)
+reproduce: .venv/dev-installed  ## train the write-ups' recipes on KAGGLE=FILE (hours; stop it and run it again to resume)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/reproduce.py $(KAGGLE)
 
-bench: .venv/installed  ## the benchmarks, quick
+bench: .venv/dev-installed  ## short runs of the benchmarks
 	$(BIN)/python benchmarks/csv_reading.py --quick
 	$(BIN)/python benchmarks/training_speed.py --quick
 	$(BIN)/python benchmarks/reading_speed.py --quick
 	$(BIN)/python benchmarks/serving.py --quick
 
-serve: .venv/installed  ## the page and the API at http://127.0.0.1:8000
+serve: .venv/dev-installed  ## serve the page and the API at http://127.0.0.1:8000
 	$(BIN)/tenfold serve
 
-litserve-peer:  ## a peer of the serving benchmark, in an environment of its own
+litserve-peer:  ## install LitServe, a peer in the serving benchmark, into its own environment
 	$(PYTHON) -m venv .venv-litserve
 	.venv-litserve/bin/python -m pip install --quiet litserve onnxruntime pillow
 
-keras-peer:  ## the other side of the training benchmark, in an environment of its own
+keras-peer:  ## install Keras, a peer in the training benchmark, into its own environment
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu scipy
 
-clean:  ## remove the environments; runs stay
+clean:  ## remove the virtual environments, but no runs
 	rm -rf .venv .venv-keras .venv-litserve

@@ -84,7 +84,7 @@ def main() -> None:
     source = load_data(arguments.data)
     labeled, test = labeled_rows(source), without_labels(source.test)
     assert test is not None, "the data need test rows"
-    if not arguments.page_only:
+    if not arguments.report_only:
         truth = answers(test)
         for number in range(arguments.seeds):  # one seed of everything first
             for name in arguments.recipes.split(","):
@@ -220,21 +220,22 @@ def page(results: list[dict[str, Any]]) -> str:
     machines = sorted({f"{run['device']}, {run['precision']}" for run in results})
     versions = results[0]["versions"] if results else {}
     stated = ", ".join(f"{key} {value}" for key, value in versions.items())
-    return f"""# The write-ups, reproduced
+    return f"""# Published recipes, reproduced
 
-Made by `make reproduce`; do not edit. Accuracies in percent, mean ± standard deviation over n seeds. Validation: the
-rows that the recipe holds out of the 42,000 labeled ones. Test: the 28,000 unlabeled rows of the same file, scored
-once each training was over against the labels that public MNIST gives for them; this file is not Kaggle's own split, so
-the column stands in for the leaderboard, it is not the leaderboard. Reached: at least the published figure, or within
-two standard errors of it (binomial, of the rows measured here).
+Written by `make reproduce`; don't edit. Accuracies are percentages, mean ± standard deviation over n seeds.
+
+- **Validation**: the rows that the recipe holds out of the 42,000 labeled ones.
+- **Test**: the 28,000 unlabeled rows of the same file, scored once, after each training, against the labels in public
+  MNIST. The file is not Kaggle's own split, so this column is a stand-in for the leaderboard.
+- **Reached**: at least the published figure, or within two standard errors of it (binomial, of the rows measured here).
 
 {HEAD}
 {"| --- " * HEAD.count(" | ")}| --- |
 {chr(10).join(lines)}
 
 Trained on {"; ".join(machines)}; {stated or __version__}. Seconds are of training alone, on machines that did other
-work at the same time, for which some trainings paused for most of an hour: they are the longest that one waits, no
-more. [LOG.md](LOG.md) says what was found on the way.
+work at the same time and paused some trainings for most of an hour: an upper bound. What was found on the way is in
+[experiments/write-ups.md](experiments/write-ups.md).
 
 {in_keras(results)}{lost_points(results)}"""
 
@@ -251,7 +252,7 @@ def in_keras(results: list[dict[str, Any]]) -> str:
     return f"""## `cnn-635k` in Keras itself
 
 The same network trained by Keras' own parts on the same rows (`benchmarks/write_up_in_keras.py`): {found}.
-What separates both from the published figure is not in the recipe, then. The write-up does not say of how many
+So the recipe is not what separates both from the published figure. The write-up does not say of how many
 submissions its {share(PUBLISHED["cnn-635k"].leaderboard)} is the best.
 
 """
@@ -266,18 +267,18 @@ def lost_points(results: list[dict[str, Any]]) -> str:
         lines.append(f"| {text} | {spread(runs, lambda run, text=text: tested_on(text, run))} |")
     return f"""## Where the logbook lost 14 points
 
-It validated at 96.62 % and scored “just over 82 %” on Kaggle, and blames the missing convolutions. But its training
-and validation images were divided by the L2 norm of each column, and the text shows nothing of the kind for the images
-that went to Kaggle. The same weights of `dense-128`, n = {len(runs)}, on {runs[0]["test_rows"]:,} test rows, by what
-was done to those first:
+It validated at 96.62 % and scored "just over 82 %" on Kaggle, which it blames on the missing convolutions. But its
+training and validation images were divided by the L2 norm of each column, and the text shows no such step for the
+images submitted to Kaggle. The same weights of `dense-128` (n = {len(runs)}) on {runs[0]["test_rows"]:,} test rows that were
+preprocessed in different ways:
 
 | test images | accuracy |
 | --- | --- |
 {chr(10).join(lines)}
 
-Missing convolutions cost nothing between validation and test. Leaving the test images as they are does cost, but not
-14 points with these weights; no single slip tried here gives 82 %, so the rest of the loss must lie in what the text
-doesn't show. In tenfold the question can't come up: normalization is part of the model file.
+Missing convolutions cost nothing between validation and test. Unnormalized test images do, but not 14 points with these
+weights. No single mistake tried here gives 82 %, so the rest of the loss must be in what the text doesn't show. tenfold
+rules this mistake out: normalization is part of the model file.
 """
 
 

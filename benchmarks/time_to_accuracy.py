@@ -80,7 +80,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "quick.jsonl" if arguments.quick else RESULTS
-        if not arguments.page_only:
+        if not arguments.report_only:
             measure(file, programs(arguments, Path(folder)))
         results = read(file)
     show(results)

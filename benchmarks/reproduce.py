@@ -269,7 +269,7 @@ def lost_points(results: list[dict[str, Any]]) -> str:
 
 It validated at 96.62 % and scored "just over 82 %" on Kaggle, which it blames on the missing convolutions. But its
 training and validation images were divided by the L2 norm of each column, and the text shows no such step for the
-images submitted to Kaggle. The same weights of `dense-128` (n = {len(runs)}) on {runs[0]["test_rows"]:,} test rows that were
+images submitted to Kaggle. The same weights of `dense-128` (n = {len(runs)}) on {runs[0]["test_rows"]:,} test rows,
 preprocessed in different ways:
 
 | test images | accuracy |

@@ -14,7 +14,7 @@ from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import calibration_error, reliability
 from tenfold.evaluation.statistics import wilson
-from tenfold.export.onnx import export_line, remember
+from tenfold.export.onnx import add_metadata, export_line
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table
 from tenfold.ocr.line_model import CALIBRATION, LineReader, confidence
@@ -50,7 +50,7 @@ def leave_line_reader(
     reached = None
     if read is not None:
         reached = figures(read, calibrated(read.chances, read.right))
-        remember(run.model, {CALIBRATION: json.dumps(reached["calibration"])})
+        add_metadata(run.model, {CALIBRATION: json.dumps(reached["calibration"])})
     metrics = measured(recipe, fitted, train, len(read.lines) if read else 0, reached, device)
     write_json(run.metrics, metrics)
     page = report.LineReport(

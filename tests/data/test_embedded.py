@@ -1,4 +1,5 @@
 import sys
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -6,7 +7,6 @@ from sklearn.datasets import load_digits
 
 from tenfold.data.embedded import read_digits
 from tenfold.data.load import load_data
-from tenfold.errors import Unavailable
 from tenfold.images import hash_images
 
 
@@ -54,7 +54,14 @@ def test_by_name():
     assert load_data("digits:test").train is None
 
 
-def test_without_scikit_learn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(Unavailable, match=r"pip install 'tenfold\[train\]'"):
-        load_data("digits")
+def test_digits_are_those_of_scikit_learn():
+    """The digest is that of the digits as scikit-learn hands them over."""
+    expected = load_digits()
+    with np.load(files("tenfold.data").joinpath("digits.npz")) as arrays:
+        np.testing.assert_array_equal(arrays["images"], expected.images)
+        np.testing.assert_array_equal(arrays["labels"], expected.target)
+
+
+def test_digits_need_no_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert len(load_data("digits").train) == 1437

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAGGLE ?= digit-recognizer.zip
 
-.PHONY: help demo test lint format reproduce bench serve litserve-peer keras-peer clean
+.PHONY: help demo test lint format docs reproduce bench serve litserve-peer keras-peer clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ lint: .venv/dev-installed  ## check style and types
 format: .venv/dev-installed  ## format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/dev-installed  ## write docs/cli.md from the help texts
+	$(BIN)/python scripts/write_cli_reference.py
 
 reproduce: .venv/dev-installed  ## train the write-ups' recipes on KAGGLE=FILE (hours; stop it and run it again to resume)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/reproduce.py $(KAGGLE)

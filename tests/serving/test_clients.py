@@ -1,4 +1,4 @@
-"""Who asks a server: the command line, and the examples of the README, run as they stand."""
+"""Who asks a server: the command line, and the examples in docs/api.md, run as they stand."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tenfold.errors import DataError, TenfoldError, Unavailable
 from tenfold.serving.settings import Settings
 from tests.serving.serving_help import ONE, png, serving
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+API_PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
 
 def test_a_server_reads_what_the_library_reads(client, model_file):
@@ -153,9 +153,9 @@ def test_read_on_the_command_line(client, tmp_path):
 
 
 def example(language):
-    """The README's example of the API in a language, with the server's address in it."""
+    """The page's example of the HTTP API in a language, with the server's address in it."""
     (found,) = [
-        code for code in re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "/v1/" in code
+        code for code in re.findall(rf"^```{language}\n(.*?)^```", API_PAGE, re.MULTILINE | re.DOTALL) if "/v1/" in code
     ]
     return found
 
@@ -170,7 +170,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("language", "program"), [("sh", "sh"), ("python", sys.executable), ("js", "node")])
-def test_the_examples_of_the_readme_do_what_they_say(client, folder, language, program):
+def test_documented_http_examples_work(client, folder, language, program):
     if not shutil.which(program) or (language == "sh" and not shutil.which("curl")):
         pytest.skip(f"{program} is not installed")
     code = example(language).replace("http://127.0.0.1:8000", str(client.base_url))

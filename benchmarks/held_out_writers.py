@@ -30,7 +30,7 @@ from rich.table import Table
 
 from tenfold.data import load_data
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.calibration import fitted_temperature
+from tenfold.evaluation.calibration import fit_temperature
 from tenfold.nets import Network
 from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
@@ -129,7 +129,7 @@ def together(logits: list[np.ndarray]) -> np.ndarray:
 
 def figures(logits: np.ndarray, data: Dataset) -> tuple[str, str]:
     assert data.labels is not None
-    scaled = torch.tensor(logits / fitted_temperature(logits, data.labels))
+    scaled = torch.tensor(logits / fit_temperature(logits, data.labels))
     loss = torch.nn.functional.cross_entropy(scaled, torch.tensor(data.labels, dtype=torch.int64))
     return str(int((logits.argmax(1) != data.labels).sum())), f"{loss:.5f}"
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.data import load_data
-from tenfold.data.select import rows_to_predict
-from tenfold.evaluation.statistics import wilson
+from tenfold.data.split import prediction_data
+from tenfold.evaluation.statistics import wilson_interval
 from tenfold.submission import read_submission
 
 LEAST = 0.995
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
 
-    truth = answers(rows_to_predict(load_data(arguments.data)))
+    truth = answers(prediction_data(load_data(arguments.data)))
     table = Table("seed", "held out", "test", "95 % interval", "errors", "training", "images/s", "precision")
     shares, seconds = [], []
     for seed in range(arguments.seeds):
@@ -46,7 +46,7 @@ def main() -> None:
             wrong = int((read_submission(submission, rows=len(truth)) != truth).sum())
         shares.append(1 - wrong / len(truth))
         seconds.append(metrics["seconds"])
-        low, high = wilson(len(truth) - wrong, len(truth))
+        low, high = wilson_interval(len(truth) - wrong, len(truth))
         table.add_row(
             str(seed),
             f"{100 * metrics['held_out']['accuracy']:.2f} %",

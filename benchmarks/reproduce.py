@@ -29,7 +29,7 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.data import Dataset, load_data
-from tenfold.data.select import labeled_rows, without_labels
+from tenfold.data.split import training_data, without_labels
 from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import RECIPES
@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     source = load_data(arguments.data)
-    labeled, test = labeled_rows(source), without_labels(source.test)
+    labeled, test = training_data(source), without_labels(source.test)
     assert test is not None, "the data need test rows"
     if not arguments.report_only:
         truth = answers(test)

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenfold.data import load_data
-from tenfold.evaluation.statistics import wilson
+from tenfold.evaluation.statistics import wilson_interval
 from tenfold.recipes import RECIPES
 from tenfold.training.device import device_name
 
@@ -182,9 +182,9 @@ def show(results: list[dict[str, Any]]) -> None:
         spread = (
             f" ± {statistics.stdev(shares):.3f}"
             if len(runs) > 1
-            else "{:.2f} to {:.2f}".format(*(100 * end for end in wilson(TEST_DIGITS - errors[0], TEST_DIGITS))).join(
-                (" (", ")")
-            )
+            else "{:.2f} to {:.2f}".format(
+                *(100 * end for end in wilson_interval(TEST_DIGITS - errors[0], TEST_DIGITS))
+            ).join((" (", ")"))
         )
         table.add_row(
             name,

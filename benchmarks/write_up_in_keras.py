@@ -20,8 +20,7 @@ import numpy as np
 from answers import answers
 
 from tenfold.data import load_data
-from tenfold.data.select import labeled_rows, without_labels
-from tenfold.data.split import stratified_split
+from tenfold.data.split import stratified_split, training_data, without_labels
 from tenfold.files import write_json
 from tenfold.recipes import RECIPES
 
@@ -33,7 +32,7 @@ NAME = "cnn-635k"
 def trained(seed: int, epochs: int, source: str, python: str) -> dict:
     """Keras' training of this seed, and how many of the test rows it reads wrong."""
     data = load_data(source)
-    labeled, test = labeled_rows(data), without_labels(data.test)
+    labeled, test = training_data(data), without_labels(data.test)
     rows, held = stratified_split(labeled.labels, RECIPES[NAME].recipe.validation_split, seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "data.npz"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tenfold.errors import DataError, TenfoldError, Unavailable
+from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.images import SIDE
 from tenfold.ocr.reader import Digit, Expect, Reading
 
@@ -32,15 +32,15 @@ class Client:
             raise TenfoldError(f"{url}: this is no address of a server; expected one such as http://127.0.0.1:8000")
         self._url = url.rstrip("/")
         self._token = token
-        self._gone: Unavailable | None = None  # asked once, and not again for each of many pictures
+        self._gone: UnavailableError | None = None  # asked once, and not again for each of many pictures
 
     def read(self, picture: bytes, expect: Expect = "auto") -> Reading:
-        """Raises DataError for a picture that the server can't read, Unavailable where it does not answer."""
+        """Raises DataError for a picture that the server can't read, UnavailableError where it does not answer."""
         answer = self._ask(f"/v1/read?details=true&expect={expect}", picture)
         try:
             return _reading(json.loads(answer))
         except WRONG:
-            raise Unavailable(f"{self._url}: this server's answer is no reading of tenfold's") from None
+            raise UnavailableError(f"{self._url}: this server's answer is no reading of tenfold's") from None
 
     def _ask(self, path: str, content: bytes) -> bytes:
         if self._gone is not None:
@@ -54,7 +54,7 @@ class Client:
                 raise _refused(self._url, error) from None
         except (OSError, HTTPException, ValueError) as error:
             reason = textwrap.shorten(str(getattr(error, "reason", error)), 200)
-            unavailable = Unavailable(f"{self._url}: this server can't be asked ({reason})")
+            unavailable = UnavailableError(f"{self._url}: this server can't be asked ({reason})")
             if isinstance(getattr(error, "reason", error), AWAY):
                 self._gone = unavailable
             raise unavailable from None
@@ -80,7 +80,7 @@ def _refused(url: str, error: urllib.error.HTTPError) -> TenfoldError:
         said = f"it answered {error.code}"
     if error.code == 401:
         said = "this server wants a token; give it with --token or TENFOLD_TOKEN"
-    return DataError(said) if error.code in (413, 415, 422) else Unavailable(f"{url}: {said}")
+    return DataError(said) if error.code in (413, 415, 422) else UnavailableError(f"{url}: {said}")
 
 
 def _reading(answer: dict[str, Any]) -> Reading:

@@ -41,13 +41,13 @@ class RunError(TenfoldError):
     """A run folder or model file that can't be used."""
 
 
-class CheckFailed(TenfoldError):
+class CheckFailedError(TenfoldError):
     """A check that was asked for found something wrong."""
 
     exit_code = 4
 
 
-class Unavailable(TenfoldError):
+class UnavailableError(TenfoldError):
     """A file, a download or an optional package that is not there; the message says how to get it."""
 
     exit_code = 5

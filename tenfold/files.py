@@ -12,11 +12,11 @@ from typing import Any
 
 from tenfold.errors import TenfoldError
 
-BEGUN = ".part"  # how the name of a file ends that is not whole yet
+PARTIAL_SUFFIX = ".part"  # how the name of a file ends that is not whole yet
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it is removed.
 
     A link stays and what it points to is replaced. Raises OSError that names `path` where it can't be made, and where
@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(errno.EINVAL, "is no regular file", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=BEGUN, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL_SUFFIX, dir=path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)
@@ -45,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
-def makeable(path: Path) -> Path:
+def validate_output_path(path: Path) -> Path:
     """`path`, which may be there or not. Raises TenfoldError where something that is no folder is in its way."""
     for folder in path.parents:
         if folder.exists() and not folder.is_dir():
@@ -53,8 +53,15 @@ def makeable(path: Path) -> Path:
     return path
 
 
+def cache_folder() -> Path:
+    """Where downloads are kept: the folder that TENFOLD_CACHE names, or the system's cache folder of this user."""
+    import platformdirs
+
+    return Path(os.environ.get("TENFOLD_CACHE") or platformdirs.user_cache_path("tenfold", appauthor=False))
+
+
 def write_bytes(path: Path, content: bytes) -> None:
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(content)
 
 

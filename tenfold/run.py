@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tenfold import __version__
 from tenfold.errors import RunError
-from tenfold.files import BEGUN, replacing, sha256, write_json, write_text
+from tenfold.files import PARTIAL_SUFFIX, atomic_write, sha256, write_json, write_text
 from tenfold.images import Images, hash_images
 
 HISTORY_COLUMNS = (
@@ -31,7 +31,7 @@ HISTORY_COLUMNS = (
 )
 MEMBERS = "members"  # of an ensemble: a folder of runs
 SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what looking at a folder leaves in it
-LEFT_OVER = f".*.????????{BEGUN}"  # of a killed process, as `files.replacing` names what it begins to write
+LEFT_OVER = f".*.????????{PARTIAL_SUFFIX}"  # of a killed process, as `files.atomic_write` names what it begins to write
 
 
 class Run:
@@ -118,7 +118,7 @@ class Run:
 
     def write_hashes(self, hashes: NDArray[np.uint64]) -> None:
         """Of the labeled rows, in any order."""
-        with replacing(self.rows) as beside, beside.open("wb") as file:
+        with atomic_write(self.rows) as beside, beside.open("wb") as file:
             np.save(file, np.sort(hashes), allow_pickle=False)
 
     def known(self, images: Images) -> NDArray[np.bool_] | None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tenfold.errors import CheckFailed, TenfoldError, Unavailable
+from tenfold.errors import CheckFailedError, TenfoldError, UnavailableError
 from tenfold.files import write_text
 from tenfold.images import CLASSES, Labels
 
@@ -28,7 +28,7 @@ DIGITS = {str(digit): digit for digit in range(CLASSES)}
 
 
 @dataclass(frozen=True)
-class Summary:
+class SubmissionSummary:
     """A valid submission: how many rows, and how often each digit was predicted (ten counts)."""
 
     rows: int
@@ -52,22 +52,22 @@ def write_submission(path: str | os.PathLike[str], labels: Labels) -> None:
         raise TenfoldError(f"{path}: can't be written: {error.strerror}") from error
 
 
-def validate_submission(path: str | os.PathLike[str], rows: int | None = None) -> Summary:
+def validate_submission(path: str | os.PathLike[str], rows: int | None = None) -> SubmissionSummary:
     """Check a submission as `read_submission` does and count what is in it."""
     labels = read_submission(path, rows)
-    return Summary(rows=len(labels), label_counts=np.bincount(labels, minlength=CLASSES).tolist())
+    return SubmissionSummary(rows=len(labels), label_counts=np.bincount(labels, minlength=CLASSES).tolist())
 
 
 def read_submission(path: str | os.PathLike[str], rows: int | None = None) -> Labels:
     """The labels of a submission, uint8 (N,); with `rows`, exactly so many are expected.
 
-    Raises CheckFailed that names the first wrong line, Unavailable where there is no such file.
+    Raises CheckFailedError that names the first wrong line, UnavailableError where there is no such file.
     """
     try:
         with Path(path).open("rb") as file:
             return np.fromiter(_labels(file, Path(path), rows), np.uint8)
     except OSError as error:
-        raise Unavailable(f"{path}: can't be read: {error.strerror}") from error
+        raise UnavailableError(f"{path}: can't be read: {error.strerror}") from error
 
 
 def kaggle_command(path: str | os.PathLike[str], message: str) -> list[str]:
@@ -76,16 +76,16 @@ def kaggle_command(path: str | os.PathLike[str], message: str) -> list[str]:
 
 
 def upload(path: str | os.PathLike[str], message: str) -> str:
-    """Check the submission and upload it with Kaggle's own command; returns what that command said.
+    """Validate the submission and upload it with the `kaggle` command; returns the output of that command.
 
-    Raises CheckFailed for a submission that isn't valid, Unavailable without the `kaggle` command (the message is the
-    command to run), TenfoldError where Kaggle refused.
+    Raises CheckFailedError for an invalid submission, UnavailableError without the `kaggle` command (the message is the
+    command to run), TenfoldError if Kaggle rejects it.
     """
     validate_submission(path, rows=TEST_ROWS)
     command = kaggle_command(path, message)
     program = shutil.which("kaggle")
     if program is None:
-        raise Unavailable(
+        raise UnavailableError(
             f"the kaggle command is not installed; to upload, run: pip install kaggle && {shlex.join(command)}"
         )
     done = subprocess.run(
@@ -108,8 +108,8 @@ def upload(path: str | os.PathLike[str], message: str) -> str:
 def _labels(file: BinaryIO, path: Path, rows: int | None) -> Iterator[int]:
     """The label of each row; raises at the first wrong line."""
 
-    def wrong(line: int, problem: str) -> CheckFailed:
-        return CheckFailed(f"{path}, line {line:,}: {problem}")
+    def wrong(line: int, problem: str) -> CheckFailedError:
+        return CheckFailedError(f"{path}, line {line:,}: {problem}")
 
     lines = _lines(file)
     header = next(lines, None)

@@ -32,4 +32,4 @@ def test_every_kind_is_a_tenfold_error_with_an_exit_code_that_is_no_success_nor_
         assert kind.exit_code not in (0, 1, 2), kind
         assert str(kind("a sentence")) == "a sentence"
     assert errors.Interrupted.exit_code == 130
-    assert errors.CheckFailed.exit_code != errors.Unavailable.exit_code != TenfoldError.exit_code
+    assert errors.CheckFailedError.exit_code != errors.UnavailableError.exit_code != TenfoldError.exit_code

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenfold.errors import TenfoldError
-from tenfold.files import makeable, replacing, sha256, write_bytes, write_json, write_text
+from tenfold.files import atomic_write, sha256, validate_output_path, write_bytes, write_json, write_text
 
 
 def names(folder):
@@ -25,7 +25,7 @@ def test_a_file_appears_with_its_folders(tmp_path):
 def test_nothing_of_a_file_is_seen_before_it_is_whole(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(b"ne")
         assert path.read_bytes() == b"old"
         assert beside.parent == path.parent  # a rename between file systems would be a copy
@@ -49,7 +49,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, be
         path.write_bytes(before)
 
     def write():
-        with replacing(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_bytes(b"half")
             raise error
 
@@ -70,12 +70,12 @@ def test_a_rename_that_fails_leaves_nothing(tmp_path):
 def test_what_cannot_be_made_is_named_and_so_is_what_is_in_its_way(tmp_path, name):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(TenfoldError) as caught:
-        makeable(tmp_path / name)
+        validate_output_path(tmp_path / name)
     assert str(caught.value) == f"{tmp_path / name}: can't be written, for {tmp_path / 'file'} is no folder"
     with pytest.raises(OSError, match="file") as raised:
         write_bytes(tmp_path / name, b"")
     assert raised.value.filename == str(tmp_path / name)
-    assert makeable(tmp_path / "new" / "result.csv") == tmp_path / "new" / "result.csv"
+    assert validate_output_path(tmp_path / "new" / "result.csv") == tmp_path / "new" / "result.csv"
     assert names(tmp_path) == ["file"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenfold.errors import CheckFailed, TenfoldError, Unavailable
+from tenfold.errors import CheckFailedError, TenfoldError, UnavailableError
 from tenfold.submission import kaggle_command, read_submission, upload, validate_submission, write_submission
 
 GOOD = "ImageId,Label\n1,7\n2,0\n3,9\n"
@@ -120,7 +120,7 @@ def test_what_kaggle_takes_is_valid(tmp_path, content):
 )
 def test_the_first_wrong_line_is_named(tmp_path, content, line, problem):
     path = written(tmp_path, content)
-    with pytest.raises(CheckFailed) as caught:
+    with pytest.raises(CheckFailedError) as caught:
         validate_submission(path)
     message = str(caught.value)
     assert message.startswith(f"{path}, line {line}: {problem}")
@@ -138,7 +138,7 @@ def test_the_first_wrong_line_is_named(tmp_path, content, line, problem):
 )
 def test_the_number_of_rows_counts_when_it_is_known(tmp_path, rows, line, problem):
     path = written(tmp_path, GOOD)
-    with pytest.raises(CheckFailed) as caught:
+    with pytest.raises(CheckFailedError) as caught:
         validate_submission(path, rows=rows)
     assert str(caught.value) == f"{path}, line {line}: {problem}"
 
@@ -149,14 +149,14 @@ def test_random_bytes_are_told_why_not(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     # A valid file needs the header and a row; what these draws hold is shorter or wrong.
-    with pytest.raises(CheckFailed, match=r"any\.csv, line \d+: "):
+    with pytest.raises(CheckFailedError, match=r"any\.csv, line \d+: "):
         validate_submission(path)
 
 
 def test_a_wrong_file_of_any_size_stays_out_of_memory(tmp_path):
     path = written(tmp_path, b"ImageId,Label\n1," + b"7" * 20_000_000)
     tracemalloc.start()
-    with pytest.raises(CheckFailed):
+    with pytest.raises(CheckFailedError):
         validate_submission(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -164,9 +164,9 @@ def test_a_wrong_file_of_any_size_stays_out_of_memory(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(Unavailable, match=r"none\.csv: can't be read: No such file"):
+    with pytest.raises(UnavailableError, match=r"none\.csv: can't be read: No such file"):
         validate_submission(tmp_path / "none.csv")
-    with pytest.raises(Unavailable, match="can't be read: Is a directory"):
+    with pytest.raises(UnavailableError, match="can't be read: Is a directory"):
         validate_submission(tmp_path)
 
 
@@ -229,12 +229,12 @@ class TestUpload:
 
     def test_a_wrong_submission_never_leaves(self, tmp_path, fake_kaggle):
         called = fake_kaggle()
-        with pytest.raises(CheckFailed, match="the file ends here with 3 rows; expected 28,000"):
+        with pytest.raises(CheckFailedError, match="the file ends here with 3 rows; expected 28,000"):
             upload(written(tmp_path, GOOD), "m")
         assert not called.exists()
 
     def test_without_kaggle_the_command_to_run_is_told(self, full, fake_kaggle):
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(UnavailableError) as caught:
             upload(full, "two words")
         command = str(caught.value).partition("&& ")[2]
         assert shlex.split(command) == kaggle_command(full, "two words")

@@ -9,7 +9,7 @@ import pytest
 import tenfold
 from tenfold.data import load_data
 from tenfold.errors import RunError
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.model import BUNDLED, Model, is_bundled, load_model
 from tenfold.weights import read_weights
 
@@ -63,7 +63,7 @@ def test_noise_is_no_digit(model):
 def test_the_embedded_digits_are_read(model):
     """They are of another collection, of 8x8 pixels."""
     data = load_data("digits").test
-    assert evaluate(model.predict_proba(data.images), data.labels).accuracy > 0.97
+    assert evaluate_predictions(model.predict_proba(data.images), data.labels).accuracy > 0.97
     assert np.median(model.digitness(data.images)) > 0.9
     assert tenfold.load_model is load_model
 
@@ -71,7 +71,7 @@ def test_the_embedded_digits_are_read(model):
 @pytest.mark.shared
 def test_mnist_is_read_calibrated_and_inverted_too(model, shared):
     data = load_data(shared / "mnist").test
-    evaluation = evaluate(model.predict_proba(data.images), data.labels)
+    evaluation = evaluate_predictions(model.predict_proba(data.images), data.labels)
     assert evaluation.accuracy > 0.996
     assert evaluation.calibration_error < 0.005
     assert (model.predict(255 - data.images[:1000]) == data.labels[:1000]).mean() > 0.98

@@ -15,7 +15,7 @@ from tenfold.cli.predict import evaluate, submit
 from tenfold.cli.read import read
 from tenfold.cli.serve import export, report, serve
 from tenfold.cli.train import compare, ensemble, recipes, show, train
-from tenfold.errors import Interrupted, TenfoldError, Unavailable
+from tenfold.errors import Interrupted, TenfoldError, UnavailableError
 
 EXIT_CODES = """
 Exit codes: 0 success; 1 a bug in tenfold; 2 wrong usage; 3 unusable input; 4 a check failed;
@@ -89,9 +89,9 @@ def main() -> None:
         finish({}, json, TenfoldError(f"{path}{error.strerror or error}"))
 
 
-def missing_package(error: ModuleNotFoundError) -> Unavailable:
+def missing_package(error: ModuleNotFoundError) -> UnavailableError:
     """The error for a missing optional package; raises the original one if the package is in no extra."""
     extra = EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         raise error
-    return Unavailable(f"this needs the package {error.name}; install it with: pip install 'tenfold[{extra}]'")
+    return UnavailableError(f"this needs the package {error.name}; install it with: pip install 'tenfold[{extra}]'")

@@ -1,4 +1,4 @@
-"""Looking at data before training, and getting them."""
+"""The commands that check and download data."""
 
 from typing import Annotated
 
@@ -6,46 +6,47 @@ import typer
 
 from tenfold.cli.exit import finish
 from tenfold.cli.options import Data, Json, Page, keep_inputs
-from tenfold.errors import CheckFailed
+from tenfold.errors import CheckFailedError
 
 
 def check(data: Data, page: Page = None, json: Json = False) -> None:
-    """Look at the data before training.
+    """Check data before training.
 
-    Counts, ranges, duplicates, polarity, and test rows that stand in the training rows. Exit code 4 where the data
-    can't be trained on.
+    Counts, pixel ranges, duplicates, polarity, and test images that are also training images. Exit code 4 if the data
+    can't be used for training.
     """
     from tenfold.cli import output as console
     from tenfold.data import load_data
-    from tenfold.data.builtin import public_mnist
-    from tenfold.data.checks import check as check_data
+    from tenfold.data.builtin import find_public_mnist
+    from tenfold.data.checks import check_data
     from tenfold.files import write_text
 
     keep_inputs(page, data)
-    source = load_data(data)
-    result = check_data(source.train, source.test, public_mnist())
+    splits = load_data(data)
+    result = check_data(splits.train, splits.test, find_public_mnist())
     if page:
         from tenfold.report.check import render
 
-        write_text(page, render(result, source.name, source.notes, source.train, source.test))
+        write_text(page, render(result, splits.name, splits.notes, splits.train, splits.test))
     if not json:
-        console.print_check(result, source)
-        console.say_where("page", page)
-    document = result.to_dict() | {"source": source.name, "notes": list(source.notes)}
-    finish(document, json, None if result.trainable else CheckFailed(f"{data}: these data can't be trained on"))
+        console.print_check(result, splits)
+        console.say_where("report", page)
+    document = result.to_dict() | {"source": splits.name, "notes": list(splits.notes)}
+    error = None if result.trainable else CheckFailedError(f"{data}: this data can't be used for training")
+    finish(document, json, error)
 
 
 def download(
     name: Annotated[str, typer.Argument(help="mnist", metavar="NAME", autocompletion=lambda: ["mnist"])],
     json: Json = False,
 ) -> None:
-    """Download public MNIST once, check it, and say where it is."""
+    """Download public MNIST once, verify it, and print where it is."""
     if name != "mnist":
-        raise typer.BadParameter(f"there is no data set {name!r} to download; the only one is mnist", param_hint="NAME")
+        raise typer.BadParameter(f"{name!r} is not a data set to download; expected mnist", param_hint="NAME")
     from tenfold.cli import output as console
-    from tenfold.data.builtin import get_mnist
+    from tenfold.data.builtin import download_mnist
 
-    folder = get_mnist(progress=True)
+    folder = download_mnist()
     if not json:
         console.say_where(name, folder)
     finish({"name": name, "folder": str(folder)}, json)

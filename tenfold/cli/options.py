@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tenfold.errors import Unavailable
-from tenfold.files import makeable
+from tenfold.errors import UnavailableError
+from tenfold.files import validate_output_path
 
 PART_SUFFIX = re.compile(":(train|test)$")
 DATA_FILE = re.compile(r"^(?:train|test)\.csv(?:\.gz)?$|-ubyte(?:\.gz)?$")  # what makes a folder a data set
@@ -17,9 +17,9 @@ SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def existing_path(path: Path | None) -> Path | None:
-    """The path, if it exists or is `bundled`. Raises Unavailable."""
+    """The path, if it exists or is `bundled`. Raises UnavailableError."""
     if path is not None and not path.exists() and str(path) != "bundled":
-        raise Unavailable(f"{path}: no such file or folder; expected a run folder, an .onnx file, or `bundled`")
+        raise UnavailableError(f"{path}: no such file or folder; expected a run folder, an .onnx file, or `bundled`")
     return path
 
 
@@ -39,7 +39,7 @@ def output_file(path: Path | None) -> Path | None:
         return None
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path} is not a regular file")
-    return makeable(path.resolve() if path.is_symlink() else path)
+    return validate_output_path(path.resolve() if path.is_symlink() else path)
 
 
 def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:

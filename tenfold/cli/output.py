@@ -20,15 +20,15 @@ from rich.text import Text
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
-    from tenfold.data import Source
-    from tenfold.data.checks import CheckResult, PartCheck
-    from tenfold.evaluation.evaluate import Examined
+    from tenfold.data import DatasetSplits
+    from tenfold.data.checks import CheckResult, SplitCheck
+    from tenfold.evaluation.evaluate import ModelEvaluation
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
     from tenfold.ocr.batch import Read
     from tenfold.ocr.reader import Reading
     from tenfold.serving.feedback_report import Compared
-    from tenfold.submission import Summary
+    from tenfold.submission import SubmissionSummary
     from tenfold.training.train import Trained
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def _table(title: str | None, first: str, *numbers: str) -> Table:
     return table
 
 
-def print_check(result: CheckResult, source: Source) -> None:
+def print_check(result: CheckResult, source: DatasetSplits) -> None:
     parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
     say(_check_table(source.name, parts, result))
     for name, part in parts.items():
@@ -118,14 +118,14 @@ def print_check(result: CheckResult, source: Source) -> None:
     for finding in result.findings:
         say(f"{finding.level}: {finding.text}")
     if result.trainable:
-        say("These data can be trained on.")
+        say("This data can be used for training.")
 
 
-def _check_table(title: str, parts: dict[str, PartCheck], result: CheckResult) -> Table:
-    cells: dict[str, Callable[[PartCheck], str]] = {
-        "rows": lambda part: f"{part.rows:,}",
-        "missing values": lambda part: f"{part.missing:,}",
-        "pixel values": lambda part: f"{part.lowest} to {part.highest}",
+def _check_table(title: str, parts: dict[str, SplitCheck], result: CheckResult) -> Table:
+    cells: dict[str, Callable[[SplitCheck], str]] = {
+        "rows": lambda part: f"{part.samples:,}",
+        "missing values": lambda part: f"{part.missing_values:,}",
+        "pixel values": lambda part: f"{part.min_pixel} to {part.max_pixel}",
         "duplicate images": lambda part: f"{part.duplicates:,}",
         "constant pixels": lambda part: f"{len(part.constant_pixels)}",
         "blank images": lambda part: f"{part.blank:,}",
@@ -139,7 +139,7 @@ def _check_table(title: str, parts: dict[str, PartCheck], result: CheckResult) -
     return table
 
 
-def _overlaps(parts: dict[str, PartCheck], rows: int | None) -> list[str]:
+def _overlaps(parts: dict[str, SplitCheck], rows: int | None) -> list[str]:
     """Cells that are empty but for the test rows."""
     text = "not available" if rows is None else f"{rows:,}"
     return [text if name == "test rows" else "" for name in parts]
@@ -177,34 +177,37 @@ def how_to_go_on(trained: Trained) -> str:
     return f"stopped after {progress(trained.metrics)}; go on with: {command}"
 
 
-def print_evaluation(examined: Examined) -> None:
-    result = examined.evaluation
-    say(f"{examined.model} on {examined.data.source}: {result.summary()}")
-    digits = _table(None, "digit", "rows", "precision", "recall")
+def print_evaluation(evaluated: ModelEvaluation) -> None:
+    result = evaluated.evaluation
+    say(f"{evaluated.model} on {evaluated.data.source}: {result.summary()}")
+    digits = _table(None, "digit", "samples", "precision", "recall")
     for digit in range(10):
-        shares = (result.precision[digit], result.recall[digit])
-        cells = ["" if share is None else f"{100 * share:.2f} %" for share in shares]
+        ratios = (result.precision[digit], result.recall[digit])
+        cells = ["" if ratio is None else f"{100 * ratio:.2f} %" for ratio in ratios]
         digits.add_row(str(digit), f"{result.support[digit]:,}", *cells)
     say(digits)
-    confusion = Table(title="true digit (rows) read as (columns)", title_justify="left", title_style="bold", box=None)
+    confusion = Table(
+        title="true digit (rows) by predicted digit (columns)", title_justify="left", title_style="bold", box=None
+    )
     for name in ("", *range(10)):
         confusion.add_column(str(name), justify="right", no_wrap=True)
     for digit, row in enumerate(result.confusion):
         confusion.add_row(str(digit), *(str(count) if count else "·" for count in row))
     say(confusion)
-    for note in examined.notes:
+    for note in evaluated.notes:
         say(f"note: {note}")
 
 
-def print_robustness(damaged: Robustness) -> None:
+def print_robustness(robustness: Robustness) -> None:
     say(
-        f"damaged copies of {damaged.rows:,} rows: {100 * damaged.mean:.2f} % right over all kinds and severities, "
-        f"{100 * damaged.undamaged:.2f} % undamaged"
+        f"corrupted copies of {robustness.n:,} images: mean accuracy {100 * robustness.mean_accuracy:.2f} % over all "
+        f"corruptions and severities; {100 * robustness.clean_accuracy:.2f} % without corruption"
     )
-    severities = [f"{place}" for place in range(1, len(damaged.kinds[0].accuracy) + 1)]
-    table = _table(None, "damage", *severities, "mean")
-    for kind in damaged.kinds:
-        table.add_row(kind.name.replace("_", " "), *(f"{100 * share:.1f}" for share in (*kind.accuracy, kind.mean)))
+    severities = [f"{number}" for number in range(1, len(robustness.corruptions[0].accuracy) + 1)]
+    table = _table(None, "corruption", *severities, "mean")
+    for result in robustness.corruptions:
+        accuracies = [f"{100 * accuracy:.1f}" for accuracy in (*result.accuracy, result.mean_accuracy)]
+        table.add_row(result.name.replace("_", " "), *accuracies)
     say(table)
 
 
@@ -227,13 +230,13 @@ def print_leaderboard(board: Leaderboard, note: str) -> None:
             )
 
 
-def print_submission(file: Path, summary: Summary) -> None:
+def print_submission(file: Path, summary: SubmissionSummary) -> None:
     counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(summary.label_counts))
     rows = "1 row" if summary.rows == 1 else f"{summary.rows:,} rows"
     say(f"{file}: valid, {rows} ({counts})")
 
 
-def print_upload_hint(file: Path, summary: Summary) -> None:
+def print_upload_hint(file: Path, summary: SubmissionSummary) -> None:
     from tenfold.submission import TEST_ROWS, kaggle_command
 
     if summary.rows == TEST_ROWS:

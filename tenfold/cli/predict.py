@@ -1,7 +1,7 @@
-"""Using a model: on test rows and on labeled digits."""
+"""The commands that use a model: `submit` and `evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,44 +24,35 @@ def submit(
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option("--check", help="Only check FILE, and name its first wrong line.", metavar="FILE"),
+        typer.Option("--check", help="Only check FILE and report its first invalid line.", metavar="FILE"),
     ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
-            help="With --check: the rows it must have. [default: Kaggle's 28,000 if it has over half of them]",
+            help="With --check: the expected number of rows. [default: Kaggle's 28,000 if it has over half of them]",
             min=1,
             metavar="N",
         ),
     ] = None,
     upload: Annotated[
         str | None,
-        typer.Option("--upload", help="Send it to Kaggle with the `kaggle` command.", metavar="MESSAGE"),
+        typer.Option("--upload", help="Upload it with the `kaggle` command.", metavar="MESSAGE"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Predict the test rows and write a submission in Kaggle's format.
+    """Predict the test images and write a submission in Kaggle's format.
 
-    With --check, only validate an existing submission: exit code 4 where it is invalid.
+    With --check, only validate an existing submission: exit code 4 if it is invalid.
     """
-    if (check is None) != (model is not None and data is not None) or (check is not None and (model or out)):
-        raise typer.BadParameter("expected MODEL and DATA, or --check FILE alone")
-    if rows is not None and check is None:
-        raise typer.BadParameter("what is written has as many rows as DATA", param_hint="--rows")
     from tenfold import submission
     from tenfold.cli import output as console
 
-    out = out or Path("submission.csv")
+    _check_arguments(model, data, out, check, rows)
+    file = check or out or Path("submission.csv")
     if model is not None and data is not None:
-        from tenfold.data import load_data
-        from tenfold.data.select import rows_to_predict
-        from tenfold.model import load_model
-
-        keep_inputs(out, model, data)
-        submission.write_submission(out, load_model(model).predict(rows_to_predict(load_data(data)).images))
-    file = check or out
+        _write_predictions(file, model, data)
     summary = submission.validate_submission(file, rows)
-    if check and rows is None and summary.rows > submission.TEST_ROWS // 2:  # a smaller one is for another set
+    if check and rows is None and summary.rows > submission.TEST_ROWS // 2:  # a smaller one is for another test set
         submission.validate_submission(file, submission.TEST_ROWS)
     if not json:
         console.print_submission(file, summary)
@@ -74,6 +65,26 @@ def submit(
     finish(document, json)
 
 
+def _check_arguments(
+    model: Path | None, data: str | None, out: Path | None, check: Path | None, rows: int | None
+) -> None:
+    predicts = model is not None and data is not None
+    if predicts == (check is not None) or (check is not None and (model or data or out)):
+        raise typer.BadParameter("expected either MODEL and DATA, or --check FILE")
+    if rows is not None and check is None:
+        raise typer.BadParameter("only --check takes this option", param_hint="--rows")
+
+
+def _write_predictions(out: Path, model: Path, data: str) -> None:
+    from tenfold.data import load_data
+    from tenfold.data.split import prediction_data
+    from tenfold.model import load_model
+    from tenfold.submission import write_submission
+
+    keep_inputs(out, model, data)
+    write_submission(out, load_model(model).predict(prediction_data(load_data(data)).images))
+
+
 def evaluate(
     model: Model,
     data: Data,
@@ -82,37 +93,37 @@ def evaluate(
         bool,
         typer.Option(
             "--robustness",
-            help="Measure damaged copies too: 29 kinds in five severities; needs the extra `train`.",
+            help="Also evaluate on corrupted copies: 29 corruptions in five severities; needs the extra `train`.",
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Measure a model on labeled digits.
+    """Evaluate a model on labeled digits.
 
-    Accuracy with its interval, confusions and calibration; the page also shows the mistakes. A run folder knows which
-    rows it was trained on; the others are measured separately.
+    Accuracy with its confidence interval, confusion matrix and calibration; the report also shows the mistakes. If the
+    model is in a run folder, images that it was trained on are recognized and the others are evaluated separately.
     """
     from tenfold.cli import output as console
     from tenfold.data import load_data
-    from tenfold.data.select import rows_to_evaluate
-    from tenfold.evaluation.evaluate import examine
+    from tenfold.data.split import evaluation_data
+    from tenfold.evaluation.evaluate import evaluate_model
     from tenfold.files import write_text
 
     keep_inputs(page, model, data)
-    examined = examine(model, rows_to_evaluate(load_data(data)))
-    damaged = None
+    evaluated = evaluate_model(model, evaluation_data(load_data(data)))
+    corrupted: Any = None
     if robustness:
-        from tenfold.evaluation.robustness import measure
+        from tenfold.evaluation.robustness import evaluate_robustness
 
-        damaged = measure(model, examined.new, console.ERR)  # of rows that it learned from nothing could be told
+        corrupted = evaluate_robustness(model, evaluated.unseen_data, console.ERR)
     if page:
         from tenfold.report.evaluation import render
 
-        known = (examined.evaluation, examined.data, examined.probabilities, str(model), examined.notes)
-        write_text(page, render(*known, damaged))
+        figures = (evaluated.evaluation, evaluated.data, evaluated.probabilities, str(model), evaluated.notes)
+        write_text(page, render(*figures, corrupted))
     if not json:
-        console.print_evaluation(examined)
-        if damaged:
-            console.print_robustness(damaged)
-        console.say_where("page", page)
-    finish(examined.to_dict() | ({"robustness": damaged.to_dict()} if damaged else {}), json)
+        console.print_evaluation(evaluated)
+        if corrupted:
+            console.print_robustness(corrupted)
+        console.say_where("report", page)
+    finish(evaluated.to_dict() | ({"robustness": corrupted.to_dict()} if corrupted else {}), json)

@@ -7,7 +7,7 @@ import typer
 
 from tenfold.cli.exit import finish
 from tenfold.cli.options import Json, Token, keep_inputs, output_file
-from tenfold.errors import TenfoldError, Unavailable
+from tenfold.errors import TenfoldError, UnavailableError
 
 
 def read(
@@ -84,6 +84,6 @@ def read(
     failed = [answer.error for answer in answers if answer.error is not None]
     error = failed[0] if failed else None
     if failed and len(answers) > 1:
-        kind = Unavailable if all(isinstance(one, Unavailable) for one in failed) else TenfoldError
+        kind = UnavailableError if all(isinstance(one, UnavailableError) for one in failed) else TenfoldError
         error = kind(f"{len(failed):,} of {len(answers):,} files couldn't be read")
     finish({"readings": [answer.to_dict() for answer in answers]}, json, error)

@@ -20,7 +20,7 @@ from tenfold.cli.options import (
 )
 from tenfold.cpu import choose_waiting
 from tenfold.errors import Interrupted
-from tenfold.files import makeable
+from tenfold.files import validate_output_path
 
 
 def train(
@@ -121,7 +121,7 @@ def ensemble(
     from tenfold.cli import output as console
     from tenfold.training.combine import combine
 
-    facts = combine(runs, makeable(out))
+    facts = combine(runs, validate_output_path(out))
     if not json:
         console.say_where("model", out)
     finish(facts, json)
@@ -154,7 +154,7 @@ def compare(
 
     chosen = [prepare.recipe(name.strip(), settings or [], epochs, None) for name in recipes.split(",")]
     contest = prepare.contest(data, limit)
-    board = compare_recipes(contest, chosen, seeds, makeable(out), console.ERR)
+    board = compare_recipes(contest, chosen, seeds, validate_output_path(out), console.ERR)
     if not json:
         console.print_leaderboard(board, contest.note)
         console.say_where("page", out / "compare.html")

@@ -1,4 +1,4 @@
-"""`Dataset`: the one form in which every source hands over digits."""
+"""`Dataset` and `DatasetSplits`: what every reader returns, in one polarity."""
 
 from __future__ import annotations
 
@@ -6,29 +6,35 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.images import CLASSES, SIDE, Images, Labels
 
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+POLARITY_SAMPLES = 1_000  # images to examine; all images of a data set have the same polarity
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Digits of 28x28 pixels, with labels or without.
+    """Digits of 28x28 pixels, with or without labels.
 
     images: uint8 (N, 28, 28), white ink (255) on black (0).
     labels: uint8 (N,), 0 to 9, or None.
-    source: where they came from, in words for people ("train.csv in digit-recognizer.zip").
-    places: int64 (N,), each image's row in that source, from 0; None where these are all its rows in order.
+    source: where they came from, for messages ("train.csv in digit-recognizer.zip").
+    indices: int64 (N,), the index of each sample in that source, from 0; None if these are all of its samples in order.
 
-    Raises ValueError for arrays of another type or shape: a reader must hand over what it promises.
+    Raises ValueError for arrays of another type or shape.
     """
 
     images: Images
     labels: Labels | None
     source: str
-    places: NDArray[np.int64] | None = None
+    indices: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 3 or self.images.shape[1:] != (SIDE, SIDE):
@@ -46,7 +52,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the pixels and, where there are any, the labels."""
+        """SHA-256 of the pixels followed by the labels, if there are any."""
         state = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             state.update(np.ascontiguousarray(self.labels).data)
@@ -59,22 +65,56 @@ class Dataset:
             raise ValueError(f"{self.source} has no labels")
         return np.bincount(self.labels, minlength=CLASSES)
 
-    def subset(self, rows: NDArray[np.integer] | Sequence[int] | slice) -> Dataset:
-        """The given rows, in the given order."""
-        labels = None if self.labels is None else self.labels[rows]
-        places = np.arange(len(self)) if self.places is None else self.places
-        return replace(self, images=self.images[rows], labels=labels, places=places[rows])
+    @property
+    def source_indices(self) -> NDArray[np.int64]:
+        """The index of each sample in the source, int64 (N,)."""
+        return np.arange(len(self)) if self.indices is None else self.indices
 
-    def place(self, row: int) -> int:
-        """The row of the source, from 0, that an image of this part came from."""
-        return row if self.places is None else int(self.places[row])
+    def subset(self, indices: NDArray[np.integer] | Sequence[int] | slice) -> Dataset:
+        """The samples at these indices, in this order."""
+        labels = None if self.labels is None else self.labels[indices]
+        return replace(self, images=self.images[indices], labels=labels, indices=self.source_indices[indices])
+
+    def source_index(self, index: int) -> int:
+        """The index in the source, from 0, of the sample at `index`."""
+        return index if self.indices is None else int(self.indices[index])
 
 
-def joined(first: Dataset, second: Dataset) -> Dataset:
-    """The rows of both, in order, each with its place in its own source; with labels, where both have them."""
-    both = None
+@dataclass(frozen=True)
+class DatasetSplits:
+    """The training and test split of one source.
+
+    name: the path or name that was given. train, test: None if the source has no such split or only the other one was
+    requested. notes: sentences for the user, such as that images were inverted.
+    """
+
+    name: str
+    train: Dataset | None
+    test: Dataset | None
+    notes: tuple[str, ...] = ()
+
+
+def concatenate(first: Dataset, second: Dataset) -> Dataset:
+    """The samples of both in order, each with the index in its own source; labeled if both are."""
+    labels = None
     if first.labels is not None and second.labels is not None:
-        both = np.concatenate([first.labels, second.labels])
-    images, source = np.concatenate([first.images, second.images]), f"{first.source} and {second.source}"
-    places = [np.arange(len(data)) if data.places is None else data.places for data in (first, second)]
-    return Dataset(images, both, source, np.concatenate(places))
+        labels = np.concatenate([first.labels, second.labels])
+    return Dataset(
+        images=np.concatenate([first.images, second.images]),
+        labels=labels,
+        source=f"{first.source} and {second.source}",
+        indices=np.concatenate([first.source_indices, second.source_indices]),
+    )
+
+
+def is_black_on_white(images: NDArray[np.uint8]) -> bool:
+    """Whether most border pixels of images, uint8 (N, H, W), are light: digits rarely reach the border."""
+    examined = images[:: max(1, len(images) // POLARITY_SAMPLES)]
+    border = [examined[:, 0], examined[:, -1], examined[:, :, 0], examined[:, :, -1]]
+    light = sum(int(np.count_nonzero(edge > 127)) for edge in border)
+    return 2 * light > sum(edge.size for edge in border)
+
+
+def normalize_polarity(dataset: Dataset) -> Dataset:
+    """The data set in white on black, as MNIST is: inverted if it is black on white, else the same object."""
+    return replace(dataset, images=255 - dataset.images) if is_black_on_white(dataset.images) else dataset

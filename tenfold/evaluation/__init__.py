@@ -1,20 +1,21 @@
-"""How good a model is: from its probabilities and the true labels, on damaged copies, beside others."""
+"""How good a model is: metrics, calibration, confidence intervals, robustness, and comparisons."""
 
-from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
-from tenfold.evaluation.leaderboard import Entry, Leaderboard, LeaderboardRow, leaderboard
-from tenfold.evaluation.metrics import Evaluation
-from tenfold.evaluation.statistics import McNemar, mcnemar, wilson
+from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability_bins
+from tenfold.evaluation.leaderboard import Leaderboard, LeaderboardRow, RunResult, rank_runs
+from tenfold.evaluation.metrics import Evaluation, evaluate_predictions
+from tenfold.evaluation.statistics import McNemar, mcnemar, wilson_interval
 
 __all__ = [
-    "Entry",
     "Evaluation",
     "Leaderboard",
     "LeaderboardRow",
     "McNemar",
     "ReliabilityBin",
+    "RunResult",
     "calibration_error",
-    "leaderboard",
+    "evaluate_predictions",
     "mcnemar",
-    "reliability",
-    "wilson",
+    "rank_runs",
+    "reliability_bins",
+    "wilson_interval",
 ]

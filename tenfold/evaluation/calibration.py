@@ -20,7 +20,7 @@ class ReliabilityBin:
     accuracy: float | None
 
 
-def reliability(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+def reliability_bins(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
     """The reliability curve in 15 bins of equal width (Guo et al., 2017, "On calibration of modern neural networks").
 
     confidence: float (N,), the probability of the predicted digit. correct: bool (N,), whether it was right.
@@ -44,7 +44,7 @@ def reliability(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) ->
     ]
 
 
-def fitted_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """The number to divide logits (N, 10) by, so that the labels (N,) become likeliest (Guo et al., 2017).
 
     Between 1/8 and 8: rows that are all read right would ask for 0.

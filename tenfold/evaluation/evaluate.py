@@ -1,4 +1,4 @@
-"""A saved model on labeled digits, and how many of them it had seen before."""
+"""A saved model evaluated on labeled digits, separately on those that it was not trained with."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.metrics import Evaluation, Probabilities, evaluate
+from tenfold.evaluation.metrics import Evaluation, Probabilities, evaluate_predictions
 from tenfold.model import load_model
 from tenfold.run import Run
 
 
 @dataclass(frozen=True, eq=False)
-class Examined:
-    """`evaluation` on all rows; `unseen` on those that were no labeled rows of the run, None where all or none were.
+class ModelEvaluation:
+    """A model's figures on all samples of `data`, and on those that were not among the run's labeled samples.
 
-    seen: which rows those were, bool (N,); None where that is not known (an .onnx file alone).
+    seen: which samples the run was trained or validated with, bool (N,); None if unknown (an .onnx file alone).
+    unseen_evaluation: None if the run has seen all of the samples, none of them, or if that is unknown.
     """
 
     model: str
@@ -27,45 +28,50 @@ class Examined:
     probabilities: Probabilities
     evaluation: Evaluation
     seen: NDArray[np.bool_] | None
-    unseen: Evaluation | None
+    unseen_evaluation: Evaluation | None
 
     @property
-    def known(self) -> int | None:
-        """How many rows the run had seen."""
+    def seen_count(self) -> int | None:
         return None if self.seen is None else int(self.seen.sum())
 
     @property
-    def new(self) -> Dataset:
-        """The rows that it had not seen; all, where that would leave none, or is not known."""
+    def unseen_data(self) -> Dataset:
+        """The samples that the run has not seen; all of them if it has seen all or if that is unknown."""
         return self.data if self.seen is None or self.seen.all() else self.data.subset(np.flatnonzero(~self.seen))
 
     @property
     def notes(self) -> list[str]:
-        if not self.known:
+        if not self.seen_count:
             return []
-        note = f"{self.known:,} of the {len(self.data):,} images stood in the rows that this model was made with"
-        if self.unseen is None:
+        note = f"{self.seen_count:,} of the {len(self.data):,} images were used to make this model"
+        if self.unseen_evaluation is None:
             return [f"{note}, all of them: these figures say nothing about new digits."]
-        return [f"{note}. On the other {self.unseen.n:,}: {self.unseen.summary()}."]
+        return [f"{note}. On the other {self.unseen_evaluation.n:,}: {self.unseen_evaluation.summary()}."]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "model": self.model,
             "data": self.data.source,
             "evaluation": self.evaluation.to_dict(),
-            "known_rows": self.known,
-            "unseen": self.unseen.to_dict() if self.unseen else None,
+            "seen_samples": self.seen_count,
+            "unseen": self.unseen_evaluation.to_dict() if self.unseen_evaluation else None,
         }
 
 
-def examine(path: Path, data: Dataset) -> Examined:
-    """Evaluate a run's model, by its folder or its file, or another .onnx file on labeled `data`. Raises RunError."""
+def evaluate_model(path: Path, data: Dataset) -> ModelEvaluation:
+    """Evaluate the model at `path`, a run folder or an .onnx file, on labeled `data`. Raises RunError."""
     assert data.labels is not None
     probabilities = load_model(path).predict_proba(data.images)
-    evaluation = evaluate(probabilities, data.labels)
-    folder = path if path.is_dir() else path.parent if path.name == Run(path.parent).model.name else None
-    seen = Run(folder).known(data.images) if folder else None
-    unseen = None
+    evaluation = evaluate_predictions(probabilities, data.labels)
+    seen = _seen_samples(path, data)
+    unseen_evaluation = None
     if seen is not None and seen.any() and not seen.all():
-        unseen = evaluate(probabilities[~seen], np.asarray(data.labels[~seen]))
-    return Examined(str(path), data, probabilities, evaluation, seen, unseen)
+        unseen_evaluation = evaluate_predictions(probabilities[~seen], np.asarray(data.labels[~seen]))
+    return ModelEvaluation(str(path), data, probabilities, evaluation, seen, unseen_evaluation)
+
+
+def _seen_samples(path: Path, data: Dataset) -> NDArray[np.bool_] | None:
+    """Which samples were among the labeled samples of the run that the model belongs to, bool (N,)."""
+    if path.is_dir():
+        return Run(path).known(data.images)
+    return Run(path.parent).known(data.images) if path.name == Run(path.parent).model.name else None

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.evaluation.metrics import Probabilities
-from tenfold.evaluation.statistics import McNemar, mcnemar, wilson
+from tenfold.evaluation.statistics import McNemar, mcnemar, wilson_interval
 from tenfold.images import Labels
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class RunResult:
     """One training run: its recipe and seed, what it cost, its probabilities, float32 (N, 10), on the common rows."""
 
     recipe: str
@@ -64,7 +64,7 @@ class Leaderboard:
         return {"n": self.n, "rows": rows}
 
 
-def leaderboard(entries: Sequence[Entry], labels: Labels) -> Leaderboard:
+def rank_runs(entries: Sequence[RunResult], labels: Labels) -> Leaderboard:
     """Rank the recipes of `entries` by their mean accuracy on labels, uint8 (N,).
 
     A recipe's first seed is the first of its entries. Raises ValueError for no entries, a seed that occurs twice,
@@ -72,7 +72,7 @@ def leaderboard(entries: Sequence[Entry], labels: Labels) -> Leaderboard:
     """
     if not entries or not len(labels):
         raise ValueError("a leaderboard needs entries and labeled rows")
-    recipes: dict[str, list[Entry]] = {}
+    recipes: dict[str, list[RunResult]] = {}
     for entry in entries:
         recipes.setdefault(entry.recipe, []).append(entry)
     correct = {recipe: [_correct(run, labels) for run in runs] for recipe, runs in recipes.items()}
@@ -88,7 +88,7 @@ def leaderboard(entries: Sequence[Entry], labels: Labels) -> Leaderboard:
     return Leaderboard(n=len(labels), rows=rows)
 
 
-def _row(runs: list[Entry], correct: list[NDArray[np.bool_]], against_best: McNemar | None) -> LeaderboardRow:
+def _row(runs: list[RunResult], correct: list[NDArray[np.bool_]], against_best: McNemar | None) -> LeaderboardRow:
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds) or len({run.parameters for run in runs}) > 1:
         raise ValueError(f"entries of {runs[0].recipe} must differ in their seed and not in their parameters")
@@ -102,7 +102,7 @@ def _row(runs: list[Entry], correct: list[NDArray[np.bool_]], against_best: McNe
         accuracy_sd=stdev(accuracies) if len(accuracies) > 1 else None,
         errors=n * len(runs) - sum(hits),
         predictions=n * len(runs),
-        accuracy_interval=wilson(fmean(hits), n),
+        accuracy_interval=wilson_interval(fmean(hits), n),
         parameters=runs[0].parameters,
         train_seconds=fmean(run.train_seconds for run in runs),
         epochs=fmean(run.epochs for run in runs),
@@ -110,7 +110,7 @@ def _row(runs: list[Entry], correct: list[NDArray[np.bool_]], against_best: McNe
     )
 
 
-def _correct(run: Entry, labels: Labels) -> NDArray[np.bool_]:
+def _correct(run: RunResult, labels: Labels) -> NDArray[np.bool_]:
     if run.probabilities.shape != (len(labels), 10):
         raise ValueError(f"{run.recipe}: expected probabilities ({len(labels)}, 10), not {run.probabilities.shape}")
     correct: NDArray[np.bool_] = run.probabilities.argmax(axis=1) == labels

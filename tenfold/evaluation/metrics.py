@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.errors import RunError
-from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability
-from tenfold.evaluation.statistics import wilson
+from tenfold.evaluation.calibration import ReliabilityBin, calibration_error, reliability_bins
+from tenfold.evaluation.statistics import wilson_interval
 from tenfold.images import CLASSES, Labels
 
 Probabilities = NDArray[np.float32]  # (N, 10), each row sums to 1
@@ -28,8 +28,8 @@ class Evaluation:
     precision: None for a digit never predicted; recall: None for a digit that does not occur.
     confusion: 10x10 counts, rows true digits, columns predicted ones.
     calibration_error: expected calibration error over the `reliability` bins.
-    most_confident_mistakes, least_sure: row numbers from 0, up to 24 each: the mistakes with the highest confidence
-    first; the rows, right or wrong, with the lowest confidence first.
+    most_confident_mistakes, least_confident: indices of up to 24 samples each: mistakes with the highest confidence
+    first; samples, right or wrong, with the lowest confidence first.
     """
 
     n: int
@@ -44,7 +44,7 @@ class Evaluation:
     calibration_error: float
     reliability: list[ReliabilityBin]
     most_confident_mistakes: list[int]
-    least_sure: list[int]
+    least_confident: list[int]
 
     def to_dict(self) -> dict[str, Any]:
         """The same names with plain JSON values; what is undefined is null, never NaN."""
@@ -60,7 +60,7 @@ class Evaluation:
         )
 
 
-def evaluate(probabilities: Probabilities, labels: Labels) -> Evaluation:
+def evaluate_predictions(probabilities: Probabilities, labels: Labels) -> Evaluation:
     """Score probabilities, float32 (N, 10), against labels, uint8 (N,).
 
     The prediction is the most probable digit, the lower one of equals; its probability is the confidence.
@@ -78,12 +78,12 @@ def evaluate(probabilities: Probabilities, labels: Labels) -> Evaluation:
     confusion = np.bincount(CLASSES * labels.astype(np.int64) + predicted, minlength=CLASSES**2)
     confusion = confusion.reshape(CLASSES, CLASSES)
     hits, support = confusion.diagonal().tolist(), confusion.sum(axis=1).tolist()
-    bins = reliability(confidence, correct)
+    bins = reliability_bins(confidence, correct)
     return Evaluation(
         n=n,
         errors=errors,
         accuracy=(n - errors) / n,
-        accuracy_interval=wilson(n - errors, n),
+        accuracy_interval=wilson_interval(n - errors, n),
         log_loss=_log_loss(probabilities, labels),
         precision=_ratios(hits, confusion.sum(axis=0).tolist()),
         recall=_ratios(hits, support),
@@ -92,7 +92,7 @@ def evaluate(probabilities: Probabilities, labels: Labels) -> Evaluation:
         calibration_error=calibration_error(bins),
         reliability=bins,
         most_confident_mistakes=mistakes[np.argsort(-confidence[mistakes], kind="stable")][:SHOWN].tolist(),
-        least_sure=np.argsort(confidence, kind="stable")[:SHOWN].tolist(),
+        least_confident=np.argsort(confidence, kind="stable")[:SHOWN].tolist(),
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Z_95 = NormalDist().inv_cdf(0.975)
 
 
-def wilson(successes: float, n: int) -> tuple[float, float]:
+def wilson_interval(successes: float, n: int) -> tuple[float, float]:
     """95 % score interval of a proportion (Wilson, 1927): honest near 0 and 1, where accuracies live.
 
     Raises ValueError for n < 1 or successes outside 0..n.

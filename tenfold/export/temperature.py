@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.calibration import fitted_temperature
+from tenfold.evaluation.calibration import fit_temperature
 from tenfold.images import CLASSES
 from tenfold.nets import Network
 
@@ -17,7 +17,7 @@ def calibrate(network: Network, held_out: Dataset) -> float:
     assert held_out.labels is not None
     starts = range(0, len(held_out), BATCH)
     logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH])).numpy() for i in starts])
-    temperature = fitted_temperature(logits, held_out.labels)
+    temperature = fit_temperature(logits, held_out.labels)
     network.last.weight[:CLASSES] /= temperature
     network.last.bias[:CLASSES] /= temperature
     return temperature

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenfold.errors import DataError, TenfoldError, Unavailable
+from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.files import write_json, write_text
 from tenfold.model import BUNDLED, Model, is_bundled, load_model
 from tenfold.ocr.image import SUFFIXES, content_of, open_picture
@@ -60,10 +60,11 @@ def _digit_to_dict(digit: Digit) -> dict[str, Any]:
 def picture_files(names: Sequence[str]) -> list[Path]:
     """The files that paths, folders (all pictures in them, at any depth) and glob patterns mean.
 
-    A name that means no file stays as it is, to be told of when its turn comes. Raises Unavailable for an empty one.
+    A name that means no file stays as it is, and is reported when its turn comes. Raises UnavailableError for an empty
+    one.
     """
     if "" in names:
-        raise Unavailable("the name of a picture is empty; expected a file, a folder or a glob pattern")
+        raise UnavailableError("the name of a picture is empty; expected a file, a folder or a glob pattern")
     return list(dict.fromkeys(file for name in names for file in _meant(name) or [Path(name)]))
 
 
@@ -83,14 +84,16 @@ def _is_picture(file: Path, folder: Path) -> bool:
 
 
 def model_paths(patterns: Sequence[str]) -> list[Path]:
-    """The models that paths, glob patterns and `bundled` mean, in order. Raises Unavailable."""
+    """The models that paths, glob patterns and `bundled` mean, in order. Raises UnavailableError."""
     found: list[Path] = []
     for pattern in patterns:
         is_name = Path(pattern).exists() or is_bundled(pattern)
         matching = [pattern] if is_name else sorted(glob.glob(pattern))  # noqa: PTH207
         models = [path for path in map(Path, matching) if is_model(path)]
         if not models:
-            raise Unavailable(f"{pattern}: there is no such model; expected run folders, .onnx files or `{BUNDLED}`")
+            raise UnavailableError(
+                f"{pattern}: there is no such model; expected run folders, .onnx files or `{BUNDLED}`"
+            )
         found += models
     return list(dict.fromkeys(found))
 
@@ -125,11 +128,13 @@ def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Ex
     def read(file: Path) -> dict[str, Reading]:
         try:
             return {name: reader(content_of(file), expect)}
-        except (DataError, Unavailable) as error:
+        except (DataError, UnavailableError) as error:
             if str(file) in str(error):
                 raise
             raise (
-                DataError(str(error), file=file) if isinstance(error, DataError) else Unavailable(f"{file}: {error}")
+                DataError(str(error), file=file)
+                if isinstance(error, DataError)
+                else UnavailableError(f"{file}: {error}")
             ) from None
 
     return _each(files, read)
@@ -140,7 +145,7 @@ def _each(files: Sequence[Path], read: Callable[[Path], dict[str, Reading]]) -> 
         try:
             if file.is_dir():
                 expected = ", ".join(sorted(SUFFIXES))
-                raise Unavailable(f"{file}: there are no pictures in this folder; expected {expected}")
+                raise UnavailableError(f"{file}: there are no pictures in this folder; expected {expected}")
             yield Read(file, read(file))
         except TenfoldError as error:
             yield Read(file, {}, error)

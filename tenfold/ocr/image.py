@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.ocr.unwarned import UNWARNED
 
 MAX_PIXELS = 50_000_000
@@ -58,7 +58,7 @@ def open_picture(source: Source) -> Picture:
     """Open `source`: a path, a file's bytes, a PIL image, or an array uint8 (H, W), (H, W, 3) or (H, W, 4).
 
     The camera's turn (EXIF) is undone, transparency laid on a ground that its ink stands out from, 16 bits become 8.
-    Raises DataError for what is no single picture of 1 to MAX_PIXELS pixels, Unavailable for a file that isn't there.
+    Raises DataError for what is no single picture of 1 to MAX_PIXELS pixels, UnavailableError for a missing file.
     """
     if isinstance(source, Image.Image):
         return _from_image(source, "the picture")
@@ -74,11 +74,11 @@ def open_picture(source: Source) -> Picture:
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a file. Raises Unavailable, DataError."""
+    """The bytes of a file. Raises UnavailableError, DataError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise Unavailable(f"{path}: there is no such file") from None
+        raise UnavailableError(f"{path}: there is no such file") from None
     except OSError as error:
         raise DataError(f"can't be read: {error.strerror or error}", file=path) from None
     except ValueError as error:  # a name with a null byte

@@ -76,7 +76,7 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
     """Read the digits in `picture`: a path, bytes, PIL image, or uint8 array (H, W), (H, W, 3), (H, W, 4).
 
     expect: "digit" (one), "line" (one row), "page" (rows), or "auto" (found out). model: the bundled one if None.
-    Raises ValueError for another `expect`, DataError or Unavailable for a picture that can't be opened.
+    Raises ValueError for another `expect`, DataError or UnavailableError for a picture that can't be opened.
     """
     if expect not in get_args(Expect):
         raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tenfold.errors import TenfoldError
-from tenfold.files import makeable, replacing
+from tenfold.files import atomic_write, validate_output_path
 from tenfold.ocr.batch import Read
 from tenfold.ocr.reader import Reading
 
@@ -35,7 +35,7 @@ def places(files: Sequence[Path], out: Path) -> dict[Path, Path]:
         shown = {file: out / name for file, name in zip(files, names, strict=True)}
     read = {file.resolve() for file in files}
     for path in shown.values():
-        if makeable(path).resolve() in read:
+        if validate_output_path(path).resolve() in read:
             raise TenfoldError(f"{path}: this picture is to be read, so it is not replaced; show it elsewhere")
         if path.exists() and not _is_png(path):
             raise TenfoldError(f"{path}: what is there is no PNG, so it is not replaced; show the picture elsewhere")
@@ -64,7 +64,7 @@ def _is_png(path: Path) -> bool:
 def write_shown(answer: Read, path: Path) -> None:
     """Write the first model's reading as PNG."""
     shown = drawn(answer.file, next(iter(answer.readings.values())))
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         shown.save(beside, "PNG")
 
 

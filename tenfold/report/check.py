@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.checks import CheckResult, Finding, PartCheck
+from tenfold.data.checks import CheckResult, Finding, SplitCheck
 from tenfold.data.dataset import Dataset
 from tenfold.images import SIDE
 from tenfold.report.images import figure, gallery, picture, samples_by_digit
@@ -67,7 +67,7 @@ def _verdict(result: CheckResult) -> str:
     said = " and ".join(quantities) if quantities else "nothing to object to"
     if not result.trainable:
         return _box("error", "This data can’t be trained on", f"{said}: see the findings below.")
-    rows = f"{count(result.train.rows)} training rows, " if result.train else ""
+    rows = f"{count(result.train.samples)} training rows, " if result.train else ""
     level = "warning" if quantities else "good"
     return _box(level, "This data can be trained on", f"{rows}{said}.")
 
@@ -85,12 +85,12 @@ def _findings(findings: Sequence[Finding], notes: Sequence[str]) -> str:
     return f'<ul class="findings">{items}</ul>'
 
 
-def _figures(parts: Sequence[tuple[str, PartCheck]]) -> str:
+def _figures(parts: Sequence[tuple[str, SplitCheck]]) -> str:
     rows = [
         ["Source", *(f'<span class="wrap">{escape(part.source)}</span>' for _, part in parts)],
-        ["Rows", *(count(part.rows) for _, part in parts)],
-        ["Missing values", *(count(part.missing) for _, part in parts)],
-        ["Pixel values", *(f"{part.lowest} to {part.highest}" for _, part in parts)],
+        ["Rows", *(count(part.samples) for _, part in parts)],
+        ["Missing values", *(count(part.missing_values) for _, part in parts)],
+        ["Pixel values", *(f"{part.min_pixel} to {part.max_pixel}" for _, part in parts)],
         ["Polarity", *(part.polarity for _, part in parts)],
         ["Rarest to commonest digit", *(ABSENT if part.label_ratio is None else f"{part.label_ratio:.2f}"
                                         for _, part in parts)],
@@ -110,25 +110,25 @@ def _overlap(result: CheckResult) -> str:
         ("Training rows in MNIST's test part", overlap.train_in_mnist_test, result.train),
     ]
     rows = [
-        [name, count(rows), percent(rows / part.rows, 1)]
+        [name, count(rows), percent(rows / part.samples, 1)]
         for name, rows, part in known
-        if rows is not None and part is not None and part.rows
+        if rows is not None and part is not None and part.samples
     ]
     return table("Pixel by pixel the same", ["", "Rows", "Share"], rows) if rows else ""
 
 
-def _labels(name: str, part: PartCheck, data: Dataset) -> str:
+def _labels(name: str, part: SplitCheck, data: Dataset) -> str:
     counts = part.label_counts or []
     most = max(*counts, 1)
     rows = [
-        [str(digit), bar([(rows / most, "")]), count(rows), percent(rows / max(part.rows, 1), 1)]
+        [str(digit), bar([(rows / most, "")]), count(rows), percent(rows / max(part.samples, 1), 1)]
         for digit, rows in enumerate(counts)
     ]
     bars = table(f"{name} by digit", ["Digit", "", "Rows", "Share"], rows, left=[1], wide=True)
     return f'<div class="charts">{bars}{samples_by_digit(data, name)}</div>'
 
 
-def _means(name: str, part: PartCheck) -> str:
+def _means(name: str, part: SplitCheck) -> str:
     assert part.mean_images is not None  # as there are labels
     figures = [
         figure(picture(mean, f"Mean image of the digit {digit}", 2, "smooth"), str(digit))
@@ -150,7 +150,7 @@ _CONSTANT = paragraph(
 )
 
 
-def _constant_map(name: str, part: PartCheck, data: Dataset) -> str:
+def _constant_map(name: str, part: SplitCheck, data: Dataset) -> str:
     constant = np.zeros(SIDE * SIDE, bool)
     constant[[int(pixel.removeprefix("pixel")) for pixel in part.constant_pixels]] = True
     mean = data.images.mean(axis=0).astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log10
 
-from tenfold.evaluation import ReliabilityBin, wilson
+from tenfold.evaluation import ReliabilityBin, wilson_interval
 
 # In the units of the viewBox; the curve above, the counts below.
 _WIDTH, _HEIGHT = 403, 352
@@ -47,7 +47,7 @@ def reliability_curve(bins: Sequence[ReliabilityBin]) -> str:
 def _point(part: ReliabilityBin) -> str:
     assert part.confidence is not None  # a filled bin has both
     assert part.accuracy is not None
-    lower, upper = wilson(round(part.accuracy * part.count), part.count)
+    lower, upper = wilson_interval(round(part.accuracy * part.count), part.count)
     x = _x(part.confidence)
     return (
         f'<line x1="{x:.1f}" y1="{_y(lower):.1f}" x2="{x:.1f}" y2="{_y(upper):.1f}" style="stroke: var(--held)"/>'

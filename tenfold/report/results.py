@@ -127,7 +127,7 @@ def _mistakes(dataset: Dataset, probabilities: Probabilities, evaluation: Evalua
     figures = []
     for row in evaluation.most_confident_mistakes:
         true, read = int(dataset.labels[row]), int(probabilities[row].argmax())
-        number = count(dataset.place(row) + 1)
+        number = count(dataset.source_index(row) + 1)
         caption = (
             f"<strong>{true} read as {read}</strong>{percent(float(probabilities[row, read]), 1)} sure<br>row {number}"
         )
@@ -146,7 +146,7 @@ def _mistakes(dataset: Dataset, probabilities: Probabilities, evaluation: Evalua
 def _least_sure(dataset: Dataset, probabilities: Probabilities, evaluation: Evaluation) -> str:
     assert dataset.labels is not None  # an evaluation needs them
     figures = []
-    for row in evaluation.least_sure:
+    for row in evaluation.least_confident:
         true = int(dataset.labels[row])
         first, second = (int(digit) for digit in np.argsort(-probabilities[row], kind="stable")[:2])
         right = first == true
@@ -155,7 +155,7 @@ def _least_sure(dataset: Dataset, probabilities: Probabilities, evaluation: Eval
             f"{percent(float(probabilities[row, second]), 0)}<br>"
             + (f"{true} is right" if right else f'<span class="miss">it is a {true}</span>')
         )
-        alt = f"Row {count(dataset.place(row) + 1)}: a {true}, read as {first}, nearly as {second}"
+        alt = f"Row {count(dataset.source_index(row) + 1)}: a {true}, read as {first}, nearly as {second}"
         figures.append(figure(picture(dataset.images[row], alt, 3), caption))
     return (
         paragraph("The rows with the lowest confidence, with the two likeliest digits, right or wrong.")

@@ -9,7 +9,7 @@ from tenfold.report.images import strip
 from tenfold.report.page import Section, count, paragraph, percent, table
 
 if TYPE_CHECKING:  # it needs PyTorch, pages do not
-    from tenfold.evaluation.robustness import Damaged, Robustness
+    from tenfold.evaluation.robustness import CorruptionResult, Robustness
 
 # In the units of the viewBox.
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 240, 104, 34, 232, 8, 84
@@ -17,20 +17,21 @@ _SHOWN = 6  # samples beside each chart
 
 
 def section(damaged: Robustness) -> Section:
-    kinds = sorted(damaged.kinds, key=lambda kind: kind.mean)
+    kinds = sorted(damaged.corruptions, key=lambda kind: kind.mean_accuracy)
     floor = max(0.0, min(min(kind.accuracy) for kind in kinds) - 0.05)
     severities = len(kinds[0].accuracy)
     panels = "".join(
-        f"<figure><figcaption>{_name(kind)} · {percent(kind.mean, 1)}</figcaption>{_chart(kind, floor)}"
-        f"{strip(kind.samples[:_SHOWN], f'Digits with {_name(kind)}')}</figure>"
+        f"<figure><figcaption>{_name(kind)} · {percent(kind.mean_accuracy, 1)}</figcaption>{_chart(kind, floor)}"
+        f"{strip(kind.examples[:_SHOWN], f'Digits with {_name(kind)}')}</figure>"
         for kind in kinds
     )
-    rows = [[_name(kind), *(percent(share, 1) for share in (*kind.accuracy, kind.mean))] for kind in kinds]
+    rows = [[_name(kind), *(percent(share, 1) for share in (*kind.accuracy, kind.mean_accuracy))] for kind in kinds]
     columns = ["Damage", *(str(place) for place in range(1, severities + 1)), "Mean"]
     body = (
         paragraph(
-            f"{count(damaged.rows)} of the rows, damaged in {len(kinds)} ways and {severities} severities: "
-            f"{percent(damaged.mean)} right on average, and {percent(damaged.undamaged)} of the same rows as they are. "
+            f"{count(damaged.n)} of the rows, damaged in {len(kinds)} ways and {severities} severities: "
+            f"{percent(damaged.mean_accuracy)} right on average, and {percent(damaged.clean_accuracy)} of the same "
+            "rows as they are. "
             "The charts show accuracy by severity, the pictures the middle one. The damage is drawn anew for each "
             "picture and is the same for every model."
         )
@@ -40,11 +41,11 @@ def section(damaged: Robustness) -> Section:
     return Section("robustness", "Damaged copies", body)
 
 
-def _name(kind: Damaged) -> str:
+def _name(kind: CorruptionResult) -> str:
     return escape(kind.name.replace("_", " "))
 
 
-def _chart(kind: Damaged, floor: float) -> str:
+def _chart(kind: CorruptionResult, floor: float) -> str:
     """SVG of accuracy against severity; all charts of a page have the same scale, from `floor` to 1."""
 
     def x(place: int) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats.csv import LABEL, PIXELS
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.images import SIDE
 
 SCHEMA = """
@@ -81,9 +81,9 @@ class Feedback:
         return added.lastrowid
 
     def all(self, after: int = 0, most: int = -1) -> list[Correction]:
-        """Corrections numbered above `after`, oldest first, at most `most`. Raises Unavailable, DataError."""
+        """Corrections numbered above `after`, oldest first, at most `most`. Raises UnavailableError, DataError."""
         if not self.path.exists():
-            raise Unavailable(
+            raise UnavailableError(
                 f"{self.path}: there are no corrections yet; `tenfold serve` keeps what its users correct"
             )
         with self._opened() as database:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.errors import DataError
-from tenfold.evaluation.statistics import mcnemar, wilson
+from tenfold.evaluation.statistics import mcnemar, wilson_interval
 from tenfold.model import load_model
 from tenfold.serving.feedback import Correction
 
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson(self.right, self.n)
+        return wilson_interval(self.right, self.n)
 
     def to_dict(self) -> dict[str, Any]:
         return {

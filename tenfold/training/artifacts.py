@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation import Evaluation
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.images import Images
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
@@ -45,7 +45,7 @@ class Scored:
 def score(model: Model, held_out: Dataset) -> Scored:
     assert held_out.labels is not None
     probabilities = model.predict_proba(held_out.images)
-    return Scored(held_out, probabilities, evaluate(probabilities, held_out.labels))
+    return Scored(held_out, probabilities, evaluate_predictions(probabilities, held_out.labels))
 
 
 def measured(

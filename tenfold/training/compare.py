@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tenfold.data import Dataset
 from tenfold.errors import Interrupted, RecipeError, RunError
-from tenfold.evaluation.leaderboard import Entry, Leaderboard, leaderboard
+from tenfold.evaluation.leaderboard import Leaderboard, RunResult, rank_runs
 from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import Recipe
@@ -82,9 +82,11 @@ def compare(
             console.print(f"{run.folder}: finished before, used as it is")
         probabilities = load_model(run.folder).predict_proba(contest.test.images)
         entries.append(
-            Entry(recipe.name, recipe.seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities)
+            RunResult(
+                recipe.name, recipe.seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities
+            )
         )
-    board = leaderboard(entries, contest.test.labels)
+    board = rank_runs(entries, contest.test.labels)
     write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
     write_text(folder / "compare.html", report.render(board, contest.test.source, [contest.note]))
     return board

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tenfold.data.cache import cache_folder
-from tenfold.files import write_json
+from tenfold.files import cache_folder, write_json
 from tenfold.nets import Network
 from tenfold.recipes.schema import Recipe
 

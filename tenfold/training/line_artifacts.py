@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.calibration import calibration_error, reliability
-from tenfold.evaluation.statistics import wilson
+from tenfold.evaluation.calibration import calibration_error, reliability_bins
+from tenfold.evaluation.statistics import wilson_interval
 from tenfold.export.onnx import add_metadata, export_line
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table
@@ -108,10 +108,10 @@ def figures(read: ReadLines, calibration: list[float]) -> dict[str, Any]:
         "n": n,
         "errors": n - right,
         "accuracy": right / n,
-        "accuracy_interval": list(wilson(right, n)),
+        "accuracy_interval": list(wilson_interval(right, n)),
         "digits": digits,
         "digit_error_rate": wrong / digits,
-        "calibration_error": calibration_error(reliability(sure, read.right)),
+        "calibration_error": calibration_error(reliability_bins(sure, read.right)),
         "calibration": calibration,
     }
 

@@ -13,11 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from tenfold.data import Dataset, load_data
-from tenfold.data.dataset import joined
-from tenfold.data.select import SELECTION_SEED, labeled_rows, limited, without_labels
-from tenfold.data.split import stratified_split
-from tenfold.errors import RunError, TenfoldError, Unavailable
-from tenfold.files import makeable
+from tenfold.data.dataset import concatenate
+from tenfold.data.split import SAMPLING_SEED, limit_samples, stratified_split, training_data, without_labels
+from tenfold.errors import RunError, TenfoldError, UnavailableError
+from tenfold.files import validate_output_path
 from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.toml import edited, from_dict, from_file
@@ -47,13 +46,15 @@ class Job:
 
 
 def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
-    """A named recipe or a .toml file, with the command line's changes. Raises RecipeError, Unavailable."""
+    """A named recipe or a .toml file, with the command line's changes. Raises RecipeError, UnavailableError."""
     if not name.endswith((".toml", ".json")):
         base = find(name).recipe
     elif Path(name).exists():
         base = from_file(Path(name))
     else:
-        raise Unavailable(f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to begin with")
+        raise UnavailableError(
+            f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to start with"
+        )
     changed = edited(base, settings)
     for key, value in (("epochs", epochs), ("seed", seed)):
         if value is not None:
@@ -72,7 +73,7 @@ def new(
     jobs: int = 1,
 ) -> Job:
     """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
-    run = Run(makeable(out or Path("runs") / recipe.name))
+    run = Run(validate_output_path(out or Path("runs") / recipe.name))
     if run.exists and not overwrite:
         raise RunError(
             f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
@@ -89,10 +90,10 @@ def new(
 
 
 def begun(out: Path, data: str | None) -> Job:
-    """The job that was begun in `out`, on the data it remembers or on `data`; Unavailable where there is none."""
+    """The job that was begun in `out`, on the data it remembers or on `data`; UnavailableError where there is none."""
     run = Run(out)
     if not run.exists:
-        raise Unavailable(f"{out}: there is no run to go on with")
+        raise UnavailableError(f"{out}: there is no run to go on with")
     recipe = from_dict(run.read_json(run.recipe), str(run.recipe))
     remembered = run.read_json(run.data)
     if "limit" not in remembered:
@@ -115,7 +116,7 @@ def _job(
     jobs: int,
 ) -> Job:
     source = load_data(data)
-    labeled = limited(labeled_rows(source), limit)
+    labeled = limit_samples(training_data(source), limit)
     remembered: dict[str, Any] = {"data": data, "limit": limit}
     if teacher:
         remembered |= {"teacher": str(teacher), TEACHER_DIGEST: load_model(teacher).digest}
@@ -123,7 +124,7 @@ def _job(
         remembered["extra"] = list(extra)
     if jobs > 1:
         remembered["jobs"] = jobs
-    more = reduce(joined, [labeled_rows(load_data(name)) for name in extra]) if extra else None
+    more = reduce(concatenate, [training_data(load_data(name)) for name in extra]) if extra else None
     taught_by = load_teacher(str(teacher)) if teacher else None
     return Job(recipe, labeled, without_labels(source.test), run, remembered, more, taught_by)
 
@@ -163,10 +164,10 @@ def _replacing(job: Job, console: Console) -> Iterator[None]:
 def contest(data: str, limit: int | None) -> Contest:
     """What `compare` trains and measures on: the source's own labeled test rows, else a stratified fifth set aside."""
     source = load_data(data)
-    labeled = limited(labeled_rows(source), limit)
+    labeled = limit_samples(training_data(source), limit)
     if source.test is not None and source.test.labels is not None:
         return Contest(labeled, source.test, f"Measured on {source.test.source}: {len(source.test):,} rows.")
     assert labeled.labels is not None
-    rows, test_rows = stratified_split(labeled.labels, TEST_SHARE, SELECTION_SEED)
+    rows, test_rows = stratified_split(labeled.labels, TEST_SHARE, SAMPLING_SEED)
     note = f"Measured on {len(test_rows):,} rows of {labeled.source}, set aside before any training."
     return Contest(labeled.subset(rows), labeled.subset(test_rows), note)

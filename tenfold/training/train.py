@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import __version__
-from tenfold.data.dataset import Dataset, joined
+from tenfold.data.dataset import Dataset, concatenate
 from tenfold.data.split import stratified_split
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.export.onnx import export
@@ -66,7 +66,7 @@ def train(
     rows, held_rows = split(recipe, labeled)  # before anything is written
     if extra is not None:
         rows = np.concatenate([rows, np.arange(len(labeled), len(labeled) + len(extra))])
-        labeled = joined(labeled, extra)
+        labeled = concatenate(labeled, extra)
     begin(run, recipe, labeled, remembered or {})
     if run.is_finished:
         return Trained(run, run.read_json(run.metrics), finished=True)

@@ -68,12 +68,12 @@ def test_check_prints_counts_and_writes_report(run_cli, kaggle_zip, tmp_path):
     assert result.code == 0
     assert "300" in result.out
     assert "60" in result.out
-    assert result.out.endswith(f"These data can be trained on.\npage: {page}\n")
+    assert result.out.endswith(f"This data can be used for training.\nreport: {page}\n")
     assert result.err == ""
     assert "digit-recognizer.zip" in page.read_text()
     document = run_cli("check", kaggle_zip, "--json").document
     assert document["trainable"] is True
-    assert (document["train"]["rows"], document["test"]["rows"]) == (300, 60)
+    assert (document["train"]["samples"], document["test"]["samples"]) == (300, 60)
     labels = load_data(kaggle_zip).train.labels
     assert document["train"]["label_counts"] == [int((labels == digit).sum()) for digit in range(10)]
 
@@ -82,11 +82,11 @@ def test_check_untrainable_data_exits_4(run_cli, kaggle_zip):
     test_csv = kaggle_zip.parent / "test.csv"
     result = run_cli("check", test_csv)
     assert result.code == 4
-    assert result.err == f"tenfold: {test_csv}: these data can't be trained on\n"
+    assert result.err == f"tenfold: {test_csv}: this data can't be used for training\n"
     as_json = run_cli("check", test_csv, "--json")
     assert as_json.code == as_json.document["error"]["exit_code"] == 4
     assert as_json.document["trainable"] is False
-    assert as_json.document["test"]["rows"] == 60
+    assert as_json.document["test"]["samples"] == 60
     assert as_json.err == result.err
 
 
@@ -244,23 +244,23 @@ def test_evaluate_separates_training_samples(run_cli, trained, digits, tmp_path)
     assert "<html" in page.read_text()[:200]
     document = run_cli("evaluate", trained, "digits:test", "--json").document
     assert document["evaluation"]["errors"] == int((~right).sum())
-    assert (document["known_rows"], document["unseen"]) == (0, None)
+    assert (document["seen_samples"], document["unseen"]) == (0, None)
     result = run_cli("evaluate", trained, "digits:train")
-    assert "note: 1,437 of the 1,437 images stood in the rows that this model was made with, all of them" in result.out
-    assert run_cli("evaluate", trained, "digits:train", "--json").document["known_rows"] == len(train)
+    assert "note: 1,437 of the 1,437 images were used to make this model, all of them" in result.out
+    assert run_cli("evaluate", trained, "digits:train", "--json").document["seen_samples"] == len(train)
 
 
 def test_evaluate_robustness(run_cli, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("tenfold.evaluation.robustness.ROWS", 20)
+    monkeypatch.setattr("tenfold.evaluation.robustness.MAX_SAMPLES", 20)
     page = tmp_path / "evaluation.html"
     result = run_cli("evaluate", trained, "digits:test", "--robustness", "--report", page)
     assert result.code == 0, result.err
-    assert "damaged copies of 20 rows: " in result.out
+    assert "corrupted copies of 20 images: " in result.out
     assert re.search(r"gaussian noise( +\d+\.\d){6}", result.out)
     assert 'id="robustness"' in page.read_text()
     robustness = run_cli("evaluate", trained, "digits:test", "--robustness", "--json").document["robustness"]
-    assert robustness["rows"] == 20
-    assert f"{100 * robustness['mean']:.2f} % right over all kinds" in result.out
+    assert robustness["n"] == 20
+    assert f"mean accuracy {100 * robustness['mean_accuracy']:.2f} % over all corruptions" in result.out
     assert "robustness" not in run_cli("evaluate", trained, "digits:test", "--json").document
 
 
@@ -268,7 +268,7 @@ def test_evaluate_bundled_model(run_cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = run_cli("evaluate", "bundled", "digits:test", "--json").document
     assert document["model"] == "bundled"
-    assert document["known_rows"] is None
+    assert document["seen_samples"] is None
     assert document["evaluation"]["accuracy"] > 0.9
     (tmp_path / "bundled").write_bytes(b"no model")
     assert run_cli("evaluate", "bundled", "digits:test").code == 3
@@ -368,7 +368,7 @@ def test_kaggle_zip_check_and_submit(run_cli, shared, trained, tmp_path, monkeyp
     monkeypatch.setenv("TENFOLD_MNIST", str(shared / "mnist"))
     archive = shared / "kaggle" / "digit-recognizer.zip"
     document = run_cli("check", archive, "--json").document
-    assert (document["train"]["rows"], document["test"]["rows"]) == (42_000, 28_000)
+    assert (document["train"]["samples"], document["test"]["samples"]) == (42_000, 28_000)
     assert document["overlap"]["test_in_mnist"] == 28_000
     out = tmp_path / "submission.csv"
     result = run_cli("submit", trained, archive, "-o", out)
@@ -428,5 +428,5 @@ def test_missing_part_is_reported(run_cli):
     result = run_cli("check", "digits:tset")
     assert (result.code, result.err) == (
         5,
-        "tenfold: digits:tset: digits has no part 'tset'; expected :train or :test\n",
+        "tenfold: digits:tset: digits has no split 'tset'; expected :train or :test\n",
     )

@@ -31,7 +31,7 @@ def bench(tmp_path, monkeypatch, trained, kaggle_zip):
 
 
 CASES = [
-    ("check nothing.zip", MISSING, r"nothing\.zip: there is no such file or folder"),
+    ("check nothing.zip", MISSING, r"nothing\.zip: no such file or folder"),
     ("check bad.csv", INPUT, r"bad\.csv"),
     ("check", USAGE, "Missing argument"),
     ("check digits --color", USAGE, "No such option"),
@@ -39,9 +39,9 @@ CASES = [
     ("check digits --report a-file/page.html", INPUT, "a-file"),
     ("train", USAGE, "say what to train on"),
     ("check :train", MISSING, "the name of the data is empty"),
-    ("train nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
-    ("train test.csv", INPUT, r"test\.csv: there are no labeled digits to train on"),
-    ("train digits:test", INPUT, "digits:test: a test part is not trained on"),
+    ("train nothing.csv", MISSING, r"nothing\.csv: no such file"),
+    ("train test.csv", INPUT, r"test\.csv: has no labeled digits to train on"),
+    ("train digits:test", INPUT, "digits:test: has only a test split"),
     ("train train.csv --recipe=", INPUT, "there is no recipe ''; choose from flash, "),
     ("train train.csv --recipe nobody", INPUT, "there is no recipe 'nobody'; choose from flash, "),
     ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
@@ -70,24 +70,24 @@ CASES = [
     ("train --resume --out damaged", INPUT, r"recipe\.json: this file is damaged"),
     ("train --resume --out run --epochs 3", USAGE, "goes on as it was begun"),
     ("train train.csv --resume --out run", INPUT, "run: this run was begun on other data than"),
-    ("submit", USAGE, "expected MODEL and DATA, or --check FILE alone"),
-    ("submit run", USAGE, "expected MODEL and DATA, or --check FILE alone"),
-    ("submit run digits --check a-file", USAGE, "expected MODEL and DATA, or --check FILE alone"),
+    ("submit", USAGE, "expected either MODEL and DATA, or --check FILE"),
+    ("submit run", USAGE, "expected either MODEL and DATA, or --check FILE"),
+    ("submit run digits --check a-file", USAGE, "expected either MODEL and DATA, or --check FILE"),
     ("submit nothing digits", MISSING, "nothing: no such file or folder"),
     ("submit no-model digits", INPUT, r"no-model: there is no model\.onnx"),
     ("submit damaged test.csv", INPUT, "model.onnx: this file is not the one that the run ended with"),
     ("submit a-file test.csv", INPUT, "a-file: this is no ONNX model"),
-    ("submit run train.csv", INPUT, r"train\.csv: there are no test rows, only labeled ones"),
-    ("submit run digits:train", INPUT, "digits:train: there are no test rows"),
-    ("submit run nothing.csv", MISSING, r"nothing\.csv: there is no such file"),
+    ("submit run train.csv", INPUT, r"train\.csv: has only labeled digits, none to predict"),
+    ("submit run digits:train", INPUT, "digits:train: has only labeled digits"),
+    ("submit run nothing.csv", MISSING, r"nothing\.csv: no such file"),
     ("submit run nothing.csv -o a-file/submission.csv", INPUT, r"a-file/submission\.csv: can't be written"),
     ("submit run test.csv -o no-run", USAGE, "no-run is not a regular file"),
     ("submit --check nothing.csv", MISSING, r"nothing\.csv: can't be read"),
     ("submit --check a-file", CHECK, "a-file, line 1: the header must be ImageId,Label"),
     ("evaluate nothing digits", MISSING, "nothing: no such file or folder"),
     ("evaluate damaged train.csv", INPUT, "model.onnx: this file is not the one that the run ended with"),
-    ("evaluate run test.csv", INPUT, r"test\.csv: there are no labels to measure against"),
-    ("evaluate run nothing.zip", MISSING, r"nothing\.zip: there is no such file"),
+    ("evaluate run test.csv", INPUT, r"test\.csv: has no labeled digits to evaluate on"),
+    ("evaluate run nothing.zip", MISSING, r"nothing\.zip: no such file"),
     ("compare train.csv", USAGE, "--recipes"),
     ("compare train.csv --recipes fast,nobody", INPUT, "there is no recipe 'nobody'"),
     ("compare train.csv --recipes fast,fast", INPUT, "two recipes are named 'fast'"),
@@ -96,10 +96,10 @@ CASES = [
     ("compare train.csv --recipes fast --out a-file", USAGE, "'a-file' is a file"),
     ("compare train.csv --recipes fast --out a-file/runs", INPUT, "a-file/runs: can't be written, for a-file is no"),
     ("ensemble run damaged --out a-file/both", INPUT, "a-file/both: can't be written, for a-file is no folder"),
-    ("compare test.csv --recipes fast", INPUT, r"test\.csv: there are no labeled digits to train on"),
+    ("compare test.csv --recipes fast", INPUT, r"test\.csv: has no labeled digits to train on"),
     ("recipes show nobody", INPUT, "there is no recipe 'nobody'"),
     ("recipes shew fast", USAGE, "No such command"),
-    ("data download fashion", USAGE, "there is no data set 'fashion' to download; the only one is mnist"),
+    ("data download fashion", USAGE, "'fashion' is not a data set to download; expected mnist"),
     ("trian digits", USAGE, "No such command 'trian'"),
 ]
 
@@ -183,7 +183,7 @@ def test_bug_keeps_traceback(run_cli, monkeypatch):
     def fault(*args):
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(compare, "leaderboard", fault)
+    monkeypatch.setattr(compare, "rank_runs", fault)
     monkeypatch.setattr(prepare, "contest", fault)
     with pytest.raises(RuntimeError, match="a fault"):
         run_cli("compare", "digits", "--recipes", "fast")

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenfold.data.checks import Finding, check
+from tenfold.data.checks import Finding, check_data
 from tenfold.data.dataset import Dataset
 
 
@@ -21,16 +21,16 @@ def texts(result, level):
     return [finding.text for finding in result.findings if finding.level == level]
 
 
-def test_sound_data_has_nothing_to_warn_of():
-    result = check(digits(seed=0), digits(seed=1, labeled=False), digits(seed=2))
+def test_no_warnings_for_sound_data():
+    result = check_data(digits(seed=0), digits(seed=1, labeled=False), digits(seed=2))
     assert result.trainable
-    # The 784 - 400 pixels of the border never change; that is a note, and named as in Kaggle's header.
+    # The 784 - 400 pixels of the border never change; that is a note, with names as in Kaggle's header.
     assert result.findings == [
-        Finding("note", "pixels that never change in the training images: 384 of 784"),
-        Finding("note", "pixels that never change in the test images: 384 of 784"),
+        Finding("note", "constant pixels in the training images: 384 of 784"),
+        Finding("note", "constant pixels in the test images: 384 of 784"),
     ]
     train = result.train
-    assert (train.rows, train.missing, train.lowest, train.highest) == (40, 0, 0, 255)
+    assert (train.samples, train.missing_values, train.min_pixel, train.max_pixel) == (40, 0, 0, 255)
     assert train.label_counts == [4] * 10
     assert train.label_ratio == 1.0
     assert (train.duplicates, train.conflicting, train.blank, train.dark_on_light) == (0, 0, 0, 0)
@@ -41,48 +41,48 @@ def test_sound_data_has_nothing_to_warn_of():
     assert result.test.label_counts is result.test.label_ratio is result.test.mean_images is None
 
 
-def test_duplicates_and_conflicts_agree_with_pandas():
+def test_duplicates_and_conflicts_match_pandas():
     generator = np.random.default_rng(3)
     rows = generator.integers(0, 60, 100)  # 100 draws from 60 images: many repeated
     data = digits(60).subset(rows)
     data = Dataset(data.images, generator.integers(0, 2, 100).astype(np.uint8), "drawn")
-    part = check(data, None, None).train
+    part = check_data(data, None, None).train
 
     frame = pd.DataFrame(data.images.reshape(100, -1))
     pixels = list(frame.columns)
     repeated = frame.duplicated(keep=False)
     frame["label"] = data.labels
-    names = frame.groupby(pixels)["label"].transform("nunique")
+    label_counts = frame.groupby(pixels)["label"].transform("nunique")
     assert part.duplicates == repeated.sum() > 0
-    assert part.conflicting == (names > 1).sum() > 0
-    warning, *_ = [text for text in texts(check(data, None, None), "warning") if "another label" in text]
-    assert warning == f"training rows that share their pixels with a row of another label: {part.conflicting}"
+    assert part.conflicting == (label_counts > 1).sum() > 0
+    warning, *_ = [text for text in texts(check_data(data, None, None), "warning") if "different labels" in text]
+    assert warning == f"identical training images with different labels: {part.conflicting}"
 
 
-def test_duplicates_under_one_label_are_only_a_note():
+def test_duplicates_with_the_same_label_are_a_note():
     data = digits(40)
     twice = data.subset([*range(40), 0, 10])
-    result = check(twice, None, None)
+    result = check_data(twice, None, None)
     assert (result.train.duplicates, result.train.conflicting) == (4, 0)
-    assert "training rows that share their pixels with another row, all of one label: 4" in texts(result, "note")
+    assert "duplicate training images with the same label: 4" in texts(result, "note")
     assert texts(result, "warning") == []
 
 
-def test_unlabeled_duplicates_are_counted_too():
-    result = check(digits(), digits(10, seed=1, labeled=False).subset([0, 0, 0, 1]), None)
+def test_unlabeled_duplicates_are_counted():
+    result = check_data(digits(), digits(10, seed=1, labeled=False).subset([0, 0, 0, 1]), None)
     assert (result.test.duplicates, result.test.conflicting) == (3, 0)
-    assert "test rows that share their pixels with another row: 3" in texts(result, "note")
+    assert "duplicate test images: 3" in texts(result, "note")
 
 
-def test_test_rows_in_the_training_rows_are_a_leak():
+def test_leak_of_training_images_into_the_test_split():
     train, fresh = digits(40, seed=0), digits(40, seed=1)
     test = Dataset(np.concatenate([fresh.images[:7], train.images[[3, 3, 9]]]), None, "test")
-    result = check(train, test, None)
+    result = check_data(train, test, None)
     assert result.overlap.test_in_train == 3
     assert result.overlap.test_in_mnist is None
     assert result.overlap.train_in_mnist_test is None
     [warning] = texts(result, "warning")
-    assert warning.startswith("test rows that stand pixel by pixel in the training rows: 3 of 10;")
+    assert warning.startswith("test images that are also training images: 3 of 10;")
     assert result.trainable
 
 
@@ -90,21 +90,21 @@ def test_overlap_with_public_mnist():
     generator = np.random.default_rng(0)
     images = np.zeros((70_000, 28, 28), np.uint8)
     images[:, 10, 4:24] = generator.integers(0, 256, (70_000, 20))
-    # The labels are all wrong on purpose: nothing may look at them.
+    # The labels are all wrong on purpose: nothing may use them.
     mnist = Dataset(images, np.full(70_000, 9, np.uint8), "mnist")
     train = Dataset(images[59_970:60_010], digits(40).labels, "train")
     test = Dataset(np.concatenate([images[[0, 1, 69_999]], digits(2).images]), None, "test")
-    result = check(train, test, mnist)
+    result = check_data(train, test, mnist)
     assert result.overlap.train_in_mnist_test == 10
     assert result.overlap.test_in_mnist == 3
     assert result.overlap.test_in_train == 0
     in_mnist, in_mnist_test = texts(result, "warning")
-    assert in_mnist.startswith("test rows that stand pixel by pixel in public MNIST: 3 of 5;")
-    assert in_mnist_test.startswith("training rows that stand pixel by pixel in MNIST's test part: 10 of 40;")
+    assert in_mnist.startswith("test images that are also in public MNIST: 3 of 5;")
+    assert in_mnist_test.startswith("training images that are also in MNIST's test split: 10 of 40;")
 
-    # MNIST's own test rows come with their labels: that they stand in MNIST is no news.
+    # MNIST's own test split has labels: that it is in MNIST needs no warning.
     labeled = Dataset(images[60_000:60_040], digits(40).labels, "test part")
-    result = check(digits(), labeled, mnist)
+    result = check_data(digits(), labeled, mnist)
     assert result.overlap.test_in_mnist == 40
     assert texts(result, "warning") == []
 
@@ -112,11 +112,11 @@ def test_overlap_with_public_mnist():
 @pytest.mark.parametrize(
     ("train", "error"),
     [
-        (None, "no labeled rows"),
-        (digits(labeled=False), "no labeled rows"),
-        (digits(0), "no labeled rows"),
-        (digits(labels=[3] * 40), "every training row is labeled 3"),
-        (digits(10), "no digit has two training rows"),
+        (None, "no labeled samples"),
+        (digits(labeled=False), "no labeled samples"),
+        (digits(0), "no labeled samples"),
+        (digits(labels=[3] * 40), "every training sample is labeled 3"),
+        (digits(10), "no digit has two training samples"),
         (
             Dataset(np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 0, 1], np.uint8), ""),
             "every training image is blank",
@@ -124,44 +124,45 @@ def test_overlap_with_public_mnist():
         (digits(20).subset([5] * 20), "all 20 training images are the same"),
     ],
 )
-def test_what_cannot_be_trained_on(train, error):
+def test_untrainable_data_is_an_error(train, error):
     if error.startswith("all 20"):
         train = Dataset(train.images, digits(20).labels, "the same")
-    result = check(train, None, None)
+    result = check_data(train, None, None)
     assert not result.trainable
     assert result.findings[0].level == "error"
     assert result.findings[0].text.startswith(error)
 
 
-def test_missing_single_and_rare_digits_are_warned_of():
+def test_warnings_for_missing_single_and_rare_digits():
     labels = [0] * 20 + [1] * 9 + [2] * 15 + [3]
-    result = check(digits(45, labels=labels), None, None)
+    result = check_data(digits(45, labels=labels), None, None)
     assert result.trainable
     assert result.train.label_ratio == 1 / 20
     assert texts(result, "warning") == [
-        "no training rows of 4, 5, 6, 7, 8, 9: a model trained on these never reads them",
-        "a single training row of 3: too few to learn from and measure on",
-        "unbalanced training labels: 1 row of 3, 20 rows of 0; read the recall of each digit beside the accuracy",
+        "no training samples of 4, 5, 6, 7, 8, 9: a model trained on this never predicts them",
+        "only one training sample of 3: too few to train and validate on",
+        "unbalanced training labels: 1 sample of 3, 20 samples of 0; look at the recall of each digit, not only at the "
+        "accuracy",
     ]
 
 
-def test_black_on_white_is_found():
+def test_black_on_white_is_detected():
     data = digits()
     paper = Dataset(255 - data.images, data.labels, "paper")
-    result = check(paper, None, None)
+    result = check_data(paper, None, None)
     assert result.train.polarity == "black on white"
     assert result.train.dark_on_light == 40
-    assert texts(result, "warning") == ["training images with a light border, as black on white has: 40 of 40"]
+    assert texts(result, "warning") == ["training images with a light border, as if black on white: 40 of 40"]
     mixed = Dataset(np.concatenate([data.images, paper.images[:3]]), np.arange(43, dtype=np.uint8) % 10, "mixed")
-    assert check(mixed, None, None).train.dark_on_light == 3
-    assert check(mixed, None, None).train.polarity == "white on black"
+    assert check_data(mixed, None, None).train.dark_on_light == 3
+    assert check_data(mixed, None, None).train.polarity == "white on black"
 
 
-def test_pixels_of_another_range_are_warned_of():
+def test_warning_for_scaled_pixels():
     data = digits()
     scaled = Dataset(data.images // 16, data.labels, "0 to 15")
-    result = check(scaled, None, None)
-    assert (result.train.lowest, result.train.highest) == (0, 15)
+    result = check_data(scaled, None, None)
+    assert (result.train.min_pixel, result.train.max_pixel) == (0, 15)
     assert texts(result, "warning") == ["the brightest pixel of the training images is 15; expected values up to 255"]
 
 
@@ -169,7 +170,7 @@ def test_blank_images_are_counted():
     data = digits()
     data.images[[4, 8]] = 0
     data.images[9] = 255
-    result = check(data, None, None)
+    result = check_data(data, None, None)
     assert result.train.blank == 3
     assert "blank training images: 3 of 40" in texts(result, "note")
     assert result.train.dark_on_light == 0
@@ -177,7 +178,7 @@ def test_blank_images_are_counted():
 
 def test_mean_images_are_rounded_means():
     data = digits(labels=np.arange(40) % 9)
-    means = check(data, None, None).train.mean_images
+    means = check_data(data, None, None).train.mean_images
     assert means.dtype == np.uint8
     assert means.shape == (10, 28, 28)
     for digit in range(9):
@@ -186,15 +187,15 @@ def test_mean_images_are_rounded_means():
     assert not means[9].any()
 
 
-def test_the_document_is_plain_json_without_pictures():
-    document = check(digits(), digits(seed=1, labeled=False), None).to_dict()
+def test_to_dict_is_plain_json_without_images():
+    document = check_data(digits(), digits(seed=1, labeled=False), None).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["trainable"] is True
     assert document["overlap"] == {"test_in_train": 0, "test_in_mnist": None, "train_in_mnist_test": None}
     assert "mean_images" not in document["train"]
     assert document["train"]["polarity"] == "white on black"
     assert document["findings"][0]["level"] == "note"
-    assert check(None, None, None).to_dict()["train"] is None
+    assert check_data(None, None, None).to_dict()["train"] is None
 
 
 @pytest.mark.shared
@@ -205,14 +206,14 @@ def test_kaggles_files(shared):
     public = load_data(shared / "mnist")
     mnist = Dataset(np.concatenate([public.train.images, public.test.images]), None, "public MNIST")
     start = time.perf_counter()
-    result = check(source.train, source.test, mnist)
+    result = check_data(source.train, source.test, mnist)
     assert time.perf_counter() - start < 2
     assert result.trainable
     # Kaggle's published class counts.
     assert result.train.label_counts == [4132, 4684, 4177, 4351, 4072, 3795, 4137, 4401, 4063, 4188]
-    assert (result.train.rows, result.test.rows, result.train.duplicates) == (42_000, 28_000, 0)
+    assert (result.train.samples, result.test.samples, result.train.duplicates) == (42_000, 28_000, 0)
     assert result.overlap.test_in_train == 0
     assert result.overlap.test_in_mnist == 28_000
-    # The training rows and the test rows together are all of MNIST: what the one lacks, the other has.
-    in_test = check(Dataset(source.test.images, np.zeros(28_000, np.uint8), "test"), None, mnist)
+    # The two splits together are all of MNIST: each has what the other lacks.
+    in_test = check_data(Dataset(source.test.images, np.zeros(28_000, np.uint8), "test"), None, mnist)
     assert result.overlap.train_in_mnist_test + in_test.overlap.train_in_mnist_test == 10_000

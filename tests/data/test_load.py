@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tenfold.data
-from tenfold.data import Dataset, Source, load_data
+from tenfold.data import Dataset, DatasetSplits, load_data
 from tenfold.data.formats.csv import PIXELS
-from tenfold.errors import DataError, TenfoldError, Unavailable
+from tenfold.errors import DataError, TenfoldError, UnavailableError
 
 
 def write_csv(path, pixels, labels=None):
@@ -26,11 +26,11 @@ def images(n):
 
 
 def test_public_names():
-    assert tenfold.data.__all__ == ["Dataset", "Source", "load_data"]
+    assert tenfold.data.__all__ == ["Dataset", "DatasetSplits", "load_data"]
     assert all(hasattr(tenfold.data, name) for name in tenfold.data.__all__)
 
 
-def test_a_path_goes_before_a_name(tmp_path, monkeypatch):
+def test_path_takes_precedence_over_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(load_data("digits:train").train) == 1437
     write_csv(tmp_path / "train.csv", images(5), range(5))
@@ -39,18 +39,17 @@ def test_a_path_goes_before_a_name(tmp_path, monkeypatch):
     assert len(load_data("digits:train").train) == 5
 
 
-def test_black_on_white_is_turned_and_said(tmp_path):
+def test_black_on_white_is_inverted_with_a_note(tmp_path):
     path = write_csv(tmp_path / "a.csv", 255 - images(5), range(5))
-    for _ in range(2):  # parsed, then from the cache
-        source = load_data(path)
-        np.testing.assert_array_equal(source.train.images, images(5))
-        assert source.notes == ("a.csv is black on white: turned to white on black.",)
+    source = load_data(path)
+    np.testing.assert_array_equal(source.train.images, images(5))
+    assert source.notes == ("a.csv is black on white: inverted to white on black.",)
 
 
-def test_source_says_what_was_asked_for(tmp_path):
+def test_name_is_the_given_spec(tmp_path):
     path = write_csv(tmp_path / "a.csv", images(5), range(5))
     source = load_data(f"{path}:train")
-    assert isinstance(source, Source)
+    assert isinstance(source, DatasetSplits)
     assert isinstance(source.train, Dataset)
     assert source.name == f"{path}:train"
     assert source.train.source == "a.csv"
@@ -63,20 +62,20 @@ def test_path_objects_and_home(tmp_path, monkeypatch):
     assert len(load_data("~/a.csv").test) == 2
 
 
-def test_a_name_that_ends_like_a_part(tmp_path):
+def test_path_that_ends_like_a_split(tmp_path):
     path = write_csv(tmp_path / "a.csv:test", images(2), [1, 2])
     assert len(load_data(path).train) == 2
 
 
-@pytest.mark.parametrize("part", ["", ":train"])
-def test_nothing_there(tmp_path, part):
-    with pytest.raises(Unavailable, match=r"there is no such file or folder; expected a path, or one of digits, mnist"):
-        load_data(f"{tmp_path / 'nothing.csv'}{part}")
+@pytest.mark.parametrize("split", ["", ":train"])
+def test_missing_path(tmp_path, split):
+    with pytest.raises(UnavailableError, match=r"no such file or folder; expected a path, or one of digits, mnist"):
+        load_data(f"{tmp_path / 'nothing.csv'}{split}")
 
 
-def test_part_that_is_not_there(tmp_path):
+def test_missing_split(tmp_path):
     path = write_csv(tmp_path / "a.csv", images(2))
-    with pytest.raises(DataError, match=r"a\.csv: has no train part"):
+    with pytest.raises(DataError, match=r"a\.csv: has no train split"):
         load_data(f"{path}:train")
 
 
@@ -92,15 +91,15 @@ def test_empty_folder(tmp_path):
         load_data(tmp_path)
 
 
-def test_a_single_picture(tmp_path):
+def test_single_image(tmp_path):
     from PIL import Image
 
     Image.fromarray(images(1)[0]).save(tmp_path / "seven.png")
-    with pytest.raises(DataError, match="is a single picture; expected a folder"):
+    with pytest.raises(DataError, match="is a single image; expected a folder"):
         load_data(tmp_path / "seven.png")
 
 
-def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
+def test_unreadable_file(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", images(1))
 
     def refuse(self, *args, **kwargs):
@@ -112,7 +111,7 @@ def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_noise_of_any_kind_is_one_sentence(tmp_path, seed):
+def test_random_bytes_raise_one_sentence(tmp_path, seed):
     rng = np.random.default_rng(seed)
     names = ["a.csv", "a.csv.gz", "a.zip", "a.npz", "a.idx3-ubyte", "a"]
     heads = [b"", b"\x1f\x8b\x08", b"PK\3\4", b"\0\0\x08\x03", b"label,pixel0\n"]
@@ -124,7 +123,7 @@ def test_noise_of_any_kind_is_one_sentence(tmp_path, seed):
     assert "\n" not in str(caught.value)
 
 
-def test_reading_needs_no_training_packages():
+def test_import_is_light():
     forbidden = {"torch", "matplotlib", "sklearn", "pydantic", "pandas", "polars", "onnxruntime", "pooch", "rich"}
     code = f"import sys, tenfold.data; print(*({forbidden!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tenfold.evaluation import Entry, leaderboard, mcnemar
+from tenfold.evaluation import RunResult, mcnemar, rank_runs
 
 LABELS = np.random.default_rng(0).integers(0, 10, 200).astype(np.uint8)
 
@@ -14,11 +14,11 @@ def entry(recipe, seed, wrong, parameters=100, seconds=10.0, epochs=3.0, labels=
     """A run that is wrong in the given rows only."""
     predicted = labels.astype(np.int64)
     predicted[list(wrong)] = (predicted[list(wrong)] + 1) % 10
-    return Entry(recipe, seed, parameters, seconds, epochs, np.eye(10, dtype=np.float32)[predicted])
+    return RunResult(recipe, seed, parameters, seconds, epochs, np.eye(10, dtype=np.float32)[predicted])
 
 
 def test_recipes_are_ranked_by_their_mean_over_seeds():
-    board = leaderboard(
+    board = rank_runs(
         [
             entry("lucky", 0, range(2), seconds=10),
             entry("lucky", 1, range(40), seconds=30),
@@ -39,7 +39,7 @@ def test_recipes_are_ranked_by_their_mean_over_seeds():
 
 def test_the_interval_is_of_the_mean_and_the_paired_test_of_the_first_seeds():
     best, other = entry("best", 7, [0, 1, 2]), entry("other", 7, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    board = leaderboard([other, entry("other", 8, range(100)), best, entry("best", 8, range(60))], LABELS)
+    board = rank_runs([other, entry("other", 8, range(100)), best, entry("best", 8, range(60))], LABELS)
     first, second = board.rows
     assert first.against_best is None
     # Row 2 both get wrong: it says nothing. Two rows only the other gets right, nine only the best.
@@ -50,13 +50,13 @@ def test_the_interval_is_of_the_mean_and_the_paired_test_of_the_first_seeds():
 
 
 def test_of_equals_the_smaller_comes_first():
-    board = leaderboard([entry("big", 0, [1], parameters=900), entry("small", 0, [2], parameters=30)], LABELS)
+    board = rank_runs([entry("big", 0, [1], parameters=900), entry("small", 0, [2], parameters=30)], LABELS)
     assert [row.recipe for row in board.rows] == ["small", "big"]
     assert board.rows[1].against_best == mcnemar(np.arange(200) != 2, np.arange(200) != 1)
 
 
 def test_the_document_is_plain_json():
-    document = leaderboard([entry("a", 0, [1]), entry("b", 0, [1, 2]), entry("b", 1, [])], LABELS).to_dict()
+    document = rank_runs([entry("a", 0, [1]), entry("b", 0, [1, 2]), entry("b", 1, [])], LABELS).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["n"] == 200
     assert document["rows"][0] == {
@@ -77,10 +77,10 @@ def test_the_document_is_plain_json():
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="needs entries"):
-        leaderboard([], LABELS)
+        rank_runs([], LABELS)
     with pytest.raises(ValueError, match="entries of a must differ in their seed"):
-        leaderboard([entry("a", 0, [1]), entry("a", 0, [2])], LABELS)
+        rank_runs([entry("a", 0, [1]), entry("a", 0, [2])], LABELS)
     with pytest.raises(ValueError, match="not in their parameters"):
-        leaderboard([entry("a", 0, [1]), entry("a", 1, [2], parameters=7)], LABELS)
+        rank_runs([entry("a", 0, [1]), entry("a", 1, [2], parameters=7)], LABELS)
     with pytest.raises(ValueError, match="expected probabilities \\(200, 10\\)"):
-        leaderboard([entry("a", 0, [1], labels=LABELS[:50])], LABELS)
+        rank_runs([entry("a", 0, [1], labels=LABELS[:50])], LABELS)

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from tenfold.errors import RunError
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 
 
 def a_model(seed, n, digits=range(10), sharpness=3.0):
@@ -38,7 +38,7 @@ def sure(predicted, confidence):
 )
 def test_agrees_with_scikit_learn(seed, n, digits, sharpness):
     probabilities, labels = a_model(seed, n, sorted(digits), sharpness)
-    result = evaluate(probabilities, labels)
+    result = evaluate_predictions(probabilities, labels)
     predicted = probabilities.argmax(axis=1)
 
     every = list(range(10))
@@ -62,12 +62,12 @@ def test_a_sure_mistake_costs_what_scikit_learn_charges_for_float32():
     probabilities = np.eye(10, dtype=np.float32)[[3, 4]]
     labels = np.array([3, 5], np.uint8)
     expected = log_loss(labels, probabilities, labels=list(range(10)))
-    assert evaluate(probabilities, labels).log_loss == pytest.approx(expected, abs=1e-6)
+    assert evaluate_predictions(probabilities, labels).log_loss == pytest.approx(expected, abs=1e-6)
     assert expected == pytest.approx(15.94 / 2, abs=0.01)
 
 
 def test_undefined_ratios_are_none_and_json_has_no_nan():
-    result = evaluate(sure([3, 3, 4], [0.9, 0.8, 0.7]), np.array([3, 5, 3], np.uint8))
+    result = evaluate_predictions(sure([3, 3, 4], [0.9, 0.8, 0.7]), np.array([3, 5, 3], np.uint8))
     assert result.precision == [None, None, None, 1 / 2, 0.0, None, None, None, None, None]
     assert result.recall == [None, None, None, 1 / 2, None, 0.0, None, None, None, None]
     document = result.to_dict()
@@ -85,24 +85,24 @@ def test_which_rows_are_shown():
     predicted = [0, 1, 2, 3, 4]
     probabilities = sure(predicted, [0.9, 0.6, 0.8, 0.99, 0.5])
     labels = np.array([9, 1, 9, 3, 9], np.uint8)  # rows 0, 2 and 4 are mistakes
-    result = evaluate(probabilities, labels)
+    result = evaluate_predictions(probabilities, labels)
     assert result.most_confident_mistakes == [0, 2, 4]
-    assert result.least_sure == [4, 1, 2, 0, 3]
+    assert result.least_confident == [4, 1, 2, 0, 3]
 
 
 def test_at_most_24_rows_are_shown_and_equals_keep_their_order():
-    result = evaluate(sure([1] * 100, [0.5] * 100), np.zeros(100, np.uint8))
-    assert result.most_confident_mistakes == result.least_sure == list(range(24))
+    result = evaluate_predictions(sure([1] * 100, [0.5] * 100), np.zeros(100, np.uint8))
+    assert result.most_confident_mistakes == result.least_confident == list(range(24))
 
 
 def test_confusion_has_true_digits_in_rows():
-    result = evaluate(sure([7], [0.9]), np.array([1], np.uint8))
+    result = evaluate_predictions(sure([7], [0.9]), np.array([1], np.uint8))
     assert result.confusion[1][7] == 1
     assert np.sum(result.confusion) == 1
 
 
 def test_calibration_comes_along():
-    result = evaluate(sure([2] * 10, [0.9] * 10), np.array([2] * 7 + [1] * 3, np.uint8))
+    result = evaluate_predictions(sure([2] * 10, [0.9] * 10), np.array([2] * 7 + [1] * 3, np.uint8))
     assert result.calibration_error == pytest.approx(0.2, abs=1e-6)
 
 
@@ -110,20 +110,20 @@ def test_the_summary_says_it_in_one_line():
     labels = np.arange(10_000, dtype=np.int64) % 10
     predicted = labels.copy()
     predicted[:48] = (predicted[:48] + 1) % 10
-    result = evaluate(sure(predicted, [0.999] * 10_000), labels.astype(np.uint8))
+    result = evaluate_predictions(sure(predicted, [0.999] * 10_000), labels.astype(np.uint8))
     # log loss: (9,952 x -ln .999 + 48 x -ln(.001 / 9)) / 10,000 = .0447; the rest by SciPy's Wilson interval.
     assert result.summary() == (
         "accuracy 99.52 % (95 % interval 99.36 to 99.64), 48 errors of 10,000, "
         "log loss 0.0447, calibration error 0.38 %"
     )
-    assert re.search(r"\b1 error of 1,", evaluate(sure([7], [0.9]), np.array([1], np.uint8)).summary())
+    assert re.search(r"\b1 error of 1,", evaluate_predictions(sure([7], [0.9]), np.array([1], np.uint8)).summary())
 
 
 def test_a_model_that_diverged_is_said_to_have():
     probabilities = sure([1, 2, 3], [0.9] * 3)
     probabilities[1] = np.nan
     with pytest.raises(RunError, match="1 of 3 rows are not finite numbers: its training diverged"):
-        evaluate(probabilities, np.array([1, 2, 3], np.uint8))
+        evaluate_predictions(probabilities, np.array([1, 2, 3], np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_a_model_that_diverged_is_said_to_have():
 )
 def test_what_are_no_probabilities_of_these_labels_is_refused(probabilities, labels):
     with pytest.raises(ValueError, match="probabilities"):
-        evaluate(probabilities, labels)
+        evaluate_predictions(probabilities, labels)

@@ -7,18 +7,18 @@ from rich.console import Console
 
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation import robustness as module
-from tenfold.evaluation.robustness import ROWS, SEVERITIES, damage, measure
+from tenfold.evaluation.robustness import MAX_SAMPLES, SEVERITIES, corrupt, evaluate_robustness
 from tenfold.synthesis.corruptions import CORRUPTIONS
 
 QUIET = Console(file=io.StringIO())
 DIGITS = np.zeros((30, 28, 28), np.uint8)
 DIGITS[:15, 4:24, 13:16] = 255  # 1
-DIGITS[15:, 13:16, 4:24] = 255  # lying: called 0 here
+DIGITS[15:, 13:16, 4:24] = 255  # horizontal: labeled 0 here
 DATA = Dataset(DIGITS, np.repeat([1, 0], 15).astype(np.uint8), "bars")
 
 
-class TellsBars:
-    """A 1 where more ink lies along the middle column than along the middle row."""
+class BarModel:
+    """A 1 if there is more ink along the middle column than along the middle row."""
 
     def predict(self, images):
         wide = images[:, 14].astype(int).sum(1), images[:, :, 14].astype(int).sum(1)
@@ -30,47 +30,47 @@ class TellsBars:
 
 @pytest.fixture
 def _bars(monkeypatch):
-    monkeypatch.setattr(module, "load_model", lambda path: TellsBars())
+    monkeypatch.setattr(module, "load_model", lambda path: BarModel())
 
 
 @pytest.mark.usefixtures("_bars")
-def test_every_kind_is_measured_at_every_severity():
-    measured = measure("model", DATA, QUIET)
-    assert (measured.rows, measured.undamaged) == (30, 1.0)
-    assert [kind.name for kind in measured.kinds] == list(CORRUPTIONS)
-    by_name = {kind.name: kind for kind in measured.kinds}
-    for name, kind in by_name.items():
-        assert len(kind.accuracy) == len(kind.digitness) == len(SEVERITIES)
-        for place, severity in enumerate(SEVERITIES):
-            images = damage(name, DIGITS, severity)
-            assert kind.accuracy[place] == (TellsBars().predict(images) == DATA.labels).mean()
-    assert by_name["jpeg"].mean > 0.9
-    assert by_name["inversion"].mean < 0.5, "it takes ink for white"
-    assert measured.mean == pytest.approx(np.mean([kind.accuracy for kind in measured.kinds]))
-    document = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
-    assert document["kinds"]["jpeg"]["accuracy"] == list(by_name["jpeg"].accuracy)
+def test_every_corruption_at_every_severity():
+    result = evaluate_robustness("model", DATA, QUIET)
+    assert (result.n, result.clean_accuracy) == (30, 1.0)
+    assert [corruption.name for corruption in result.corruptions] == list(CORRUPTIONS)
+    by_name = {corruption.name: corruption for corruption in result.corruptions}
+    for name, corruption in by_name.items():
+        assert len(corruption.accuracy) == len(corruption.digitness) == len(SEVERITIES)
+        for index, severity in enumerate(SEVERITIES):
+            images = corrupt(name, DIGITS, severity)
+            assert corruption.accuracy[index] == (BarModel().predict(images) == DATA.labels).mean()
+    assert by_name["jpeg"].mean_accuracy > 0.9
+    assert by_name["inversion"].mean_accuracy < 0.5, "the model expects white ink"
+    assert result.mean_accuracy == pytest.approx(np.mean([corruption.accuracy for corruption in result.corruptions]))
+    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert document["corruptions"]["jpeg"]["accuracy"] == list(by_name["jpeg"].accuracy)
 
 
 @pytest.mark.usefixtures("_bars")
-def test_rows_are_spread_over_the_data(monkeypatch):
+def test_samples_are_evenly_spaced(monkeypatch):
     monkeypatch.setattr(module, "CORRUPTIONS", {"jpeg": CORRUPTIONS["jpeg"]})
-    labels = np.r_[np.ones(2 * ROWS), np.zeros(ROWS)].astype(np.uint8)
+    labels = np.r_[np.ones(2 * MAX_SAMPLES), np.zeros(MAX_SAMPLES)].astype(np.uint8)
     many = Dataset(DIGITS[np.where(labels == 1, 0, 20)], labels, "many")
     seen = []
-    both = TellsBars.predict_both
-    monkeypatch.setattr(TellsBars, "predict_both", lambda self, images: seen.append(len(images)) or both(self, images))
-    measured = measure("model", many, QUIET)
-    assert measured.rows == ROWS
-    assert seen == [ROWS] * len(SEVERITIES)
+    both = BarModel.predict_both
+    monkeypatch.setattr(BarModel, "predict_both", lambda self, images: seen.append(len(images)) or both(self, images))
+    result = evaluate_robustness("model", many, QUIET)
+    assert result.n == MAX_SAMPLES
+    assert seen == [MAX_SAMPLES] * len(SEVERITIES)
 
 
-def test_damage_is_the_same_each_time_and_no_other_randomness_is_used():
+def test_corrupt_is_deterministic_and_leaves_the_global_seed_alone():
     import torch
 
     torch.manual_seed(0)
-    first = damage("spatter", DIGITS, 0.5)
+    first = corrupt("spatter", DIGITS, 0.5)
     drawn = torch.rand(1)
     torch.manual_seed(0)
     assert torch.equal(torch.rand(1), drawn)
-    np.testing.assert_array_equal(damage("spatter", DIGITS, 0.5), first)
+    np.testing.assert_array_equal(corrupt("spatter", DIGITS, 0.5), first)
     assert first.dtype == np.uint8

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tenfold.evaluation import mcnemar, wilson
+from tenfold.evaluation import mcnemar, wilson_interval
 from tenfold.evaluation import statistics as significance
 
 
@@ -15,19 +15,19 @@ from tenfold.evaluation import statistics as significance
 def test_wilson_agrees_with_scipy(n, data):
     successes = data.draw(st.integers(0, n))
     interval = binomtest(successes, n).proportion_ci(0.95, method="wilson")
-    np.testing.assert_allclose(wilson(successes, n), (interval.low, interval.high), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(wilson_interval(successes, n), (interval.low, interval.high), rtol=1e-9, atol=1e-12)
 
 
 def test_wilson_ends_at_zero_and_one():
-    assert wilson(0, 10)[0] == 0.0
-    assert wilson(10, 10)[1] == 1.0
-    assert wilson(10, 10)[0] == pytest.approx(0.7225, abs=5e-5)  # 10 / (10 + 1.96²)
+    assert wilson_interval(0, 10)[0] == 0.0
+    assert wilson_interval(10, 10)[1] == 1.0
+    assert wilson_interval(10, 10)[0] == pytest.approx(0.7225, abs=5e-5)  # 10 / (10 + 1.96²)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 5), (6, 5)])
 def test_wilson_refuses_impossible_counts(successes, n):
     with pytest.raises(ValueError, match="successes of"):
-        wilson(successes, n)
+        wilson_interval(successes, n)
 
 
 def rows(only_a, only_b, both=3, neither=2):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.calibration import fitted_temperature
+from tenfold.evaluation.calibration import fit_temperature
 from tenfold.export.temperature import calibrate
 from tenfold.nets import build
 
@@ -15,7 +15,7 @@ def test_the_logits_are_divided_and_nothing_else_changes(make_recipe, digits):
         before, digitness = network.heads(images)
         temperature = calibrate(network, digits)
         after, same = network.heads(images)
-    assert temperature == pytest.approx(fitted_temperature(before.numpy(), digits.labels))
+    assert temperature == pytest.approx(fit_temperature(before.numpy(), digits.labels))
     torch.testing.assert_close(after * temperature, before, rtol=1e-4, atol=1e-4)
     assert torch.equal(digitness, same)
 
@@ -39,8 +39,8 @@ def test_the_temperature_that_labels_were_drawn_with_is_found(truth):
     shares = np.exp(logits / truth)
     shares /= shares.sum(axis=1, keepdims=True)
     labels = (shares.cumsum(axis=1) > rng.random((len(shares), 1))).argmax(axis=1)
-    assert fitted_temperature(logits, labels) == pytest.approx(truth, rel=0.05)
+    assert fit_temperature(logits, labels) == pytest.approx(truth, rel=0.05)
 
 
 def test_rows_that_are_all_right_do_not_ask_for_nothing():
-    assert 1 / 8 <= fitted_temperature(np.eye(10) * 5, np.arange(10)) < 0.2
+    assert 1 / 8 <= fit_temperature(np.eye(10) * 5, np.arange(10)) < 0.2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.ocr import image as picture
 from tenfold.ocr.image import open_picture
 from tenfold.ocr.unwarned import UNWARNED
@@ -187,7 +187,7 @@ def test_a_picture_with_another_pictures_name(tmp_path):
 
 
 def test_places_without_a_picture(tmp_path):
-    with pytest.raises(Unavailable, match="there is no such file"):
+    with pytest.raises(UnavailableError, match="there is no such file"):
         open_picture(tmp_path / "nothing.png")
     assert "can't be read" in refused(tmp_path)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.ocr.framing import frame
 from tenfold.ocr.reader import read
 from tests.ocr.drawn_digits import drawn, on_paper
@@ -153,7 +153,7 @@ def test_touching_digits_are_taken_apart(model):
 def test_what_can_not_be_read_is_told(model, tmp_path):
     with pytest.raises(ValueError, match="expect is one of auto, digit, line, page, not 'word'"):
         read(np.zeros((5, 5), np.uint8), "word", model)
-    with pytest.raises(Unavailable, match="there is no such file"):
+    with pytest.raises(UnavailableError, match="there is no such file"):
         read(tmp_path / "nothing.png", "auto", model)
     with pytest.raises(DataError, match="is no picture that can be read"):
         read(b"nothing", "auto", model)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tenfold.data.checks import check
+from tenfold.data.checks import check_data
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation import Entry, leaderboard
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation import RunResult, rank_runs
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.nets import Layer
 from tenfold.report import check as check_page
 from tenfold.report import compare as compare_page
@@ -134,7 +134,7 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
         augmented=digits.images[:12].reshape(3, 4, 28, 28),
         held_out=digits,
         probabilities=probabilities,
-        evaluation=evaluate(probabilities, digits.labels),
+        evaluation=evaluate_predictions(probabilities, digits.labels),
         unlabeled=Dataset(digits.images[:12], None, HOSTILE),
         unlabeled_probabilities=probabilities[:12],
         facts={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
@@ -147,16 +147,16 @@ def pages(digits, probabilities, training_report) -> dict[str, str]:
     """Every kind of page, with hostile names wherever a name comes from outside."""
     unlabeled = Dataset(digits.images[200:250], None, HOSTILE)
     entries: list[Any] = [
-        Entry(recipe, seed, 1000, 60.0, 8, np.roll(probabilities, shift, axis=0))
+        RunResult(recipe, seed, 1000, 60.0, 8, np.roll(probabilities, shift, axis=0))
         for recipe, shift in (("fast", 0), (HOSTILE, 1))
         for seed in (0, 1)
     ]
     labeled = Dataset(digits.images, digits.labels, HOSTILE)
     return {
         "training": training_page.render(training_report),
-        "check": check_page.render(check(digits, unlabeled, None), HOSTILE, (HOSTILE,), digits, unlabeled),
+        "check": check_page.render(check_data(digits, unlabeled, None), HOSTILE, (HOSTILE,), digits, unlabeled),
         "evaluation": evaluation_page.render(
-            evaluate(probabilities, digits.labels), labeled, probabilities, HOSTILE, [HOSTILE]
+            evaluate_predictions(probabilities, digits.labels), labeled, probabilities, HOSTILE, [HOSTILE]
         ),
-        "compare": compare_page.render(leaderboard(entries, digits.labels), HOSTILE, [HOSTILE]),
+        "compare": compare_page.render(rank_runs(entries, digits.labels), HOSTILE, [HOSTILE]),
     }

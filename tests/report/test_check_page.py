@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenfold.data.checks import Finding, check
+from tenfold.data.checks import Finding, check_data
 from tenfold.data.dataset import Dataset
 from tenfold.report.check import render
 
 
 def test_verdict_comes_first(digits, parse):
-    result = check(digits, None, None)
+    result = check_data(digits, None, None)
     fine = parse(render(replace(result, findings=[]), "a", (), digits, None)).text
     assert "This data can be trained on300 training rows, nothing to object to." in fine
     findings = [
@@ -35,13 +35,13 @@ def test_verdict_comes_first(digits, parse):
 
 def test_bars_are_proportional_to_the_counts(digits, parse):
     few = digits.subset(np.r_[0:100, 100:200:10])  # ten of each digit, ten more noughts
-    html = render(check(few, None, None), "a", (), few, None)
+    html = render(check_data(few, None, None), "a", (), few, None)
     widths = [float(width) for width in re.findall(r'style="width:([\d.]+)%', html)]
     assert widths == [100.0] + [50.0] * 9
 
 
 def test_the_map_shows_the_constant_pixels(digits):
-    html = render(check(digits, None, None), "a", (), digits, None)
+    html = render(check_data(digits, None, None), "a", (), digits, None)
     (path,) = re.findall(r'<path d="((?:M\d+ \d+h1v1h-1z)+)"', html)
     drawn = {(int(row), int(column)) for column, row in re.findall(r"M(\d+) (\d+)", path)}
     constant = (digits.images == digits.images[0]).all(axis=0)
@@ -51,7 +51,7 @@ def test_the_map_shows_the_constant_pixels(digits):
 
 def test_mean_images_and_samples_for_each_digit_that_occurs(digits, parse):
     some = digits.subset(np.flatnonzero(digits.labels < 4))
-    alts = [image["alt"] for image in parse(render(check(some, None, None), "a", (), some, None)).all("img")]
+    alts = [image["alt"] for image in parse(render(check_data(some, None, None), "a", (), some, None)).all("img")]
     assert [alt for alt in alts if alt.startswith("Mean image of the digit")] == [
         f"Mean image of the digit {digit}" for digit in range(4)
     ]
@@ -60,14 +60,14 @@ def test_mean_images_and_samples_for_each_digit_that_occurs(digits, parse):
 
 def test_overlap_is_shown_where_it_is_known(digits, parse):
     test = Dataset(digits.images[:30], None, "test.csv")
-    text = parse(render(check(digits, test, None), "a", (), digits, test)).text
+    text = parse(render(check_data(digits, test, None), "a", (), digits, test)).text
     assert "Test rows among the training rows30100.0 %" in text
     assert "in public MNIST" not in text
 
 
 def test_test_rows_alone(digits, parse):
     test = Dataset(digits.images[:30], None, "test.csv")
-    html = render(check(None, test, None), "a", (), None, test)
+    html = render(check_data(None, test, None), "a", (), None, test)
     page = parse(html)
     assert "can’t be trained on" in page.text
     assert "The first 30 test rows" in html

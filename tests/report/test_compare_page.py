@@ -3,21 +3,21 @@ import re
 import numpy as np
 import pytest
 
-from tenfold.evaluation import Entry, leaderboard
+from tenfold.evaluation import RunResult, rank_runs
 from tenfold.report.compare import render
 
 
-def entry(recipe: str, seed: int, wrong: int, labels: np.ndarray) -> Entry:
+def entry(recipe: str, seed: int, wrong: int, labels: np.ndarray) -> RunResult:
     read = labels.copy()
     read[:wrong] = (read[:wrong] + 1) % 10
-    return Entry(recipe, seed, 1000, 30.0, 5, np.eye(10, dtype=np.float32)[read])
+    return RunResult(recipe, seed, 1000, 30.0, 5, np.eye(10, dtype=np.float32)[read])
 
 
 @pytest.fixture
 def html(digits) -> str:
     labels = digits.labels
     entries = [entry("plain", 0, 60, labels), entry("good", 0, 3, labels), entry("good", 1, 6, labels)]
-    return render(leaderboard(entries, labels), "MNIST", ["A note."])
+    return render(rank_runs(entries, labels), "MNIST", ["A note."])
 
 
 def test_ranks_with_spread_and_errors(html, parse):
@@ -46,7 +46,7 @@ def test_paired_test_against_the_best(html):
 
 
 def test_a_single_perfect_recipe(digits, parse):
-    board = leaderboard([entry("only", 0, 0, digits.labels)], digits.labels)
+    board = rank_runs([entry("only", 0, 0, digits.labels)], digits.labels)
     text = parse(render(board, "MNIST")).text
     assert "1 recipe compared" in text
     assert "no other recipe" in text

@@ -1,11 +1,13 @@
 import numpy as np
 
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.report.evaluation import render
 
 
 def test_headline_and_notes(digits, probabilities, parse):
-    page = parse(render(evaluate(probabilities, digits.labels), digits, probabilities, "fast", ["Read twice."]))
+    page = parse(
+        render(evaluate_predictions(probabilities, digits.labels), digits, probabilities, "fast", ["Read twice."])
+    )
     text = page.text
     assert "Accuracy90.00 %" in text
     assert "Errors30of 300" in text
@@ -15,7 +17,7 @@ def test_headline_and_notes(digits, probabilities, parse):
 
 def test_without_a_mistake_the_page_says_so(digits, parse):
     perfect = np.eye(10, dtype=np.float32)[digits.labels]
-    html = render(evaluate(perfect, digits.labels), digits, perfect, "fast")
+    html = render(evaluate_predictions(perfect, digits.labels), digits, perfect, "fast")
     assert "None: all 300 rows were read right." in parse(html).text
     assert 'class="wrong"' not in html
 
@@ -23,5 +25,5 @@ def test_without_a_mistake_the_page_says_so(digits, parse):
 def test_a_digit_that_does_not_occur_has_no_recall(digits, probabilities):
     rows = np.flatnonzero(digits.labels != 4)
     part, shares = digits.subset(rows), probabilities[rows]
-    html = render(evaluate(shares, part.labels), part, shares, "fast")
+    html = render(evaluate_predictions(shares, part.labels), part, shares, "fast")
     assert '<th scope="row">4</th><td>0</td><td>0</td><td>–</td><td>–</td>' in html

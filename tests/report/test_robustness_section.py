@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from tenfold.evaluation.metrics import evaluate
-from tenfold.evaluation.robustness import Damaged, Robustness
+from tenfold.evaluation.metrics import evaluate_predictions
+from tenfold.evaluation.robustness import CorruptionResult, Robustness
 from tenfold.report.evaluation import render
 from tenfold.report.robustness import section
 
@@ -15,8 +15,8 @@ DAMAGED = Robustness(
     2000,
     0.9975,
     (
-        Damaged("gaussian_blur", (0.99, 0.98, 0.95, 0.9, 0.8), (0.9,) * 5, SAMPLES),
-        Damaged("<fog>", (0.9, 0.8, 0.7, 0.6, 0.5), (0.9,) * 5, SAMPLES),
+        CorruptionResult("gaussian_blur", (0.99, 0.98, 0.95, 0.9, 0.8), (0.9,) * 5, SAMPLES),
+        CorruptionResult("<fog>", (0.9, 0.8, 0.7, 0.6, 0.5), (0.9,) * 5, SAMPLES),
     ),
 )
 
@@ -37,11 +37,11 @@ def test_the_lines_points_are_the_accuracies(parse):
     (low, high) = (float(y) for y in re.findall(r'<line x1="34" y1="([\d.]+)"', section(DAMAGED).body)[:2])
     floor = 0.45  # a twentieth below the worst
     shares = [[floor + (1 - floor) * (low - y) / (low - high) for y in line] for line in heights]
-    assert shares[0] == pytest.approx(DAMAGED.kinds[1].accuracy, abs=0.002)
-    assert shares[1] == pytest.approx(DAMAGED.kinds[0].accuracy, abs=0.002)
+    assert shares[0] == pytest.approx(DAMAGED.corruptions[1].accuracy, abs=0.002)
+    assert shares[1] == pytest.approx(DAMAGED.corruptions[0].accuracy, abs=0.002)
 
 
 def test_the_evaluation_page_has_the_section_where_it_was_measured(digits, probabilities, parse):
-    evaluation = evaluate(probabilities, digits.labels)
+    evaluation = evaluate_predictions(probabilities, digits.labels)
     assert "Damaged copies" in parse(render(evaluation, digits, probabilities, "fast", damaged=DAMAGED)).text
     assert "Damaged copies" not in parse(render(evaluation, digits, probabilities, "fast")).text

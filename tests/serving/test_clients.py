@@ -15,7 +15,7 @@ import pytest
 
 import tenfold
 from tenfold.client import Client
-from tenfold.errors import DataError, TenfoldError, Unavailable
+from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.serving.settings import Settings
 from tests.serving.serving_help import ONE, png, serving
 
@@ -37,11 +37,11 @@ def test_what_goes_wrong_is_an_error_of_ours(client, model_file):
         Client(url).read(b"no picture")
     with pytest.raises(TenfoldError, match="this is no address of a server"):
         Client("file:///etc/passwd")
-    with pytest.raises(Unavailable, match="can't be asked"):
+    with pytest.raises(UnavailableError, match="can't be asked"):
         Client("http://127.0.0.1:9").read(ONE)
     with serving(Settings(model_file, port=0, token="t")) as secret:
         url = str(secret.base_url)
-        with pytest.raises(Unavailable, match="wants a token; give it with --token"):
+        with pytest.raises(UnavailableError, match="wants a token; give it with --token"):
             Client(url).read(ONE)
         assert Client(url, "t").read(ONE, "digit").digits
 
@@ -101,7 +101,7 @@ NO_ANSWER = [
 
 @pytest.mark.parametrize("answer", NO_ANSWER, ids=range(len(NO_ANSWER)))
 def test_what_is_no_answer_of_tenfold_is_one_sentence(answer):
-    with answering(answer) as (url, _), pytest.raises(Unavailable) as error:
+    with answering(answer) as (url, _), pytest.raises(UnavailableError) as error:
         Client(url).read(ONE)
     assert str(error.value).startswith(f"{url}: ")
     assert "\n" not in str(error.value)
@@ -112,7 +112,7 @@ def test_what_is_no_answer_of_tenfold_is_one_sentence(answer):
     "url", ["http://127.0.0.1:80a", "http://127.0.0.1:99999", "http://", "http://a b", "http://é/"]
 )
 def test_an_address_that_leads_nowhere_is_one_sentence(url):
-    with pytest.raises(Unavailable, match="this server can't be asked"):
+    with pytest.raises(UnavailableError, match="this server can't be asked"):
         Client(url).read(ONE)
 
 
@@ -124,7 +124,7 @@ def test_an_address_with_a_bracket_too_many_is_none():
 def test_the_token_goes_to_no_other_server():
     with answering(ok("{}")) as (other, asked_there):
         there = f"HTTP/1.1 302 Found\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode()
-        with answering(there) as (url, asked_here), pytest.raises(Unavailable):
+        with answering(there) as (url, asked_here), pytest.raises(UnavailableError):
             Client(url, "s3cret").read(ONE)
     assert "authorization: bearer s3cret" in asked_here[0]
     assert "s3cret" not in str(asked_there)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tenfold
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, latest
 from tenfold.serving.feedback_report import compare_models
 from tenfold.serving.settings import Settings
@@ -43,7 +43,7 @@ def test_what_is_kept_comes_back(feedback):
 
 
 def test_no_database_and_another_file_are_told_apart(tmp_path):
-    with pytest.raises(Unavailable, match="there are no corrections yet"):
+    with pytest.raises(UnavailableError, match="there are no corrections yet"):
         Feedback(tmp_path / "feedback.db").all()
     (tmp_path / "letter.db").write_text("Dear Sir or Madam, " * 100)
     with pytest.raises(DataError, match="can't be used"):

@@ -4,7 +4,7 @@ import re
 import pytest
 import torch
 
-from tenfold.data.cache import cache_folder
+from tenfold.files import cache_folder
 from tenfold.nets import build
 from tenfold.training import device as device_module
 from tenfold.training.device import autocast, choose_precision, device_name, find_device

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tenfold.data import Dataset
-from tenfold.data.dataset import joined
+from tenfold.data.dataset import concatenate
 from tenfold.errors import DataError
 from tenfold.images import hash_images
 from tenfold.training import prepare
@@ -73,8 +73,8 @@ def test_extra_rows_need_labels(tmp_path, files):
 
 def test_joined_keeps_order_and_labels():
     one, two = digits(3, 1, "one"), digits(2, 2, "two")
-    both = joined(one, two)
+    both = concatenate(one, two)
     np.testing.assert_array_equal(both.images, np.concatenate([one.images, two.images]))
     assert both.labels.tolist() == [0, 1, 2, 0, 1]
     assert both.source == "one and two"
-    assert joined(one, Dataset(two.images, None, "two")).labels is None
+    assert concatenate(one, Dataset(two.images, None, "two")).labels is None

@@ -6,9 +6,9 @@ import onnx
 import pytest
 from rich.console import Console
 
+from tenfold.data import DatasetSplits
 from tenfold.data.dataset import Dataset
-from tenfold.data.parts import Source
-from tenfold.errors import DataError, RecipeError, RunError, TenfoldError, Unavailable
+from tenfold.errors import DataError, RecipeError, RunError, TenfoldError, UnavailableError
 from tenfold.recipes import find
 from tenfold.recipes.toml import to_toml
 from tenfold.run import Run
@@ -26,7 +26,7 @@ RECIPE = prepare.recipe("dense-s", ["validation_split=20"], None, None)
 @pytest.fixture
 def source(monkeypatch):
     """What every name of data leads to, unless a test changes it; and the names that were asked for."""
-    known = {"source": Source("data", LABELED, TEST), "asked": []}
+    known = {"source": DatasetSplits("data", LABELED, TEST), "asked": []}
 
     def load(spec):
         known["asked"].append(spec)
@@ -53,7 +53,7 @@ def test_a_recipe_from_a_file(tmp_path):
     assert (
         prepare.recipe(str(toml), [], None, None) == prepare.recipe(str(as_json), [], None, None) == find("fast").recipe
     )
-    with pytest.raises(Unavailable, match=r"none\.toml: there is no such recipe file"):
+    with pytest.raises(UnavailableError, match=r"none\.toml: there is no such recipe file"):
         prepare.recipe(str(tmp_path / "none.toml"), [], None, None)
 
 
@@ -95,8 +95,8 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
         prepare.new("data", student, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
     with pytest.raises(RunError, match="would be replaced by its student"):
         prepare.new("data", student, run.folder, None, overwrite=True, teacher=run.model)
-    source["source"] = Source("data", None, TEST)
-    with pytest.raises(DataError, match="no labeled digits"):
+    source["source"] = DatasetSplits("data", None, TEST)
+    with pytest.raises(DataError, match="has only a test split"):
         prepare.new("data", RECIPE, run.folder, None, overwrite=True)
     assert run.exists
 
@@ -156,7 +156,7 @@ def test_a_begun_student_goes_on_with_its_own_teacher(source, tmp_path):
 
 
 def test_there_must_be_a_run_to_go_on_with(source, tmp_path):
-    with pytest.raises(Unavailable, match="there is no run to go on with"):
+    with pytest.raises(UnavailableError, match="there is no run to go on with"):
         prepare.begun(tmp_path / "run", None)
     run = begun_run(tmp_path, {})  # as `compare` begins them
     with pytest.raises(RunError, match="does not say which rows it had"):
@@ -189,7 +189,7 @@ def test_a_contest_takes_the_labeled_test_rows(source):
 
 
 def test_a_contest_sets_a_fifth_aside_where_the_test_rows_have_no_labels(source):
-    source["source"] = Source("data", LABELED, Dataset(TEST.images, None, "test"))
+    source["source"] = DatasetSplits("data", LABELED, Dataset(TEST.images, None, "test"))
     contest = prepare.contest("data", None)
     assert (len(contest.labeled), len(contest.test)) == (160, 40)
     assert contest.test.label_counts.tolist() == [4] * 10

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.errors import DataError, RunError, TenfoldError
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.model import load_model
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
@@ -115,7 +115,9 @@ def test_metrics_are_those_of_the_exported_model_on_the_held_out_rows(trained, r
     assert metrics == json.loads(json.dumps(trained.metrics))
     rows, held = split(recipe, digits)
     probabilities = load_model(trained.run.folder).predict_proba(digits.images[held])
-    assert metrics["held_out"] == json.loads(json.dumps(evaluate(probabilities, digits.labels[held]).to_dict()))
+    assert metrics["held_out"] == json.loads(
+        json.dumps(evaluate_predictions(probabilities, digits.labels[held]).to_dict())
+    )
     assert metrics["data"] == {"source": "made digits", "train_rows": len(rows), "held_out_rows": len(held)}
     assert (metrics["finished"], metrics["epochs"], metrics["epochs_planned"]) == (True, 3, 3)
     assert metrics["seconds"] > 0

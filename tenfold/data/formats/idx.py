@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, Split
 from tenfold.data.formats.archive import LIMIT, open_file
-from tenfold.data.parts import Part
-from tenfold.errors import DataError, Unavailable
+from tenfold.errors import DataError, UnavailableError
 from tenfold.images import CLASSES, SIDE, Images, Labels
 
 UNSIGNED_BYTES = 0x08
 TYPES = {0x09: "signed bytes", 0x0B: "16-bit integers", 0x0C: "32-bit integers", 0x0D: "floats", 0x0E: "doubles"}
 KINDS = {1: "labels", 3: "images"}
-NAMES: dict[Part, tuple[str, str]] = {
+NAMES: dict[Split, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
@@ -38,9 +37,9 @@ def has_idx(folder: Path) -> bool:
     return any(find(folder, name) for names in NAMES.values() for name in names)
 
 
-def read_folder(folder: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
+def read_folder(folder: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
     """The parts that stand in a folder under MNIST's names. Raises DataError where one of a pair is missing."""
-    parts: dict[Part, Dataset] = {}
+    parts: dict[Split, Dataset] = {}
     for part in wanted:
         images, labels = (find(folder, name) for name in NAMES[part])
         if images and labels:
@@ -51,7 +50,7 @@ def read_folder(folder: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
     return parts
 
 
-def read_file(path: Path) -> dict[Part, Dataset]:
+def read_file(path: Path) -> dict[Split, Dataset]:
     """One file of images, with its labels where their file stands beside it.
 
     The part is by its name (`t10k` or `test`, `train`) or else by whether there are labels.
@@ -130,4 +129,4 @@ def missing_files(folder: Path) -> list[str]:
 
 def require_all(folder: Path, what: str) -> None:
     if missing := missing_files(folder):
-        raise Unavailable(f"{what} is {folder}, which lacks {', '.join(missing)} (plain or .gz)")
+        raise UnavailableError(f"{what} is {folder}, which lacks {', '.join(missing)} (plain or .gz)")

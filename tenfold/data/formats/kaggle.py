@@ -6,11 +6,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from tenfold.data.cache import cached
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import SPLITS, Dataset, Split
 from tenfold.data.formats.archive import LIMIT, Stream, Unpacked, gunzip, open_file, open_zip
 from tenfold.data.formats.csv import LABEL, read_csv
-from tenfold.data.parts import PARTS, Part
 from tenfold.errors import DataError
 
 ENDS = (".csv", ".csv.gz")
@@ -34,15 +32,15 @@ class _Table:
         return _stem(self.member or self.path.name)
 
     def read(self) -> Dataset:
-        images, labels = cached(self.path, self.member, lambda: read_csv(self.open, self.title))
+        images, labels = read_csv(self.open, self.title)
         return Dataset(images, labels, self.title)
 
 
-def is_table(path: Path) -> bool:
+def is_csv(path: Path) -> bool:
     return path.name.lower().endswith(ENDS)
 
 
-def read_folder(folder: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
+def read_folder(folder: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
     """The CSV files of a folder, or of a single folder within it."""
     files = [*folder.glob("*"), *folder.glob("*/*")]
     tables = {
@@ -53,16 +51,16 @@ def read_folder(folder: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
     return _read(_choose(tables, str(folder)), wanted)
 
 
-def read_file(path: Path) -> dict[Part, Dataset]:
+def read_file(path: Path) -> dict[Split, Dataset]:
     """One CSV file: the part is by its name, `train` or `test`, or else by whether it has labels."""
     table = _of_file(path)
-    if table.stem in PARTS:
-        return _read({_part(table.stem): table}, PARTS)
+    if table.stem in SPLITS:
+        return _read({_part(table.stem): table}, SPLITS)
     dataset = table.read()
     return {"test" if dataset.labels is None else "train": dataset}
 
 
-def read_zip(path: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
+def read_zip(path: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
     """The CSV files of an archive, wherever in it they stand; nothing is ever written to disk."""
     with open_zip(path) as archive:
         for info in archive.infolist():
@@ -98,10 +96,10 @@ def _stem(name: str) -> str:
     return posixpath.basename(name).lower().removesuffix(".gz").removesuffix(".csv")
 
 
-def _choose(tables: dict[str, _Table], place: str) -> dict[Part | None, _Table]:
+def _choose(tables: dict[str, _Table], place: str) -> dict[Split | None, _Table]:
     """Which file is which part; a single one under another name stands under None."""
-    chosen: dict[Part | None, _Table] = {}
-    for part in PARTS:
+    chosen: dict[Split | None, _Table] = {}
+    for part in SPLITS:
         names = [name for name in tables if _stem(name) == part]
         if len(names) > 1:
             raise DataError(f"holds {' and '.join(names)}; expected one {part}.csv", file=place)
@@ -117,8 +115,8 @@ def _choose(tables: dict[str, _Table], place: str) -> dict[Part | None, _Table]:
     return chosen
 
 
-def _read(chosen: dict[Part | None, _Table], wanted: Collection[Part]) -> dict[Part, Dataset]:
-    parts: dict[Part, Dataset] = {}
+def _read(chosen: dict[Split | None, _Table], wanted: Collection[Split]) -> dict[Split, Dataset]:
+    parts: dict[Split, Dataset] = {}
     for name, table in chosen.items():
         if name is None:
             dataset = table.read()
@@ -131,7 +129,7 @@ def _read(chosen: dict[Part | None, _Table], wanted: Collection[Part]) -> dict[P
     return parts
 
 
-def _part(stem: str) -> Part:
+def _part(stem: str) -> Split:
     return "train" if stem == "train" else "test"
 
 

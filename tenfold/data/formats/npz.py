@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import SPLITS, Dataset, Split
 from tenfold.data.formats.archive import LIMIT, open_zip
-from tenfold.data.parts import PARTS, Part
 from tenfold.errors import DataError
 from tenfold.images import CLASSES, SIDE
 
-KEYS = [f"{letter}_{part}" for part in PARTS for letter in "xy"]
+KEYS = [f"{letter}_{part}" for part in SPLITS for letter in "xy"]
 
 
-def read_npz(path: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
+def read_npz(path: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
     """Images uint8 (N, 28, 28) and whole-number labels (N,) 0 to 9 of the wanted parts; no pickle is ever loaded."""
     with open_zip(path) as archive:
         present = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -29,7 +28,7 @@ def read_npz(path: Path, wanted: Collection[Part]) -> dict[Part, Dataset]:
         return {part: _part(archive, part, path.name) for part in wanted}
 
 
-def _part(archive: zipfile.ZipFile, part: Part, file: str) -> Dataset:
+def _part(archive: zipfile.ZipFile, part: Split, file: str) -> Dataset:
     images, labels = _array(archive, f"x_{part}", file), _array(archive, f"y_{part}", file)
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise _unexpected(f"x_{part}", images, "uint8 of shape (N, 28, 28)", file)

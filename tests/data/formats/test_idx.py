@@ -87,7 +87,7 @@ def test_one_pair_is_enough(tmp_path):
     source = load_data(folder)
     assert source.train is None
     assert len(source.test) == 4
-    assert "has no train part" in refused(f"{folder}:train")
+    assert "has no train split" in refused(f"{folder}:train")
 
 
 HUGE = struct.pack(">IIII", 0x0803, 2**32 - 1, 2**32 - 1, 2**32 - 1)

@@ -26,10 +26,10 @@ def stroke(size=(120, 90)):
 
 
 def save(folder, digit, name, pixels, **options):
-    place = folder / str(digit)
-    place.mkdir(parents=True, exist_ok=True)
+    subfolder = folder / str(digit)
+    subfolder.mkdir(parents=True, exist_ok=True)
     picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    picture.save(place / name, **options)
+    picture.save(subfolder / name, **options)
 
 
 def only(folder):
@@ -45,7 +45,7 @@ def refused(folder):
     return str(caught.value)
 
 
-def test_gray_28x28_is_taken_as_it_is_in_order(tmp_path):
+def test_gray_28x28_images_stay_as_they_are(tmp_path):
     images = mnist_like(6)
     labels = [0, 0, 3, 3, 7, 9]
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
@@ -56,14 +56,14 @@ def test_gray_28x28_is_taken_as_it_is_in_order(tmp_path):
     assert source.notes == ()
 
 
-def test_black_on_white_is_turned_and_said(tmp_path):
+def test_black_on_white_is_inverted_with_a_note(tmp_path):
     images = mnist_like(3)
     save(tmp_path, 1, "a.png", 255 - images[0])
     save(tmp_path, 1, "b.png", images[1])
     save(tmp_path, 1, "c.png", 255 - images[2])
     source = load_data(tmp_path)
     np.testing.assert_array_equal(source.train.images, images)
-    assert source.notes == ("2 of 3 pictures are black on white: turned to white on black.",)
+    assert source.notes == ("2 of 3 images are black on white: inverted to white on black.",)
 
 
 @pytest.mark.parametrize(
@@ -78,22 +78,22 @@ def test_black_on_white_is_turned_and_said(tmp_path):
         lambda ink: Image.merge("LA", [Image.new("L", ink.shape[::-1], 0), Image.fromarray(ink)]),
         lambda ink: Image.merge("RGBA", [Image.new("L", ink.shape[::-1], 0)] * 3 + [Image.fromarray(ink)]),
     ],
-    ids=["gray", "turned", "1 bit", "RGB", "palette", "16 bits", "gray on nothing", "black on nothing"],
+    ids=["gray", "inverted", "1 bit", "RGB", "palette", "16 bits", "gray on nothing", "black on nothing"],
 )
-def test_any_other_picture_is_framed(tmp_path, convert):
+def test_other_images_are_framed(tmp_path, convert):
     save(tmp_path, 7, "t.png", convert(stroke()))
     np.testing.assert_array_equal(only(tmp_path), frame(stroke()))
 
 
-def test_colored_28x28_is_framed_too(tmp_path):
-    """Only what is already in MNIST's form is trusted to be framed."""
+def test_colored_28x28_images_are_framed(tmp_path):
+    """Only images already in MNIST's format are assumed to be framed."""
     small = np.zeros((28, 28), np.uint8)
     small[2:12, 2:12] = 255
     save(tmp_path, 1, "a.png", Image.fromarray(small).convert("RGB"))
     np.testing.assert_array_equal(only(tmp_path), frame(small))
 
 
-def test_paper_noise_and_jpeg_stay_out_of_the_box(tmp_path):
+def test_noise_and_jpeg_artifacts_are_not_ink(tmp_path):
     rng = np.random.default_rng(0)
     paper = np.clip(215 - 0.75 * stroke() + rng.normal(0, 6, stroke().shape), 0, 255).astype(np.uint8)
     save(tmp_path, 7, "t.jpg", paper, quality=80)
@@ -101,57 +101,57 @@ def test_paper_noise_and_jpeg_stay_out_of_the_box(tmp_path):
     assert difference.mean() < 6
 
 
-def test_a_photo_on_its_side(tmp_path):
+def test_exif_orientation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned clockwise
-    turned = np.rot90(stroke()).copy()
-    save(tmp_path, 7, "t.png", turned, exif=exif)
+    exif[0x0112] = 6  # to be shown rotated clockwise
+    rotated = np.rot90(stroke()).copy()
+    save(tmp_path, 7, "t.png", rotated, exif=exif)
     np.testing.assert_array_equal(only(tmp_path), frame(stroke()))
 
 
-def test_other_files_are_left_out(tmp_path):
+def test_other_files_are_ignored_with_a_note(tmp_path):
     save(tmp_path, 2, "a.png", mnist_like()[0])
     (tmp_path / "2" / "notes.txt").write_text("x")
     (tmp_path / "2" / ".DS_Store").write_text("x")
     (tmp_path / "2" / "deeper").mkdir()
     source = load_data(tmp_path)
     assert len(source.train) == 1
-    assert source.notes == ("1 file that is no picture was left out.",)
+    assert source.notes == ("Ignored 1 file that is not an image.",)
 
 
-def test_folders_that_are_no_digits_are_named(tmp_path):
+def test_other_folders_are_ignored_with_a_note(tmp_path):
     for folder in ("2", "10", "letters", ".hidden"):
         save(tmp_path, folder, "a.png", mnist_like()[0])
     source = load_data(tmp_path)
     assert source.train.labels.tolist() == [2]
-    assert source.notes == ("Folders that are none of 0 to 9 were left out: 10, letters.",)
+    assert source.notes == ("Ignored folders other than 0 to 9: 10, letters.",)
 
 
-def test_a_blank_picture(tmp_path):
+def test_blank_image(tmp_path):
     for name, level in (("white", 255), ("black", 0)):
         save(tmp_path / name, 4, "a.png", np.full((50, 50), level, np.uint8))
-        assert refused(tmp_path / name) == f"{tmp_path / name / '4' / 'a.png'}: is blank: it shows no ink"
+        assert refused(tmp_path / name) == f"{tmp_path / name / '4' / 'a.png'}: is blank; expected the image of a digit"
 
 
-def test_damaged_pictures(tmp_path):
+def test_damaged_images(tmp_path):
     out = io.BytesIO()
     Image.fromarray(stroke()).save(out, "png")
-    for name, content, said in (
+    for name, content, problem in (
         ("empty", b"", "is empty"),
         ("text", b"not a picture", "is no picture that can be read"),
         ("cut", out.getvalue()[: len(out.getvalue()) // 2], "is cut short or damaged"),
     ):
         (tmp_path / name / "5").mkdir(parents=True)
         (tmp_path / name / "5" / "a.png").write_bytes(content)
-        assert refused(tmp_path / name).startswith(f"{tmp_path / name / '5' / 'a.png'}: {said}")
+        assert refused(tmp_path / name).startswith(f"{tmp_path / name / '5' / 'a.png'}: {problem}")
 
 
-def test_picture_bomb(tmp_path, monkeypatch):
+def test_decompression_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(picture, "MAX_PIXELS", 5000)
     save(tmp_path, 5, "a.png", stroke())
     assert refused(tmp_path) == f"{tmp_path / '5' / 'a.png'}: has 10,800 pixels (90x120); at most 5,000 are read"
 
 
-def test_no_pictures(tmp_path):
+def test_folder_without_images(tmp_path):
     (tmp_path / "0").mkdir()
-    assert "holds no pictures in its subfolders 0 to 9" in refused(tmp_path)
+    assert "has no images in its subfolders 0 to 9" in refused(tmp_path)

@@ -76,8 +76,7 @@ def test_folder(tmp_path, files):
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def test_zip(tmp_path, files, method):
     path = make_zip(tmp_path / "digits.zip", files, method)
-    for _ in range(2):  # parsed, then from the cache
-        assert_both(load_data(path))
+    assert_both(load_data(path))
     assert load_data(path).train.source.endswith("in digits.zip")
 
 
@@ -103,7 +102,7 @@ def test_single_files(tmp_path):
         source = load_data(tmp_path / name)
         assert (source.train is None) == (part == "test")
         assert (source.test is None) == (part == "train")
-    assert "has no test part" in refused(tmp_path / "a.csv", ":test")
+    assert "has no test split" in refused(tmp_path / "a.csv", ":test")
 
 
 def test_a_labeled_test_file_stays_the_test_part(tmp_path):

@@ -24,7 +24,6 @@ PENDING_FUNCTIONS = {
     "report/check.py: _figures",
     "cli/read.py: read",
     "cli/train.py: train",
-    "data/formats/csv.py: _check_names",
     "synthesis/lines/stock.py: _removable",
     "serving/open_inference.py: _images",
     "serving/security.py: Guard.check",

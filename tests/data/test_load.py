@@ -87,7 +87,7 @@ def test_empty_file(tmp_path, name):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="holds no CSV file"):
+    with pytest.raises(DataError, match="contains no CSV file"):
         load_data(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Kaggle's Digit Recognizer files as people have them: the zip, the folder, or one CSV file (or .csv.gz)."""
+"""Kaggle's Digit Recognizer files: the zip, a folder, or one CSV file (or .csv.gz)."""
 
 import posixpath
 import zipfile
@@ -7,29 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tenfold.data.dataset import SPLITS, Dataset, Split
-from tenfold.data.formats.archive import LIMIT, Stream, Unpacked, gunzip, open_file, open_zip
+from tenfold.data.formats.archive import MAX_BYTES, SafeStream, Stream, gunzip, open_file, open_zip
 from tenfold.data.formats.csv import LABEL, read_csv
 from tenfold.errors import DataError
 
-ENDS = (".csv", ".csv.gz")
+SUFFIXES = (".csv", ".csv.gz")
 NOT_DIGITS = "sample_submission.csv"
 
 
 @dataclass(frozen=True)
-class _Table:
-    """One CSV file, in a folder or in an archive."""
+class _CSVFile:
+    """One CSV file in a folder or in an archive."""
 
-    path: Path  # of the file, or of the archive
-    member: str  # in the archive; empty for a file
+    title: str  # in messages
+    stem: str
     open: Callable[[], Stream]
-
-    @property
-    def title(self) -> str:
-        return f"{self.member} in {self.path.name}" if self.member else self.path.name
-
-    @property
-    def stem(self) -> str:
-        return _stem(self.member or self.path.name)
 
     def read(self) -> Dataset:
         images, labels = read_csv(self.open, self.title)
@@ -37,111 +29,112 @@ class _Table:
 
 
 def is_csv(path: Path) -> bool:
-    return path.name.lower().endswith(ENDS)
+    return path.name.lower().endswith(SUFFIXES)
 
 
-def read_folder(folder: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
-    """The CSV files of a folder, or of a single folder within it."""
-    files = [*folder.glob("*"), *folder.glob("*/*")]
-    tables = {
-        path.relative_to(folder).as_posix(): _of_file(path)
-        for path in sorted(files)
-        if path.is_file() and _is_candidate(path.name)
+def read_folder(folder: Path, splits: Collection[Split]) -> dict[Split, Dataset]:
+    """The CSV files in a folder or its subfolders."""
+    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    files = {
+        path.relative_to(folder).as_posix(): _from_path(path)
+        for path in sorted(paths)
+        if path.is_file() and _may_be_digits(path.name)
     }
-    return _read(_choose(tables, str(folder)), wanted)
+    return _read_splits(_select(files, str(folder)), splits)
 
 
 def read_file(path: Path) -> dict[Split, Dataset]:
-    """One CSV file: the part is by its name, `train` or `test`, or else by whether it has labels."""
-    table = _of_file(path)
-    if table.stem in SPLITS:
-        return _read({_part(table.stem): table}, SPLITS)
-    dataset = table.read()
-    return {"test" if dataset.labels is None else "train": dataset}
+    """One CSV file: its split is that in its name, `train` or `test`, else `train` if it has labels."""
+    file = _from_path(path)
+    for split in SPLITS:
+        if file.stem == split:
+            return _read_splits({split: file}, SPLITS)
+    return _read_by_labels(file)
 
 
-def read_zip(path: Path, wanted: Collection[Split]) -> dict[Split, Dataset]:
-    """The CSV files of an archive, wherever in it they stand; nothing is ever written to disk."""
+def read_zip(path: Path, splits: Collection[Split]) -> dict[Split, Dataset]:
+    """The CSV files in an archive, at any depth; nothing is written to disk."""
     with open_zip(path) as archive:
         for info in archive.infolist():
-            _refuse(info, path.name)
-        members = [info for info in archive.infolist() if not info.is_dir() and _is_candidate(info.filename)]
-        tables = {info.filename: _of_member(path, archive, info) for info in members}
-        if len(tables) < len(members):
-            raise DataError("holds the same CSV file twice", file=path.name)
-        return _read(_choose(tables, path.name), wanted)
+            _check_member(info, path.name)
+        members = [info for info in archive.infolist() if not info.is_dir() and _may_be_digits(info.filename)]
+        files = {info.filename: _from_member(path, archive, info) for info in members}
+        if len(files) < len(members):
+            raise DataError("contains the same CSV file twice", file=path.name)
+        return _read_splits(_select(files, path.name), splits)
 
 
-def _refuse(info: zipfile.ZipInfo, file: str) -> None:
+def _check_member(info: zipfile.ZipInfo, file: str) -> None:
     name = info.orig_filename
     if ".." in PureWindowsPath(name).parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
-        raise DataError(f"holds the path {name!r}, which leads out of the archive", file=file)
-    if _is_candidate(name):
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DataError(f"{name} is packed by method {info.compress_type}; expected deflate", file=file)
-        if info.flag_bits & 1:
-            raise DataError(f"{name} is encrypted; expected an archive without a password", file=file)
-        if info.file_size > LIMIT:
-            raise DataError(
-                f"{name} unpacks to {info.file_size:,} bytes; expected at most {LIMIT >> 30} GiB", file=file
-            )
+        raise DataError(f"contains the path {name!r}, which leads out of the archive", file=file)
+    if not _may_be_digits(name):
+        return
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{name} is compressed with method {info.compress_type}; expected deflate", file=file)
+    if info.flag_bits & 1:
+        raise DataError(f"{name} is encrypted; expected an archive without a password", file=file)
+    if info.file_size > MAX_BYTES:
+        limit = f"expected at most {MAX_BYTES >> 30} GiB"
+        raise DataError(f"{name} unpacks to {info.file_size:,} bytes; {limit}", file=file)
 
 
-def _is_candidate(name: str) -> bool:
+def _may_be_digits(name: str) -> bool:
     base = posixpath.basename(name).lower()
-    return base.endswith(ENDS) and base != NOT_DIGITS and not base.startswith((".", "._"))
+    return base.endswith(SUFFIXES) and base != NOT_DIGITS and not base.startswith(".")
 
 
 def _stem(name: str) -> str:
     return posixpath.basename(name).lower().removesuffix(".gz").removesuffix(".csv")
 
 
-def _choose(tables: dict[str, _Table], place: str) -> dict[Split | None, _Table]:
-    """Which file is which part; a single one under another name stands under None."""
-    chosen: dict[Split | None, _Table] = {}
-    for part in SPLITS:
-        names = [name for name in tables if _stem(name) == part]
+def _select(files: dict[str, _CSVFile], source: str) -> dict[Split | None, _CSVFile]:
+    """Which file is which split; the key of a single file with another name is None."""
+    if not files:
+        raise DataError("contains no CSV file; expected train.csv and test.csv", file=source)
+    selected: dict[Split | None, _CSVFile] = {}
+    for split in SPLITS:
+        names = [name for name, file in files.items() if file.stem == split]
         if len(names) > 1:
-            raise DataError(f"holds {' and '.join(names)}; expected one {part}.csv", file=place)
+            raise DataError(f"contains {' and '.join(names)}; expected one {split}.csv", file=source)
         if names:
-            chosen[part] = tables[names[0]]
-    if not tables:
-        raise DataError("holds no CSV file; expected train.csv and test.csv", file=place)
-    if not chosen:
-        if len(tables) > 1:
-            raise DataError(f"holds {len(tables)} CSV files, none of them train.csv or test.csv: "
-                            f"{', '.join(list(tables)[:5])}", file=place)  # fmt: skip
-        chosen[None] = next(iter(tables.values()))
-    return chosen
+            selected[split] = files[names[0]]
+    if selected:
+        return selected
+    if len(files) > 1:
+        names = list(files)[:5]
+        raise DataError(f"contains {len(files)} CSV files, but neither train.csv nor test.csv: {', '.join(names)}",
+                        file=source)  # fmt: skip
+    return {None: next(iter(files.values()))}
 
 
-def _read(chosen: dict[Split | None, _Table], wanted: Collection[Split]) -> dict[Split, Dataset]:
-    parts: dict[Split, Dataset] = {}
-    for name, table in chosen.items():
-        if name is None:
-            dataset = table.read()
-            parts["test" if dataset.labels is None else "train"] = dataset
-        elif name in wanted:
-            dataset = table.read()
-            if name == "train" and dataset.labels is None:
-                raise DataError("is missing; training rows need it", file=table.title, column=LABEL)
-            parts[name] = dataset
-    return parts
+def _read_splits(files: dict[Split | None, _CSVFile], splits: Collection[Split]) -> dict[Split, Dataset]:
+    found: dict[Split, Dataset] = {}
+    for split, file in files.items():
+        if split is None:
+            found |= _read_by_labels(file)
+        elif split in splits:
+            dataset = file.read()
+            if split == "train" and dataset.labels is None:
+                raise DataError("is missing; expected it in training data", file=file.title, column=LABEL)
+            found[split] = dataset
+    return found
 
 
-def _part(stem: str) -> Split:
-    return "train" if stem == "train" else "test"
+def _read_by_labels(file: _CSVFile) -> dict[Split, Dataset]:
+    dataset = file.read()
+    return {"test" if dataset.labels is None else "train": dataset}
 
 
-def _of_file(path: Path) -> _Table:
-    return _Table(path, "", lambda: open_file(path))
+def _from_path(path: Path) -> _CSVFile:
+    return _CSVFile(path.name, _stem(path.name), lambda: open_file(path))
 
 
-def _of_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Table:
+def _from_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _CSVFile:
     title = f"{info.filename} in {path.name}"
 
     def open_member() -> Stream:
         stream = archive.open(info)
-        return gunzip(stream, title) if info.filename.lower().endswith(".gz") else Unpacked(stream, title)
+        return gunzip(stream, title) if info.filename.lower().endswith(".gz") else SafeStream(stream, title)
 
-    return _Table(path, info.filename, open_member)
+    return _CSVFile(title, _stem(info.filename), open_member)

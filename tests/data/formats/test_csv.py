@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenfold.data.formats import csv as our_csv
+from tenfold.data.formats import csv as csv_format
 from tenfold.data.formats.csv import PIXELS, read_csv
 from tenfold.errors import DataError
 
@@ -31,7 +31,7 @@ def text_of(table, header=HEADER, end="\n"):
 
 
 def cells_of(n=3):
-    """A valid table as lists of texts, to be spoiled."""
+    """A valid table as lists of texts, to be made invalid."""
     return [list(map(str, row)) for row in digits(n).tolist()]
 
 
@@ -39,7 +39,7 @@ def join(rows, header=HEADER):
     return "\n".join([",".join(header), *(",".join(row) for row in rows), ""]).encode()
 
 
-def assert_read(content, table):
+def assert_reads(content, table):
     images, labels = read(content)
     assert images.dtype == labels.dtype == np.uint8
     assert images.shape == (len(table), 28, 28)
@@ -48,18 +48,18 @@ def assert_read(content, table):
     np.testing.assert_array_equal(images.reshape(-1, 784), table[:, 1:])
 
 
-# What is accepted
+# Accepted files
 
 
-def test_plain_table_agrees_with_pandas():
+def test_plain_table_matches_pandas():
     text = text_of(digits(300))
-    assert_read(text.encode(), pd.read_csv(io.StringIO(text)).to_numpy(np.uint8))
+    assert_reads(text.encode(), pd.read_csv(io.StringIO(text)).to_numpy(np.uint8))
 
 
 def test_every_value_from_0_to_255():
     table = digits(2)
     table[:, 1:257] = np.arange(256)
-    assert_read(text_of(table).encode(), table)
+    assert_reads(text_of(table).encode(), table)
 
 
 def test_unlabeled():
@@ -84,27 +84,27 @@ def test_unlabeled():
     ],
     ids=["BOM", "CRLF", "no final newline", "CRLF, no final newline", "blank end", "quoted", "blanks", "1.0"],
 )
-def test_harmless_spellings(change):
+def test_accepted_spellings(change):
     table = digits(4)
-    assert_read(change(text_of(table)).encode(), table)
+    assert_reads(change(text_of(table)).encode(), table)
 
 
-def test_columns_are_taken_by_name():
+def test_columns_are_selected_by_name():
     table = digits(6)
     order = np.random.default_rng(3).permutation(785)
-    assert_read(text_of(table[:, order], [HEADER[i] for i in order]).encode(), table)
+    assert_reads(text_of(table[:, order], [HEADER[i] for i in order]).encode(), table)
 
 
-def test_label_last_is_still_the_label():
+def test_label_in_the_last_column():
     table = digits(6)
-    assert_read(text_of(np.roll(table, -1, axis=1), [*PIXELS, "label"]).encode(), table)
+    assert_reads(text_of(np.roll(table, -1, axis=1), [*PIXELS, "label"]).encode(), table)
 
 
 @st.composite
 def written_tables(draw):
-    """A valid table and one of the ways to write it."""
+    """A valid table and one of the valid ways to write it."""
     table = digits(draw(st.integers(1, 40)), draw(st.integers(0, 1000)))
-    # Mostly black, as digits are: numbers of one, two and three digits stand beside each other.
+    # Mostly black, as digits are: numbers of one, two and three digits are next to each other.
     table[:, 1:] *= np.random.default_rng(draw(st.integers(0, 1000))).random((len(table), 784)) < 0.2
     shuffled = draw(st.permutations(range(785))) if draw(st.booleans()) else range(785)
     order = list(shuffled)
@@ -122,28 +122,28 @@ def written_tables(draw):
 
 @settings(max_examples=25, deadline=None)
 @given(written_tables())
-def test_any_valid_table_reads_back(written):
+def test_any_valid_table_round_trips(written):
     table, content = written
-    assert_read(content, table)
+    assert_reads(content, table)
 
 
-def test_blocks_may_end_anywhere(monkeypatch):
+def test_any_block_size(monkeypatch):
     table = digits(20)
     content = text_of(table).encode()
     for size in (1, 7, 1000, 4096):
-        monkeypatch.setattr(our_csv, "BLOCK", size)
+        monkeypatch.setattr(csv_format, "BLOCK_BYTES", size)
         if size > 1 or len(content) < 100_000:
-            assert_read(content, table)
+            assert_reads(content, table)
 
 
 def test_both_parsers_agree():
-    """Cells drawn from a small alphabet: whatever the fast parser accepts, the slow one reads the same."""
+    """Random cells from a small alphabet: the fast parser accepts exactly the plain ones, with the same values."""
     rng = random.Random(0)
     accepted = 0
     for _ in range(10_000):
         text = "".join(rng.choice("01259,\n") for _ in range(rng.randint(4, 12))) + "\n"
         width = rng.choice([1, 2, 3])
-        cells = our_csv._parse(text.encode(), width)
+        cells = csv_format._parse_block(text.encode(), width)
         rows = list(csv.reader(io.StringIO(text)))
         plain = all(
             len(row) == width and all(cell and len(cell) <= 3 and int(cell) <= 255 for cell in row) for row in rows
@@ -155,15 +155,15 @@ def test_both_parsers_agree():
     assert accepted > 100
 
 
-def test_the_fast_parser_takes_kaggles_form(monkeypatch):
-    monkeypatch.setattr(our_csv, "_read_rows", None)
-    assert_read(text_of(digits(50)).encode(), digits(50))
+def test_fast_parser_accepts_kaggles_files(monkeypatch):
+    monkeypatch.setattr(csv_format, "_parse_slowly", None)
+    assert_reads(text_of(digits(50)).encode(), digits(50))
 
 
-# What is refused: one sentence with file, row and column
+# Rejected files: one sentence with file, row and column
 
 
-def refused(content: bytes) -> DataError:
+def error_of(content: bytes) -> DataError:
     with pytest.raises(DataError) as caught:
         read(content)
     message = str(caught.value)
@@ -175,8 +175,8 @@ def refused(content: bytes) -> DataError:
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        ("", "the cell is blank; expected a whole number from 0 to 255"),
-        ("  ", "the cell is blank"),
+        ("", "the cell is empty; expected an integer from 0 to 255"),
+        ("  ", "the cell is empty"),
         ("NaN", "'NaN' is not a number"),
         ("inf", "'inf' is not a number"),
         ("-1", "'-1' is out of range"),
@@ -190,33 +190,33 @@ def refused(content: bytes) -> DataError:
         ("٣", "'٣' is not a number"),
         ("0x10", "'0x10' is not a number"),
         ("black", "'black' is not a number"),
-        ("1\x002", "the cell holds a NUL byte"),
+        ("1\x002", "the cell contains a NUL byte"),
         ("x" * 300, "'xxxxxxxxxxxxxxxxxxxx…' is not a number"),
     ],
 )
-def test_wrong_pixel(cell, problem):
+def test_invalid_pixel(cell, problem):
     rows = cells_of()
     rows[1][6] = cell
     rows[2][0] = "wrong, but later"
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert error.problem.startswith(problem)
     assert (error.row, error.line, error.column) == (2, 3, "pixel5")
     assert str(error).startswith(f"digits.csv, row 2 (line 3), column pixel5: {problem}")
 
 
 @pytest.mark.parametrize("label", ["10", "11", "255", "-1", "", "nine", "1.5"])
-def test_wrong_label(label):
+def test_invalid_label(label):
     rows = cells_of()
     rows[2][0] = label
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert (error.row, error.line, error.column) == (3, 4, "label")
-    assert "expected a whole number from 0 to 9" in error.problem
+    assert "expected an integer from 0 to 9" in error.problem
 
 
-def test_bytes_that_are_not_utf8_are_placed():
+def test_invalid_utf8():
     rows = cells_of()
     rows[0][1] = "@"
-    error = refused(join(rows).replace(b"@", b"\xe9"))
+    error = error_of(join(rows).replace(b"@", b"\xe9"))
     assert (error.row, error.column) == (1, "pixel0")
 
 
@@ -224,7 +224,7 @@ def test_bytes_that_are_not_utf8_are_placed():
 def test_row_with_too_few_cells(delete):
     rows = cells_of()
     del rows[1][-delete:]
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert (error.row, error.line) == (2, 3)
     assert f"has {785 - delete} cells; expected 785" in error.problem
 
@@ -232,123 +232,123 @@ def test_row_with_too_few_cells(delete):
 def test_row_with_too_many_cells():
     rows = cells_of()
     rows[0].append("0")
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert error.row == 1
     assert "has 786 cells" in error.problem
 
 
-def test_two_ragged_rows_that_make_up_for_each_other():
+def test_ragged_rows_with_the_right_total():
     rows = cells_of()
     rows[1].append(rows[0].pop())
-    assert refused(join(rows)).row == 1
+    assert error_of(join(rows)).row == 1
 
 
-def test_truncated_in_the_middle_of_a_row():
-    error = refused(join(cells_of())[:-400])
+def test_truncated_row():
+    error = error_of(join(cells_of())[:-400])
     assert (error.row, error.line) == (3, 4)
 
 
 def test_blank_line_between_rows():
     rows = cells_of()
     rows[1] = []
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert (error.row, error.line) == (2, 3)
     assert "blank line" in error.problem
 
 
-def test_line_numbers_count_line_ends_within_quotes():
+def test_line_numbers_with_line_ends_in_quotes():
     rows = cells_of()
     rows[0][3] = f'"\n{rows[0][3]}"'
     rows[1][6] = "-5"
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert (error.row, error.line, error.column) == (1, 3, "pixel2")
 
 
 def test_unclosed_quote():
     rows = cells_of()
     rows[1][3] = '"7'
-    error = refused(join(rows))
+    error = error_of(join(rows))
     assert error.row == 2
-    assert "is not CSV" in error.problem
+    assert "is not valid CSV" in error.problem
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
 def test_empty(content):
-    assert "is empty" in str(refused(content))
+    assert "is empty" in str(error_of(content))
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
 def test_header_only(end):
-    assert "has a header and no rows" in str(refused((",".join(HEADER) + end).encode()))
+    assert "has a header and no rows" in str(error_of((",".join(HEADER) + end).encode()))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf16(encoding):
-    assert "is UTF-16 text; save it as UTF-8" in str(refused(text_of(digits(2)).encode(encoding)))
+    assert "is UTF-16 text; save it as UTF-8" in str(error_of(text_of(digits(2)).encode(encoding)))
 
 
 def test_nul_bytes_in_the_header():
-    assert "NUL bytes" in str(refused(join(cells_of()).replace(b"pixel9,", b"pixel9\0,")))
+    assert "NUL bytes" in str(error_of(join(cells_of()).replace(b"pixel9,", b"pixel9\0,")))
 
 
 def test_nul_bytes_after_the_header():
-    """A file whose last part was never written."""
+    """A file whose end was never written."""
     content = join(cells_of())
-    assert refused(content[:-600] + bytes(600)).row == 3
+    assert error_of(content[:-600] + bytes(600)).row == 3
 
 
 def test_no_header():
-    assert "begins with numbers instead of a header" in str(refused(join(cells_of()).partition(b"\n")[2]))
+    assert "begins with numbers instead of a header" in str(error_of(join(cells_of()).partition(b"\n")[2]))
 
 
 def test_missing_column():
     header = HEADER.copy()
     header.remove("pixel5")
-    error = refused(join([row[1:] for row in cells_of()], header))
+    error = error_of(join([row[1:] for row in cells_of()], header))
     assert error.column == "pixel5"
     assert error.problem.startswith("is missing; expected the columns pixel0 to pixel783")
 
 
 def test_renamed_column():
     header = ["pixle5" if name == "pixel5" else name for name in HEADER]
-    error = refused(join(cells_of(), header))
+    error = error_of(join(cells_of(), header))
     assert error.column == "pixel5"
     assert "is missing, and column 7 has the unknown name 'pixle5'" in error.problem
 
 
-def test_an_index_that_pandas_wrote():
-    error = refused(join([[str(row), *cells] for row, cells in enumerate(cells_of())], ["", *HEADER]))
-    assert "column 1 has the unknown name '' (pandas writes its index so; to_csv(..., index=False)" in str(error)
+def test_pandas_index_column():
+    error = error_of(join([[str(row), *cells] for row, cells in enumerate(cells_of())], ["", *HEADER]))
+    assert "column 1 has the unknown name '' (the index of pandas; write with to_csv(..., index=False)" in str(error)
 
 
 def test_renamed_label():
-    error = refused(join(cells_of(), ["digit", *PIXELS]))
+    error = error_of(join(cells_of(), ["digit", *PIXELS]))
     assert "column 1 has the unknown name 'digit'" in str(error)
 
 
 def test_duplicate_column():
     header = ["pixel5" if name == "pixel6" else name for name in HEADER]
-    error = refused(join(cells_of(), header))
+    error = error_of(join(cells_of(), header))
     assert error.column == "pixel5"
-    assert "stands twice, as columns 7 and 8" in error.problem
+    assert "occurs twice, as columns 7 and 8" in error.problem
 
 
 def test_semicolons():
-    assert "cells parted by ';'; expected commas" in str(refused(join(cells_of()).replace(b",", b";")))
+    assert "cells separated by ';'; expected commas" in str(error_of(join(cells_of()).replace(b",", b";")))
 
 
-def test_something_else_entirely():
+def test_random_bytes():
     noise = np.random.default_rng(0).integers(0, 256, 3 << 20).astype(np.uint8)
-    refused(noise.tobytes())
-    refused(noise[noise != ord("\n")].tobytes())
+    error_of(noise.tobytes())
+    error_of(noise[noise != ord("\n")].tobytes())
 
 
 @pytest.mark.parametrize("rows", [1, 900])  # the latter are more than the longest line
-def test_lines_that_end_in_cr_alone(rows):
+def test_cr_line_ends(rows):
     content = text_of(digits(rows), end="\r").encode()
-    assert str(refused(content)) == "digits.csv: has lines that end in CR alone; expected LF or CRLF"
+    assert str(error_of(content)) == "digits.csv: has lines that end with CR alone; expected LF or CRLF"
 
 
-def test_a_line_without_end():
+def test_endless_line():
     content = join(cells_of()) + b"1," * (2 << 20)
-    assert "a line of more than 1 MiB" in str(refused(content))
+    assert "a line of more than 1 MiB" in str(error_of(content))

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tenfold.data.formats import archive as compressed
+from tenfold.data.formats import archive as archive_format
 from tenfold.data.formats import kaggle
 from tenfold.data.formats.csv import PIXELS
 from tenfold.data.load import load_data
@@ -49,9 +49,9 @@ def assert_both(source):
     assert source.notes == ()
 
 
-def refused(path, part=""):
+def error_of(path, suffix=""):
     with pytest.raises(DataError) as caught:
-        load_data(f"{path}{part}")
+        load_data(f"{path}{suffix}")
     message = str(caught.value)
     assert path.name in message
     assert "\n" not in message
@@ -80,17 +80,17 @@ def test_zip(tmp_path, files, method):
     assert load_data(path).train.source.endswith("in digits.zip")
 
 
-def test_the_same_zip_under_any_name(tmp_path):
+def test_zip_without_suffix(tmp_path):
     assert_both(load_data(make_zip(tmp_path / "download", LAYOUTS[0])))
 
 
-def test_one_part_reads_that_part_only(tmp_path):
+def test_only_the_requested_split_is_read(tmp_path):
     path = make_zip(tmp_path / "digits.zip", {"train.csv": TRAIN_CSV, "test.csv": b"broken"})
     source = load_data(f"{path}:train")
     assert source.test is None
     assert len(source.train) == 20
-    assert "test.csv in digits.zip" in refused(path)
-    assert "test.csv in digits.zip" in refused(path, ":test")
+    assert "test.csv in digits.zip" in error_of(path)
+    assert "test.csv in digits.zip" in error_of(path, ":test")
 
 
 def test_single_files(tmp_path):
@@ -102,10 +102,10 @@ def test_single_files(tmp_path):
         source = load_data(tmp_path / name)
         assert (source.train is None) == (part == "test")
         assert (source.test is None) == (part == "train")
-    assert "has no test split" in refused(tmp_path / "a.csv", ":test")
+    assert "has no test split" in error_of(tmp_path / "a.csv", ":test")
 
 
-def test_a_labeled_test_file_stays_the_test_part(tmp_path):
+def test_labeled_test_file(tmp_path):
     make_folder(tmp_path, {"test.csv": TRAIN_CSV})
     source = load_data(tmp_path / "test.csv")
     assert source.train is None
@@ -113,7 +113,7 @@ def test_a_labeled_test_file_stays_the_test_part(tmp_path):
 
 
 @pytest.mark.parametrize("pack", [make_folder, make_zip])
-def test_a_single_csv_under_any_name(tmp_path, pack):
+def test_single_csv_of_any_name(tmp_path, pack):
     source = load_data(pack(tmp_path / "digits.zip", {"mine.csv": TRAIN_CSV, "sample_submission.csv": SAMPLE}))
     assert len(source.train) == 20
 
@@ -121,47 +121,47 @@ def test_a_single_csv_under_any_name(tmp_path, pack):
 @pytest.mark.parametrize("pack", [make_folder, make_zip])
 def test_no_csv(tmp_path, pack):
     for files in ({"readme.txt": b"x"}, {"sample_submission.csv": SAMPLE}):
-        assert "holds no CSV file" in refused(pack(tmp_path / str(len(files)), files))
+        assert "contains no CSV file" in error_of(pack(tmp_path / str(len(files)), files))
         (tmp_path / str(len(files))).rename(tmp_path / "done") if pack is make_zip else None
 
 
 @pytest.mark.parametrize("pack", [make_folder, make_zip])
 def test_several_csv_files(tmp_path, pack):
-    assert "holds 2 CSV files, none of them train.csv or test.csv: a.csv, b.csv" in refused(
+    assert "contains 2 CSV files, but neither train.csv nor test.csv: a.csv, b.csv" in error_of(
         pack(tmp_path / "one", {"a.csv": TRAIN_CSV, "b.csv": TEST_CSV})
     )
     for other in ("old/train.csv", "train.csv.gz"):
-        message = refused(pack(tmp_path / other.replace("/", "_"), {"train.csv": TRAIN_CSV, other: TRAIN_CSV}))
+        message = error_of(pack(tmp_path / other.replace("/", "_"), {"train.csv": TRAIN_CSV, other: TRAIN_CSV}))
         assert "expected one train.csv" in message
         assert other in message
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_the_same_name_twice(tmp_path):
+def test_duplicate_member(tmp_path):
     path = make_zip(tmp_path / "digits.zip", {"train.csv": TRAIN_CSV})
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("train.csv", TRAIN_CSV)
-    assert "holds the same CSV file twice" in refused(path)
+    assert "contains the same CSV file twice" in error_of(path)
 
 
 def test_training_file_without_labels(tmp_path):
-    assert "column label: is missing" in refused(make_zip(tmp_path / "digits.zip", {"train.csv": TEST_CSV}))
+    assert "column label: is missing" in error_of(make_zip(tmp_path / "digits.zip", {"train.csv": TEST_CSV}))
 
 
-def test_the_wrong_cell_in_a_zip_is_named(tmp_path):
+def test_invalid_cell_in_a_zip(tmp_path):
     spoiled = TRAIN_CSV.replace(b"\n3,", b"\n10,", 1)
-    message = refused(make_zip(tmp_path / "digits.zip", {"train.csv": spoiled}))
+    message = error_of(make_zip(tmp_path / "digits.zip", {"train.csv": spoiled}))
     assert message.startswith("train.csv in digits.zip, row 4 (line 5), column label: '10' is out of range")
 
 
 @pytest.mark.parametrize(
     "name", ["../train.csv", "a/../../train.csv", "/train.csv", "..\\train.csv", "C:\\train.csv", "../x.txt"]
 )
-def test_paths_that_lead_out_of_the_archive(tmp_path, name):
-    assert "leads out of the archive" in refused(make_zip(tmp_path / "digits.zip", {"test.csv": TEST_CSV, name: b"x"}))
+def test_path_traversal(tmp_path, name):
+    assert "leads out of the archive" in error_of(make_zip(tmp_path / "digits.zip", {"test.csv": TEST_CSV, name: b"x"}))
 
 
-def test_nothing_is_extracted(tmp_path):
+def test_zip_is_not_extracted(tmp_path):
     load_data(make_zip(tmp_path / "digits.zip", LAYOUTS[1]))
     assert sorted(path.name for path in tmp_path.iterdir() if "cache" not in path.name) == ["digits.zip"]
 
@@ -172,75 +172,75 @@ def test_encrypted(tmp_path):
     for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         content[content.index(signature) + offset] |= 1
     path.write_bytes(content)
-    assert "is encrypted" in refused(path)
+    assert "is encrypted" in error_of(path)
 
 
 @pytest.mark.parametrize("keep", [1, 10, 100, -30])
 def test_truncated_zip(tmp_path, keep):
     path = make_zip(tmp_path / "digits.zip", LAYOUTS[0])
     path.write_bytes(path.read_bytes()[:keep])
-    refused(path)
+    error_of(path)
 
 
-def test_a_flipped_bit_anywhere_is_found_or_does_no_harm(tmp_path):
+def test_flipped_bits_are_detected_or_harmless(tmp_path):
     path = make_zip(tmp_path / "digits.zip", {"train.csv": TRAIN_CSV})
-    whole = path.read_bytes()
+    original = path.read_bytes()
     rng = np.random.default_rng(0)
-    refusals = 0
-    places = [*range(60), *range(len(whole) - 90, len(whole)), *rng.integers(0, len(whole), 150)]
-    for place in places:
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.integers(8))]) + whole[place + 1 :])
+    errors = 0
+    indices = [*range(60), *range(len(original) - 90, len(original)), *rng.integers(0, len(original), 150)]
+    for index in indices:
+        path.write_bytes(original[:index] + bytes([original[index] ^ (1 << rng.integers(8))]) + original[index + 1 :])
         try:
             source = load_data(path)
         except DataError:
-            refusals += 1
+            errors += 1
         else:
             np.testing.assert_array_equal(source.train.images.reshape(-1, 784), TRAIN[:, 1:])
-    assert refusals > 150
+    assert errors > 150
 
 
 def test_zip_bomb_by_its_declared_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(kaggle, "LIMIT", len(TRAIN_CSV) - 1)
-    assert f"train.csv unpacks to {len(TRAIN_CSV):,} bytes" in refused(
+    monkeypatch.setattr(kaggle, "MAX_BYTES", len(TRAIN_CSV) - 1)
+    assert f"train.csv unpacks to {len(TRAIN_CSV):,} bytes" in error_of(
         make_zip(tmp_path / "digits.zip", {"train.csv": TRAIN_CSV})
     )
 
 
-def test_zip_bomb_that_declares_less(tmp_path):
-    """The size in the directory is a lie: what stands behind it is not unpacked beyond it."""
+def test_zip_bomb_with_a_false_size(tmp_path):
+    """Nothing is unpacked beyond the size in the directory."""
     path = make_zip(tmp_path / "digits.zip", {"train.csv": TRAIN_CSV})
     content = path.read_bytes()
     path.write_bytes(content.replace(struct.pack("<I", len(TRAIN_CSV)), struct.pack("<I", 5000)))
-    refused(path)
+    error_of(path)
 
 
 def test_gzip_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr(compressed, "LIMIT", 1 << 20)
+    monkeypatch.setattr(archive_format, "MAX_BYTES", 1 << 20)
     path = tmp_path / "train.csv.gz"
     header, _, rows = TRAIN_CSV.partition(b"\n")
-    path.write_bytes(gzip.compress(header + b"\n" + rows * (compressed.LIMIT // len(rows) + 1), 1))
-    assert path.stat().st_size < compressed.LIMIT / 2
-    assert "unpacks to more than 1,048,576 bytes" in refused(path)
+    path.write_bytes(gzip.compress(header + b"\n" + rows * (archive_format.MAX_BYTES // len(rows) + 1), 1))
+    assert path.stat().st_size < archive_format.MAX_BYTES / 2
+    assert "unpacks to more than 1,048,576 bytes" in error_of(path)
 
 
 def test_gzip_bomb_within_a_zip(tmp_path, monkeypatch):
-    monkeypatch.setattr(compressed, "LIMIT", 1 << 20)
+    monkeypatch.setattr(archive_format, "MAX_BYTES", 1 << 20)
     bomb = gzip.compress(TRAIN_CSV + bytes(2 << 20))
-    message = refused(make_zip(tmp_path / "digits.zip", {"train.csv.gz": bomb}))
+    message = error_of(make_zip(tmp_path / "digits.zip", {"train.csv.gz": bomb}))
     assert message.startswith("train.csv.gz in digits.zip: unpacks to more than")
 
 
-def test_a_million_blank_lines(tmp_path):
+def test_gzip_bomb_of_blank_lines(tmp_path):
     path = tmp_path / "train.csv.gz"
     path.write_bytes(gzip.compress(TRAIN_CSV + b"\n" * (1 << 20)))
-    assert "blank line" in refused(path)
+    assert "blank line" in error_of(path)
 
 
 @pytest.mark.parametrize("keep", [5, 12, 1000, -9, -1])
 def test_truncated_gzip(tmp_path, keep):
     path = tmp_path / "train.csv.gz"
     path.write_bytes(gzip.compress(TRAIN_CSV)[:keep])
-    assert "breaks off in the middle of its compressed data" in refused(path)
+    assert "ends in the middle of its compressed data" in error_of(path)
 
 
 def test_damaged_gzip(tmp_path):
@@ -248,28 +248,28 @@ def test_damaged_gzip(tmp_path):
     content = bytearray(gzip.compress(TRAIN_CSV))
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
-    assert "train.csv.gz" in refused(path)
+    assert "train.csv.gz" in error_of(path)
 
 
 @pytest.mark.parametrize("name", ["train.csv.gz", "digits.zip"])
-def test_what_damage_made_of_a_cell_is_not_blamed_on_the_table(tmp_path, name):
+def test_damage_is_reported_instead_of_the_cell_that_it_changed(tmp_path, name):
     path = tmp_path / name
     header, _, rows = TRAIN_CSV.partition(b"\n")
-    wrong = header + b"\n256," + rows * 20  # the checksum stands behind far more than is read at a time
+    wrong = header + b"\n256," + rows * 20  # the checksum comes after much more than one block
     if name.endswith(".gz"):
         path.write_bytes(gzip.compress(wrong))
     else:
         make_zip(path, {"train.csv": wrong})
-    assert "row 1 (line 2): has 786 cells" in refused(path)  # so it was packed
+    assert "row 1 (line 2): has 786 cells" in error_of(path)
     packed = path.read_bytes()
     checksum = struct.pack("<I", zlib.crc32(wrong))
     assert checksum in packed
     path.write_bytes(packed.replace(checksum, struct.pack("<I", zlib.crc32(TRAIN_CSV))))
-    assert "holds damaged compressed data" in refused(path)
+    assert "contains damaged compressed data" in error_of(path)
 
 
-def test_not_gzip_at_all(tmp_path):
-    (tmp_path / "train.csv.gz").write_bytes(TRAIN_CSV)  # unpacked by a browser, under its old name
+def test_plain_file_named_gz(tmp_path):
+    (tmp_path / "train.csv.gz").write_bytes(TRAIN_CSV)  # unpacked by a browser that kept the name
     assert len(load_data(tmp_path / "train.csv.gz").train) == 20
 
 
@@ -277,11 +277,11 @@ def test_zip_without_members(tmp_path):
     buffer = io.BytesIO()
     zipfile.ZipFile(buffer, "w").close()
     (tmp_path / "digits.zip").write_bytes(buffer.getvalue())
-    assert "holds no CSV file" in refused(tmp_path / "digits.zip")
+    assert "contains no CSV file" in error_of(tmp_path / "digits.zip")
 
 
 @pytest.mark.shared
-def test_kaggles_own_zip(shared):
+def test_kaggles_zip(shared):
     source = load_data(shared / "kaggle" / "digit-recognizer.zip")
     assert source.train.images.shape == (42_000, 28, 28)
     assert source.test.images.shape == (28_000, 28, 28)

@@ -24,7 +24,7 @@ def file(tmp_path):
     return tmp_path / "mnist.npz"
 
 
-def refused(file):
+def error_of(file):
     with pytest.raises(DataError) as caught:
         load_data(file)
     message = str(caught.value)
@@ -44,7 +44,7 @@ def test_keras_file(file, save):
     assert load_data(f"{file}:test").train is None
 
 
-def test_labels_of_another_integer_type_and_fortran_order(file):
+def test_other_integer_types_and_fortran_order(file):
     np.savez(file, **{**GOOD, "x_train": np.asfortranarray(IMAGES), "y_train": LABELS.astype(np.int64)})
     source = load_data(file)
     np.testing.assert_array_equal(source.train.images, IMAGES)
@@ -56,33 +56,33 @@ def test_labels_of_another_integer_type_and_fortran_order(file):
     [
         (
             {"x_train": IMAGES / 255},
-            "column x_train: is float64 of shape (12, 28, 28); expected uint8 of shape (N, 28, 28)",
+            "x_train is float64 of shape (12, 28, 28); expected uint8 of shape (N, 28, 28)",
         ),
         ({"x_train": IMAGES.reshape(12, 784)}, "is uint8 of shape (12, 784)"),
         ({"x_train": IMAGES[:, :20, :20]}, "is uint8 of shape (12, 20, 20)"),
-        ({"x_train": IMAGES[:0], "y_train": LABELS[:0]}, "column x_train: holds no images"),
-        ({"y_train": LABELS / 1.0}, "column y_train: is float64 of shape (12,); expected whole numbers"),
+        ({"x_train": IMAGES[:0], "y_train": LABELS[:0]}, "x_train contains no images"),
+        ({"y_train": LABELS / 1.0}, "y_train is float64 of shape (12,); expected integers"),
         ({"y_train": np.eye(10)[LABELS].astype(int)}, "is int64 of shape (12, 10)"),
-        ({"y_train": LABELS[:5]}, "column y_train: holds 5 labels for 12 images"),
-        ({"y_train": LABELS + 1}, "row 10, column y_train: the label 10 is out of range"),
-        ({"y_train": LABELS - 1}, "row 1, column y_train: the label -1 is out of range"),
-        ({"x_train": IMAGES.astype(object)}, "column x_train: holds Python objects, which are not loaded"),
+        ({"y_train": LABELS[:5]}, "y_train contains 5 labels for 12 images"),
+        ({"y_train": LABELS + 1}, "y_train[9] is 10; expected 0 to 9"),
+        ({"y_train": LABELS - 1}, "y_train[0] is -1; expected 0 to 9"),
+        ({"x_train": IMAGES.astype(object)}, "x_train contains Python objects, which are not loaded"),
     ],
 )
-def test_wrong_arrays(file, change, problem):
+def test_invalid_arrays(file, change, problem):
     np.savez(file, **{**GOOD, **change})
-    assert problem in refused(file)
+    assert problem in error_of(file)
 
 
-def test_wrong_keys(file):
+def test_missing_keys(file):
     np.savez(file, train_images=IMAGES, train_labels=LABELS)
-    message = refused(file)
-    assert "lacks x_train, y_train, x_test, y_test; it holds train_images, train_labels" in message
+    message = error_of(file)
+    assert "lacks x_train, y_train, x_test, y_test; it contains train_images, train_labels" in message
 
 
 def test_no_arrays(file):
     zipfile.ZipFile(file, "w").close()
-    assert "it holds nothing" in refused(file)
+    assert "it contains nothing" in error_of(file)
 
 
 def header(shape):
@@ -94,38 +94,38 @@ def header(shape):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "is no readable array"),
-        (b"nothing of the kind", "is no readable array"),
-        (header((12, 28, 28)) + bytes(100), "breaks off"),
-        (header((2**40, 28, 28)), "claims"),
-        (header((1000, 28, 28)), "breaks off"),
+        (b"", "is not a readable array"),
+        (b"not an array", "is not a readable array"),
+        (header((12, 28, 28)) + bytes(100), "x_train ends early"),
+        (header((2**40, 28, 28)), "x_train declares"),
+        (header((1000, 28, 28)), "x_train ends early"),
     ],
 )
 def test_damaged_member(file, content, problem):
     np.savez(file, **{key: array for key, array in GOOD.items() if key != "x_train"})
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("x_train.npy", content)
-    assert problem in refused(file)
+    assert problem in error_of(file)
 
 
 @pytest.mark.parametrize("keep", [3, 100, -10])
 def test_truncated(file, keep):
     np.savez(file, **GOOD)
     file.write_bytes(file.read_bytes()[:keep])
-    refused(file)
+    error_of(file)
 
 
-def test_a_flipped_bit_anywhere_is_found_or_does_no_harm(file):
+def test_flipped_bits_are_detected_or_harmless(file):
     np.savez_compressed(file, **GOOD)
-    whole = file.read_bytes()
+    original = file.read_bytes()
     rng = np.random.default_rng(0)
-    refusals = 0
-    for place in [*range(60), *range(len(whole) - 300, len(whole)), *rng.integers(0, len(whole), 200)]:
-        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.integers(8))]) + whole[place + 1 :])
+    errors = 0
+    for index in [*range(60), *range(len(original) - 300, len(original)), *rng.integers(0, len(original), 200)]:
+        file.write_bytes(original[:index] + bytes([original[index] ^ (1 << rng.integers(8))]) + original[index + 1 :])
         try:
             source = load_data(file)
         except DataError:
-            refusals += 1
+            errors += 1
         else:
             np.testing.assert_array_equal(source.train.images, IMAGES)
-    assert refusals > 200
+    assert errors > 200

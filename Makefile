@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAGGLE ?= digit-recognizer.zip
 
-.PHONY: help demo test lint format docs reproduce bench serve litserve-peer keras-peer clean
+.PHONY: help demo test lint format docs reproduce bench serve litserve-peer keras-peer old-runtime clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,5 +64,9 @@ keras-peer:  ## install Keras, a peer in the training benchmark, into its own en
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu scipy
 
+old-runtime:  ## install the oldest ONNX Runtime that models load in, for a test, into its own environment (Python 3.11)
+	$(PYTHON) -m venv .venv-old-runtime
+	.venv-old-runtime/bin/python -m pip install --quiet onnxruntime==1.16.3 'numpy<2'
+
 clean:  ## remove the virtual environments, but no runs
-	rm -rf .venv .venv-keras .venv-litserve
+	rm -rf .venv .venv-keras .venv-litserve .venv-old-runtime

@@ -27,7 +27,7 @@ HEAVY = (
     "pooch",
     "cv2",
 )
-TRAINING = ("torch", "tomli_w", "safetensors", "onnx", "onnxscript", "sklearn", "matplotlib")
+TRAINING = ("torch", "tomli_w", "safetensors", "onnx", "sklearn", "matplotlib")
 
 
 def python(code: str, *args: str) -> subprocess.CompletedProcess[str]:

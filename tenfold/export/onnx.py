@@ -1,7 +1,7 @@
-"""From a trained network to one ONNX file that takes raw pixels and gives probabilities.
+"""A trained network as one ONNX file that takes raw pixels and returns probabilities.
 
-The graph is written node by node (`graph.py`): PyTorch's own exporter takes seconds where this takes milliseconds. It
-still exports networks with layers that have no converter here.
+The graph is written node by node (`layers.py`): PyTorch's exporter takes seconds where this takes milliseconds. It
+still exports networks with layers that have no converter.
 """
 
 from __future__ import annotations
@@ -15,69 +15,69 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from tenfold.export.graph import Graph, TensorType, UnsupportedLayer, add_layer, cast_to_float
-from tenfold.export.quiet import quiet
+from tenfold.errors import UnavailableError
+from tenfold.export.graph import IR_VERSION, OPSET, Graph, TensorType, cast_to_float
+from tenfold.export.layers import UnsupportedLayer, add_layer
 from tenfold.files import write_bytes
 from tenfold.images import CLASSES, SIDE
 from tenfold.nets import Ensemble, Network
-from tenfold.nets.network import SHIFTS
+from tenfold.nets.network import SHIFTS, LineNetwork
 
 STRIP_HEIGHT = 32
+OLDEST_RUNTIME = "1.16"  # of ONNX Runtime, that the tests load models with
 
 
 def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
-    """Write a network of single digits as one ONNX file, for any batch size, with its metadata.
+    """Write a network as one ONNX file without external data, metadata inside; the network stays as it is.
 
-    Input `images`, uint8 (B, 28, 28); outputs `probabilities`, float32 (B, 10), and `digitness`, float32 (B,), if the
-    network has that head.
+    Of single digits: input `images`, uint8 (B, 28, 28); outputs `probabilities`, float32 (B, 10), and, if the network
+    has that head, `digitness`, float32 (B,). Of lines: input `strips`, uint8 (B, 32, W), W a multiple of 4; output
+    `log_probabilities`, float32 (B, W / 2, 11). Raises UnavailableError if a layer has no converter and the package
+    onnxscript is missing.
     """
+    network = copy.deepcopy(network).cpu().eval()
     try:
-        model = digit_model(network, metadata)
-    except UnsupportedLayer:
-        model = traced_model(network, metadata)
-    write_bytes(path, model.SerializeToString())
+        model = line_model(network, metadata) if isinstance(network, LineNetwork) else digit_model(network, metadata)
+    except UnsupportedLayer as layer:
+        model = traced_model(network, metadata, str(layer))
+    write_bytes(path, model.SerializeToString(deterministic=True))
 
 
-def export_line(network: Network, path: Path, metadata: dict[str, str]) -> None:
-    """Write a network of text lines as one ONNX file, for any number of strips and any width that is a multiple of 4.
-
-    Input `strips`, uint8 (B, 32, W); output `log_probabilities`, float32 (B, W / 2, 11).
-    """
+def line_model(network: LineNetwork, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The ONNX model of a network of lines in evaluation mode. Raises UnsupportedLayer."""
     graph = Graph()
     pixels = graph.add("Unsqueeze", cast_to_float(graph, "strips"), graph.constant([1]))
-    logits = add_layer(network.body, graph, add_layer(network.normalize, graph, pixels))
+    logits = add_layer(graph, network.body, add_layer(graph, network.normalize, pixels))
     graph.add("LogSoftmax", logits, output="log_probabilities", axis=2)
-    model = graph.to_model(
+    return graph.to_model(
         {"strips": (TensorProto.UINT8, ["batch", STRIP_HEIGHT, "width"])},
         {"log_probabilities": (TensorProto.FLOAT, ["batch", "steps", CLASSES + 1])},
         metadata,
     )
-    write_bytes(path, model.SerializeToString())
 
 
 def digit_model(network: Network, metadata: dict[str, str]) -> onnx.ModelProto:
-    """The ONNX model of a network or an ensemble. Raises UnsupportedLayer."""
+    """The ONNX model of a network or an ensemble in evaluation mode. Raises UnsupportedLayer."""
     graph = Graph()
     members = list(network) if isinstance(network, Ensemble) else [network]
     images = graph.add("Unsqueeze", cast_to_float(graph, "images"), graph.constant([1]))
     outputs = [_add_heads(graph, member, images) for member in members]
-    probabilities, digitness = zip(*outputs, strict=True)
-    # The ensemble's logits are the logarithm of its members' mean probabilities; softmax gives just these again.
-    graph.add("Mean", *probabilities, output="probabilities")
+    # The ensemble's logits are the logarithm of its members' mean probabilities; softmax gives these again.
+    graph.add("Mean", *(probabilities for probabilities, _ in outputs), output="probabilities")
     types: dict[str, TensorType] = {"probabilities": (TensorProto.FLOAT, ["batch", CLASSES])}
     if network.tells_digits:
-        graph.add("Mean", *digitness, output="digitness")
+        graph.add("Mean", *(digitness for _, digitness in outputs if digitness), output="digitness")
         types["digitness"] = (TensorProto.FLOAT, ["batch"])
     return graph.to_model({"images": (TensorProto.UINT8, ["batch", SIDE, SIDE])}, types, metadata)
 
 
 def _add_heads(graph: Graph, network: Network, images: str) -> tuple[str, str | None]:
     """Probabilities (B, 10) and digitness (B,), if the network has it, of images (B, 1, 28, 28)."""
-    several = network.views > 1
-    pixels = _add_shifts(graph, images) if several else images
-    logits = add_layer(network.body, graph, add_layer(network.normalize, graph, pixels))
+    uses_tta = network.views > 1
+    pixels = _add_shifts(graph, images) if uses_tta else images
+    logits = add_layer(graph, network.body, add_layer(graph, network.normalize, pixels))
     outputs = network.last.out_features
-    if several:
+    if uses_tta:
         logits = graph.add("Reshape", logits, graph.constant([len(SHIFTS), -1, outputs]))
         logits = graph.add("ReduceMean", logits, axes=[0], keepdims=0)
     if not network.tells_digits:
@@ -113,13 +113,13 @@ class Probabilities(nn.Module):
         return (self.network(images).softmax(dim=1),)
 
 
-def traced_model(network: Network, metadata: dict[str, str]) -> onnx.ModelProto:
-    """The ONNX model by PyTorch's exporter, which needs the package onnxscript."""
+def traced_model(network: Network, metadata: dict[str, str], layer: str) -> onnx.ModelProto:
+    """The ONNX model by PyTorch's exporter, for a network with a `layer` of another kind. Raises UnavailableError."""
     names = ["images", "probabilities", *(["digitness"] if network.tells_digits else [])]
     sizes: tuple[dict[int, Any]] = ({0: torch.export.Dim("batch")},)
-    with quiet():  # the exporter reports its progress
+    try:
         program = torch.onnx.export(
-            Probabilities(copy.deepcopy(network)).cpu().eval(),
+            Probabilities(network).eval(),
             (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
             input_names=names[:1],
             output_names=names[1:],
@@ -127,6 +127,10 @@ def traced_model(network: Network, metadata: dict[str, str]) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
         )
+    except ImportError:  # PyTorch raises its own for a missing package
+        raise UnavailableError(
+            f"to export the layer {layer}, PyTorch needs another package; install it with: pip install onnxscript"
+        ) from None
     assert program is not None
     model = program.model_proto
     model.producer_name = "tenfold"
@@ -142,4 +146,13 @@ def add_metadata(path: Path, metadata: dict[str, str]) -> None:
     """Add to the metadata of an ONNX file."""
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {prop.key: prop.value for prop in model.metadata_props} | metadata)
-    write_bytes(path, model.SerializeToString())
+    write_bytes(path, model.SerializeToString(deterministic=True))
+
+
+def describe_format(path: Path) -> str:
+    """The versions of an ONNX file's format and operators, and what loads it, for a model card."""
+    model = onnx.load(path)
+    opset = max(imported.version for imported in model.opset_import if not imported.domain)
+    ours = (model.ir_version, opset) == (IR_VERSION, OPSET)
+    runtimes = f"; ONNX Runtime {OLDEST_RUNTIME} and newer load it" if ours else ""
+    return f"IR version {model.ir_version}, operator set {opset}{runtimes}"

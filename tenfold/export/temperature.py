@@ -1,4 +1,4 @@
-"""Make a trained network as sure as it is right."""
+"""Temperature scaling: a network's confidence made to match its accuracy."""
 
 import numpy as np
 import torch
@@ -8,15 +8,19 @@ from tenfold.evaluation.calibration import fit_temperature
 from tenfold.images import CLASSES
 from tenfold.nets import Network
 
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 @torch.no_grad()
 def calibrate(network: Network, held_out: Dataset) -> float:
-    """Fit a temperature on held-out rows and divide the digits' logits by it, inside the last layer; returns it."""
+    """Divide the logits of the digits by a temperature, inside the last layer; returns the temperature.
+
+    It is fitted on `held_out`, labeled samples that the network was not trained on (Guo et al. 2017, "On calibration of
+    modern neural networks").
+    """
     assert held_out.labels is not None
-    starts = range(0, len(held_out), BATCH)
-    logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH])).numpy() for i in starts])
+    starts = range(0, len(held_out), BATCH_SIZE)
+    logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH_SIZE])).numpy() for i in starts])
     temperature = fit_temperature(logits, held_out.labels)
     network.last.weight[:CLASSES] /= temperature
     network.last.bias[:CLASSES] /= temperature

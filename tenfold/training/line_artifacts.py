@@ -14,7 +14,7 @@ from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import calibration_error, reliability_bins
 from tenfold.evaluation.statistics import wilson_interval
-from tenfold.export.onnx import add_metadata, export_line
+from tenfold.export.onnx import add_metadata, export
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table
 from tenfold.ocr.line_model import CALIBRATION, LineReader, confidence
@@ -45,7 +45,7 @@ def leave_line_reader(
 ) -> dict[str, Any]:
     """Write everything that a run holds beside its checkpoints; returns the metrics."""
     checkpoint.save_weights(run.weights, fitted.network.state_dict())
-    export_line(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
+    export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
     read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     reached = None
     if read is not None:

@@ -1,4 +1,4 @@
-"""What is exported here are the networks of small trainings."""
+"""The networks that are exported are those of small trainings."""
 
 from tests.training.conftest import (  # noqa: F401  # fixtures
     _make_digits,

@@ -8,7 +8,7 @@ from tenfold.export.temperature import calibrate
 from tenfold.nets import build
 
 
-def test_the_logits_are_divided_and_nothing_else_changes(make_recipe, digits):
+def test_calibrate_divides_the_logits_and_nothing_else(make_recipe, digits):
     network = build(make_recipe(synthesis={"negatives": 0.5})).eval()
     images = torch.tensor(digits.images)
     with torch.no_grad():
@@ -20,8 +20,8 @@ def test_the_logits_are_divided_and_nothing_else_changes(make_recipe, digits):
     assert torch.equal(digitness, same)
 
 
-def test_a_calibrated_network_needs_no_further_temperature(make_recipe, digits):
-    """It is right on four rows of five here."""
+def test_calibrating_twice_changes_nothing(make_recipe, digits):
+    """The network is right on four of five samples."""
     network = build(make_recipe()).eval()
     with torch.no_grad():
         network.last.weight.mul_(20)
@@ -33,14 +33,14 @@ def test_a_calibrated_network_needs_no_further_temperature(make_recipe, digits):
 
 
 @pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
-def test_the_temperature_that_labels_were_drawn_with_is_found(truth):
+def test_fit_temperature_recovers_the_true_one(truth):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 10)) * 3
-    shares = np.exp(logits / truth)
-    shares /= shares.sum(axis=1, keepdims=True)
-    labels = (shares.cumsum(axis=1) > rng.random((len(shares), 1))).argmax(axis=1)
+    probabilities = np.exp(logits / truth)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((len(probabilities), 1))).argmax(axis=1)
     assert fit_temperature(logits, labels) == pytest.approx(truth, rel=0.05)
 
 
-def test_rows_that_are_all_right_do_not_ask_for_nothing():
+def test_fit_temperature_is_bounded_if_all_samples_are_right():
     assert 1 / 8 <= fit_temperature(np.eye(10) * 5, np.arange(10)) < 0.2

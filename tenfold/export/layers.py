@@ -1,0 +1,190 @@
+"""PyTorch layers as ONNX nodes, with a converter for each type of layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from tenfold.export.graph import Graph
+from tenfold.nets.cnn import MeanMax, Places
+from tenfold.nets.ctc import SYMBOLS, Halves
+from tenfold.nets.dropout import Dropout
+from tenfold.nets.normalize import Standardize, StandardizePixels, UnitColumns
+
+
+class UnsupportedLayer(Exception):
+    """A layer that has no converter; the message is its type."""
+
+
+Converter = Callable[[Graph, Any, str], str]  # (graph, layer, name of the input) -> name of the output
+CONVERTERS: dict[type[nn.Module], Converter] = {}
+
+
+def converts(*types: type[nn.Module]) -> Callable[[Converter], Converter]:
+    """Register a converter for layers of exactly these types: a subclass may compute something else."""
+
+    def register(converter: Converter) -> Converter:
+        CONVERTERS.update(dict.fromkeys(types, converter))
+        return converter
+
+    return register
+
+
+def add_layer(graph: Graph, layer: nn.Module, x: str) -> str:
+    """Add a layer; returns the name of its output. Raises UnsupportedLayer."""
+    if type(layer) not in CONVERTERS:
+        raise UnsupportedLayer(type(layer).__name__)
+    return CONVERTERS[type(layer)](graph, layer, x)
+
+
+@converts(nn.Sequential)
+def add_layers(graph: Graph, layers: Sequence[nn.Module], x: str) -> str:
+    """Add layers in order, each batch norm folded into the convolution or linear layer before it."""
+    for layer in _fold_norms(_pool_last(layers)):
+        x = add_layer(graph, layer, x)
+    return x
+
+
+def _pool_last(layers: Sequence[nn.Module]) -> list[Any]:
+    """The layers with pooling behind the batch norm and ReLU that follow it, where that changes no value.
+
+    Batch norm with positive weights and ReLU never decrease, so the maximum can be taken after them, and runtimes fuse
+    them with the convolution. In training, pooling first leaves them a quarter of the work.
+    """
+    ordered: list[Any] = list(layers)
+    for i in range(len(ordered) - 2):
+        pool, norm, relu = ordered[i : i + 3]
+        types = (type(pool), type(norm), type(relu))
+        if types == (nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU) and bool((norm.weight > 0).all()):
+            ordered[i : i + 3] = norm, relu, pool
+    return ordered
+
+
+def _fold_norms(layers: Sequence[Any]) -> list[Any]:
+    """The layers without the batch norms that follow a convolution or a linear layer; those get new weights."""
+    folded: list[Any] = []
+    for layer in layers:
+        types = (type(folded[-1]) if folded else None, type(layer))
+        if types == (nn.Conv2d, nn.BatchNorm2d):
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer)
+        elif types == (nn.Linear, nn.BatchNorm1d):
+            folded[-1] = fuse_linear_bn_eval(folded[-1], layer)
+        else:
+            folded.append(layer)
+    return folded
+
+
+@converts(nn.Conv2d)
+def _add_convolution(graph: Graph, layer: nn.Conv2d, x: str) -> str:
+    if layer.padding_mode != "zeros":
+        raise UnsupportedLayer(repr(layer))
+    return graph.add(
+        "Conv",
+        x,
+        graph.constant(layer.weight),
+        *([] if layer.bias is None else [graph.constant(layer.bias)]),
+        kernel_shape=list(layer.kernel_size),
+        strides=list(layer.stride),
+        dilations=list(layer.dilation),
+        pads=_padding(layer),
+        group=layer.groups,
+    )
+
+
+def _padding(layer: nn.Conv2d) -> list[int]:
+    """Top, left, bottom, right."""
+    if layer.padding == "same":
+        total = [step * (size - 1) for step, size in zip(layer.dilation, layer.kernel_size, strict=True)]
+        before = [size // 2 for size in total]
+        return before + [size - first for size, first in zip(total, before, strict=True)]
+    return [0, 0, 0, 0] if isinstance(layer.padding, str) else list(layer.padding) * 2
+
+
+@converts(nn.Linear)
+def _add_linear(graph: Graph, layer: nn.Linear, x: str) -> str:
+    bias = [] if layer.bias is None else [graph.constant(layer.bias)]
+    return graph.add("Gemm", x, graph.constant(layer.weight), *bias, transB=1)
+
+
+@converts(nn.BatchNorm2d)
+def _add_batch_norm(graph: Graph, layer: nn.BatchNorm2d, x: str) -> str:
+    if layer.running_mean is None or layer.running_var is None or not layer.affine:
+        raise UnsupportedLayer(repr(layer))
+    tensors = [graph.constant(tensor) for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var)]
+    return graph.add("BatchNormalization", x, *tensors, epsilon=layer.eps)
+
+
+@converts(nn.ReLU)
+def _add_relu(graph: Graph, layer: nn.ReLU, x: str) -> str:
+    return graph.add("Relu", x)
+
+
+@converts(nn.MaxPool2d)
+def _add_max_pool(graph: Graph, layer: nn.MaxPool2d, x: str) -> str:
+    if layer.padding or layer.dilation != 1 or layer.ceil_mode or layer.return_indices:
+        raise UnsupportedLayer(repr(layer))
+    return graph.add("MaxPool", x, kernel_shape=_pair(layer.kernel_size), strides=_pair(layer.stride))
+
+
+@converts(nn.AdaptiveAvgPool2d)
+def _add_global_average_pool(graph: Graph, layer: nn.AdaptiveAvgPool2d, x: str) -> str:
+    if _pair(layer.output_size) != [1, 1]:
+        raise UnsupportedLayer(repr(layer))
+    return graph.add("GlobalAveragePool", x)
+
+
+@converts(nn.Flatten)
+def _add_flatten(graph: Graph, layer: nn.Flatten, x: str) -> str:
+    if (layer.start_dim, layer.end_dim) != (1, -1):
+        raise UnsupportedLayer(repr(layer))
+    return graph.add("Reshape", x, graph.constant([0, -1]))
+
+
+@converts(nn.Identity, nn.Dropout, Dropout)
+def _add_nothing(graph: Graph, layer: nn.Module, x: str) -> str:
+    return x
+
+
+@converts(Standardize)
+def _add_standardize(graph: Graph, layer: Standardize, x: str) -> str:
+    if layer.mean.any():
+        x = graph.add("Sub", x, graph.constant(layer.mean))
+    return graph.add("Div", x, graph.constant(layer.deviation))
+
+
+@converts(StandardizePixels)
+def _add_standardize_pixels(graph: Graph, layer: StandardizePixels, x: str) -> str:
+    x = graph.add("Div", graph.add("Sub", x, graph.constant(layer.mean)), graph.constant(layer.deviation))
+    return graph.add("Clip", x, graph.constant(-10.0), graph.constant(10.0))
+
+
+@converts(UnitColumns)
+def _add_unit_columns(graph: Graph, layer: UnitColumns, x: str) -> str:
+    x = graph.add("Div", x, graph.constant(255.0))
+    norms = graph.add("ReduceL2", x, axes=[2], keepdims=1)
+    return graph.add("Div", x, graph.add("Max", norms, graph.constant(1e-6)))
+
+
+@converts(MeanMax)
+def _add_mean_max(graph: Graph, layer: MeanMax, x: str) -> str:
+    mean, maximum = (graph.add(op, x, axes=[2, 3], keepdims=0) for op in ("ReduceMean", "ReduceMax"))
+    return graph.add("Concat", mean, maximum, axis=1)
+
+
+@converts(Places)
+def _add_channels_last_flatten(graph: Graph, layer: Places, x: str) -> str:
+    return graph.add("Reshape", graph.add("Transpose", x, perm=[0, 2, 3, 1]), graph.constant([0, -1]))
+
+
+@converts(Halves)
+def _add_halves(graph: Graph, layer: Halves, x: str) -> str:
+    x = graph.add("Reshape", x, graph.constant([0, 2, SYMBOLS, -1]))
+    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    return graph.add("Reshape", x, graph.constant([0, -1, SYMBOLS]))
+
+
+def _pair(size: Any) -> list[int]:
+    return [size, size] if isinstance(size, int) else list(size)

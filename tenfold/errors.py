@@ -1,16 +1,16 @@
-"""What can go wrong through no fault of the code: each error is one sentence for the person who reads it."""
+"""Errors that a user can fix: each message is one sentence that says what is wrong, where, and what was expected."""
 
 
 class TenfoldError(Exception):
-    """Something the caller can mend; the message says what, where, and what was expected."""
+    """The base class of all errors with a message for users."""
 
     exit_code = 3
 
 
 class DataError(TenfoldError):
-    """Data that can't be read: the message begins with the place.
+    """Data that can't be used; the message begins with its location.
 
-    `row` counts data rows from 1 (a CSV header is not a row); the line in the file is said beside it.
+    `row` counts data rows from 1, without a CSV header; `line` is the line in the file.
     """
 
     def __init__(
@@ -22,19 +22,19 @@ class DataError(TenfoldError):
         line: int | None = None,
         column: str | None = None,
     ) -> None:
-        place = [str(file)] if file is not None else []
+        location = [str(file)] if file is not None else []
         if row is not None:
-            place.append(f"row {row:,}" + (f" (line {line:,})" if line is not None else ""))
+            location.append(f"row {row:,}" + (f" (line {line:,})" if line is not None else ""))
         elif line is not None:
-            place.append(f"line {line:,}")
+            location.append(f"line {line:,}")
         if column is not None:
-            place.append(f"column {column}")
-        super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
+            location.append(f"column {column}")
+        super().__init__(f"{', '.join(location)}: {problem}" if location else problem)
         self.problem, self.file, self.row, self.line, self.column = problem, file, row, line, column
 
 
 class RecipeError(TenfoldError):
-    """A recipe with a key or a value that does not exist."""
+    """A recipe with an unknown key or an invalid value."""
 
 
 class RunError(TenfoldError):
@@ -42,18 +42,18 @@ class RunError(TenfoldError):
 
 
 class CheckFailedError(TenfoldError):
-    """A check that was asked for found something wrong."""
+    """A requested check that found an error."""
 
     exit_code = 4
 
 
 class UnavailableError(TenfoldError):
-    """A file, a download or an optional package that is not there; the message says how to get it."""
+    """A missing file, download, server or optional package; the message says how to get it."""
 
     exit_code = 5
 
 
 class Interrupted(TenfoldError):
-    """Ctrl-C; of a training after everything was saved, and the message says how to go on."""
+    """Ctrl-C or SIGTERM; training has saved everything, and the message says how to resume."""
 
     exit_code = 130

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: write beside, fsync, rename."""
+"""Atomic writes: a file appears complete or not at all."""
 
 import contextlib
 import errno
@@ -12,61 +12,61 @@ from typing import Any
 
 from tenfold.errors import TenfoldError
 
-PARTIAL_SUFFIX = ".part"  # how the name of a file ends that is not whole yet
+PARTIAL_SUFFIX = ".part"  # of temporary files
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it is removed.
+    """Yield a temporary path in the same folder, which is renamed to `path` on success and removed on failure.
 
-    A link stays and what it points to is replaced. Raises OSError that names `path` where it can't be made, and where
-    it is a folder, a device or a pipe, which a rename would remove.
+    If `path` is a symbolic link, its target is replaced. Raises OSError with the name `path` if it can't be created or
+    is a folder, a device or a pipe, which a rename would remove.
     """
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL_SUFFIX, dir=path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)
-    beside = Path(name)
+    temporary = Path(name)
     try:
-        yield beside
-        with beside.open("rb+") as written:
+        yield temporary
+        with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; a result is as readable as what it replaces, or any file its owner writes.
-        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        beside.replace(path)
+        # mkstemp makes files private; the result gets the mode of the file that it replaces or of any new file.
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        temporary.replace(path)
         _sync_folder(path.parent)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def validate_output_path(path: Path) -> Path:
-    """`path`, which may be there or not. Raises TenfoldError where something that is no folder is in its way."""
-    for folder in path.parents:
-        if folder.exists() and not folder.is_dir():
-            raise TenfoldError(f"{path}: can't be written, for {folder} is no folder")
+    """Return `path`, which need not exist. Raises TenfoldError if one of its parents exists and is not a folder."""
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            raise TenfoldError(f"{path}: can't be written, because {parent} is not a folder")
     return path
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the folder that TENFOLD_CACHE names, or the system's cache folder of this user."""
+    """Where downloads are kept: the folder that TENFOLD_CACHE names, or the user's cache folder of the system."""
     import platformdirs
 
     return Path(os.environ.get("TENFOLD_CACHE") or platformdirs.user_cache_path("tenfold", appauthor=False))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    with atomic_write(path) as beside:
-        beside.write_bytes(content)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    # Names of files may hold bytes that are no UTF-8; in JSON such an escape reads back as the very name.
+    # File names may contain bytes that are not UTF-8; in JSON, the escape is read back as the same name.
     write_bytes(path, content.encode(errors="backslashreplace"))
 
 
@@ -86,7 +86,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    # The rename itself must survive a power cut; Windows has no handle to a folder.
+    # The rename itself must survive a power failure; Windows has no handle to a folder.
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""What every room shares of images: their side, their classes, their array types and their hashes."""
+"""What all modules have in common: the size and classes of images, array types, and image hashes."""
 
 import hashlib
 
@@ -13,9 +13,9 @@ Labels = NDArray[np.uint8]  # (N,), 0 to 9
 
 
 def hash_images(images: Images) -> NDArray[np.uint64]:
-    """A 64-bit hash of each image's pixels, uint64 (N,): equal images have equal hashes.
+    """A 64-bit hash of the pixels of each image, uint64 (N,); equal images have equal hashes.
 
-    Among 70,000 different images the chance of any collision is about 1 in 7 billion.
+    Among 70,000 different images, the probability of any collision is about 1 in 7 billion.
     """
     flat = np.ascontiguousarray(images).reshape(len(images), SIDE * SIDE)
     digests = b"".join(hashlib.blake2b(pixels.data, digest_size=8).digest() for pixels in flat)

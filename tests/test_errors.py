@@ -3,11 +3,11 @@ import pytest
 from tenfold import errors
 from tenfold.errors import DataError, TenfoldError
 
-KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TenfoldError)]
+ERRORS = [error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, TenfoldError)]
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("location", "message"),
     [
         ({}, "too dark"),
         ({"file": "train.csv"}, "train.csv: too dark"),
@@ -17,19 +17,19 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
         ({"file": "a", "row": 1, "line": 2, "column": "label"}, "a, row 1 (line 2), column label: too dark"),
     ],
 )
-def test_the_message_begins_with_the_place(place, message):
-    error = DataError("too dark", **place)
+def test_data_error_message_begins_with_the_location(location, message):
+    error = DataError("too dark", **location)
     assert str(error) == message
     assert error.problem == "too dark"
     assert (error.file, error.row, error.line, error.column) == tuple(
-        place.get(name) for name in ("file", "row", "line", "column")
+        location.get(name) for name in ("file", "row", "line", "column")
     )
 
 
-def test_every_kind_is_a_tenfold_error_with_an_exit_code_that_is_no_success_nor_a_usage_error():
-    assert len(KINDS) >= 7
-    for kind in KINDS:
-        assert kind.exit_code not in (0, 1, 2), kind
-        assert str(kind("a sentence")) == "a sentence"
+def test_exit_codes_are_not_those_of_success_bugs_or_usage():
+    assert len(ERRORS) >= 7
+    for error in ERRORS:
+        assert error.exit_code not in (0, 1, 2), error
+        assert str(error("a sentence")) == "a sentence"
     assert errors.Interrupted.exit_code == 130
     assert errors.CheckFailedError.exit_code != errors.UnavailableError.exit_code != TenfoldError.exit_code

@@ -15,25 +15,25 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_with_its_folders(tmp_path):
+def test_write_creates_folders(tmp_path):
     path = tmp_path / "new" / "deep" / "file.txt"
     write_text(path, "Größe\n")
     assert path.read_bytes() == "Größe\n".encode()
     assert names(path.parent) == ["file.txt"]
 
 
-def test_nothing_of_a_file_is_seen_before_it_is_whole(tmp_path):
+def test_atomic_write_replaces_at_the_end(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with atomic_write(path) as beside:
-        beside.write_bytes(b"ne")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"ne")
         assert path.read_bytes() == b"old"
-        assert beside.parent == path.parent  # a rename between file systems would be a copy
+        assert temporary.parent == path.parent  # a rename between file systems would be a copy
     assert path.read_bytes() == b"ne"
     assert names(tmp_path) == ["file"]
 
 
-def test_a_file_that_was_private_stays_so(tmp_path):
+def test_write_keeps_the_mode(tmp_path):
     path = tmp_path / "file"
     write_text(path, "old")
     path.chmod(0o600)
@@ -43,14 +43,14 @@ def test_a_file_that_was_private_stays_so(tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, before):
+def test_failure_keeps_the_old_file(tmp_path, error, before):
     path = tmp_path / "file"
     if before is not None:
         path.write_bytes(before)
 
     def write():
-        with atomic_write(path) as beside:
-            beside.write_bytes(b"half")
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"half")
             raise error
 
     with pytest.raises(error):
@@ -59,7 +59,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, be
     assert before is None or path.read_bytes() == before
 
 
-def test_a_rename_that_fails_leaves_nothing(tmp_path):
+def test_failed_rename_leaves_no_temporary_file(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         write_bytes(tmp_path / "folder", b"content")
@@ -67,11 +67,11 @@ def test_a_rename_that_fails_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["file/result.csv", "file/deep/result.csv"])
-def test_what_cannot_be_made_is_named_and_so_is_what_is_in_its_way(tmp_path, name):
+def test_output_path_below_a_file(tmp_path, name):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(TenfoldError) as caught:
         validate_output_path(tmp_path / name)
-    assert str(caught.value) == f"{tmp_path / name}: can't be written, for {tmp_path / 'file'} is no folder"
+    assert str(caught.value) == f"{tmp_path / name}: can't be written, because {tmp_path / 'file'} is not a folder"
     with pytest.raises(OSError, match="file") as raised:
         write_bytes(tmp_path / name, b"")
     assert raised.value.filename == str(tmp_path / name)
@@ -79,17 +79,17 @@ def test_what_cannot_be_made_is_named_and_so_is_what_is_in_its_way(tmp_path, nam
     assert names(tmp_path) == ["file"]
 
 
-def test_a_folder_that_takes_no_files_is_told_by_the_name_of_the_result(tmp_path, monkeypatch):
-    def refuse(prefix, suffix, dir):  # noqa: A002
+def test_write_error_names_the_result(tmp_path, monkeypatch):
+    def deny(prefix, suffix, dir):  # noqa: A002
         raise PermissionError(13, "Permission denied", f"{dir}/{prefix}12345678")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkstemp", deny)
     with pytest.raises(PermissionError) as raised:
         write_bytes(tmp_path / "file", b"content")
     assert raised.value.filename == str(tmp_path / "file")
 
 
-def test_bytes_of_a_name_that_are_no_utf8_are_kept_as_escapes(tmp_path):
+def test_names_that_are_not_utf8_are_escaped(tmp_path):
     name = os.fsdecode(b"bad\xff.png")
     write_text(tmp_path / "file.csv", f"{name},Größe\n")
     assert (tmp_path / "file.csv").read_text("utf-8") == "bad\\udcff.png,Größe\n"
@@ -97,7 +97,7 @@ def test_bytes_of_a_name_that_are_no_utf8_are_kept_as_escapes(tmp_path):
     assert json.loads((tmp_path / "file.json").read_text("utf-8")) == name
 
 
-def test_content_is_on_the_disk_before_the_name_points_to_it(tmp_path, monkeypatch):
+def test_content_is_synced_before_the_rename(tmp_path, monkeypatch):
     order = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (order.append(os.fstat(handle).st_mode), fsync(handle)))
@@ -108,7 +108,7 @@ def test_content_is_on_the_disk_before_the_name_points_to_it(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
-def test_a_result_is_as_readable_as_any_other_file(tmp_path, mask):
+def test_write_respects_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
         write_bytes(tmp_path / "ours", b"")
@@ -120,13 +120,13 @@ def test_a_result_is_as_readable_as_any_other_file(tmp_path, mask):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=5000))
-def test_bytes_and_their_digest(tmp_path, content):
+def test_write_bytes_and_sha256(tmp_path, content):
     write_bytes(tmp_path / "file", content)
     assert (tmp_path / "file").read_bytes() == content
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
-def test_json_is_plain_and_without_nan(tmp_path):
+def test_write_json_rejects_nan(tmp_path):
     path = tmp_path / "file.json"
     write_json(path, {"name": "Größe", "n": [1, 2.5, None]})
     assert json.loads(path.read_text("utf-8")) == {"name": "Größe", "n": [1, 2.5, None]}

@@ -23,7 +23,7 @@ def written(folder, content):
 
 @settings(deadline=None, max_examples=30)
 @given(labels=st.lists(st.integers(0, 9), min_size=1, max_size=300))
-def test_pandas_reads_what_was_written(labels, tmp_path_factory):
+def test_written_submission_reads_back_in_pandas(labels, tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "submission.csv"
     write_submission(path, np.array(labels, np.uint8))
     frame = pd.read_csv(path)
@@ -35,7 +35,7 @@ def test_pandas_reads_what_was_written(labels, tmp_path_factory):
     assert summary.to_dict() == {"rows": len(labels), "label_counts": [labels.count(digit) for digit in range(10)]}
 
 
-def test_the_bytes_are_kaggles(tmp_path):
+def test_write_submission_bytes(tmp_path):
     path = tmp_path / "new" / "submission.csv"
     write_submission(path, np.array([7, 0, 9], np.uint8))
     assert path.read_bytes() == GOOD.encode()
@@ -45,13 +45,13 @@ def test_the_bytes_are_kaggles(tmp_path):
     "labels",
     [np.array([1.0]), np.array([10], np.uint8), np.array([], np.uint8), np.zeros((2, 2), np.uint8), np.array([1])],
 )
-def test_other_labels_are_not_written(tmp_path, labels):
-    with pytest.raises(ValueError, match="a submission takes"):
+def test_write_submission_rejects_other_labels(tmp_path, labels):
+    with pytest.raises(ValueError, match="labels must be"):
         write_submission(tmp_path / "submission.csv", labels)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = written(tmp_path, GOOD)
 
     def disk_full(handle):
@@ -74,7 +74,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         '"ImageId","Label"\n"1","7"\n"2","0"\n"3","9"\n',
     ],
 )
-def test_what_kaggle_takes_is_valid(tmp_path, content):
+def test_accepted_spellings(tmp_path, content):
     assert read_submission(written(tmp_path, content), rows=3).tolist() == [7, 0, 9]
 
 
@@ -82,29 +82,29 @@ def test_what_kaggle_takes_is_valid(tmp_path, content):
     ("content", "line", "problem"),
     [
         ("", 1, "the file is empty; expected the header ImageId,Label"),
-        ("1,7\n2,0\n", 1, "the header is missing: expected ImageId,Label, found '1,7'"),
+        ("1,7\n2,0\n", 1, "the header is missing; expected ImageId,Label, found '1,7'"),
         ("0,7.0\n", 1, "the header is missing"),
-        ("Label,ImageId\n7,1\n", 1, "the header must be ImageId,Label, not 'Label,ImageId'"),
-        ("imageid,label\n1,7\n", 1, "the header must be ImageId,Label, not 'imageid,label'"),
-        ("ImageId;Label\n1;7\n", 1, "the header must be ImageId,Label, not 'ImageId;Label'"),
-        ("ImageId,Label,\n1,7,\n", 1, "the header must be ImageId,Label"),
-        (",ImageId,Label\n0,1,7\n", 1, "an index column stands before ImageId"),
-        ("\n" + GOOD, 1, "the header must be ImageId,Label, not ''"),
-        ("ImageId,Label\r1,7\r", 1, "the header must be ImageId,Label"),
+        ("Label,ImageId\n7,1\n", 1, "the header is 'Label,ImageId'; expected ImageId,Label"),
+        ("imageid,label\n1,7\n", 1, "the header is 'imageid,label'; expected ImageId,Label"),
+        ("ImageId;Label\n1;7\n", 1, "the header is 'ImageId;Label'; expected ImageId,Label"),
+        ("ImageId,Label,\n1,7,\n", 1, "the header is 'ImageId,Label,'"),
+        (",ImageId,Label\n0,1,7\n", 1, "there is an index column before ImageId"),
+        ("\n" + GOOD, 1, "the header is ''; expected ImageId,Label"),
+        ("ImageId,Label\r1,7\r", 1, "the header is 'ImageId,Label\\r1,7'"),
         ("\ufeff" + GOOD, 1, "the file begins with a byte order mark"),
-        (GOOD.encode("utf-16"), 1, "the file holds NUL bytes, as UTF-16 does"),
-        (GOOD.encode("utf-16-be"), 1, "the file holds NUL bytes, as UTF-16 does"),
-        ("x" * 5000, 1, "the header must be ImageId,Label, not 'xxx"),
-        ("ImageId,Label\n", 1, "the file ends here with 0 rows; expected at least one"),
-        ("ImageId,Label\n0,7\n1,0\n", 2, "ImageId is '0', expected 1"),
-        ("ImageId,Label\n1,7\n3,0\n", 3, "ImageId is '3', expected 2"),
-        ("ImageId,Label\n1,7\n1,7\n", 3, "ImageId is '1', expected 2"),
-        ("ImageId,Label\n1.0,7\n", 2, "ImageId is '1.0', expected 1"),
-        ("ImageId,Label\n01,7\n", 2, "ImageId is '01', expected 1"),
-        ("ImageId,Label\n1,7\n2,10\n", 3, "Label is '10', expected a whole number 0 to 9"),
-        ("ImageId,Label\n1,-1\n", 2, "Label is '-1', expected a whole number 0 to 9"),
-        ("ImageId,Label\n1,7.0\n", 2, "Label is '7.0', expected a whole number 0 to 9 without a fraction"),
-        ("ImageId,Label\n1,\n", 2, "Label is '', expected a whole number 0 to 9"),
+        (GOOD.encode("utf-16"), 1, "the file contains NUL bytes, as UTF-16 does"),
+        (GOOD.encode("utf-16-be"), 1, "the file contains NUL bytes, as UTF-16 does"),
+        ("x" * 5000, 1, "the header is 'xxx"),
+        ("ImageId,Label\n", 1, "the file ends after 0 rows; expected at least one"),
+        ("ImageId,Label\n0,7\n1,0\n", 2, "ImageId is '0'; expected 1"),
+        ("ImageId,Label\n1,7\n3,0\n", 3, "ImageId is '3'; expected 2"),
+        ("ImageId,Label\n1,7\n1,7\n", 3, "ImageId is '1'; expected 2"),
+        ("ImageId,Label\n1.0,7\n", 2, "ImageId is '1.0'; expected 1"),
+        ("ImageId,Label\n01,7\n", 2, "ImageId is '01'; expected 1"),
+        ("ImageId,Label\n1,7\n2,10\n", 3, "Label is '10'; expected an integer from 0 to 9"),
+        ("ImageId,Label\n1,-1\n", 2, "Label is '-1'; expected an integer from 0 to 9"),
+        ("ImageId,Label\n1,7.0\n", 2, "Label is '7.0'; expected an integer from 0 to 9, without a decimal point"),
+        ("ImageId,Label\n1,\n", 2, "Label is ''; expected an integer from 0 to 9"),
         ("ImageId,Label\n1,nan\n", 2, "Label is 'nan'"),
         ("ImageId,Label\n1, 7\n", 2, "Label is ' 7'"),
         ("ImageId,Label\n1,٣\n", 2, "Label is '٣'"),
@@ -113,12 +113,12 @@ def test_what_kaggle_takes_is_valid(tmp_path, content):
         ("ImageId,Label\n1,7\n\n2,0\n", 3, "the line is blank"),
         ("ImageId,Label\n1,7\n  \n", 3, "the line is blank"),
         (GOOD + "\n", 5, "the line is blank"),
-        ("ImageId,Label\n1,7,0.99\n", 2, "3 values, expected 2 (ImageId,Label)"),
-        ("ImageId,Label\n7\n", 2, "1 value, expected 2 (ImageId,Label)"),
+        ("ImageId,Label\n1,7,0.99\n", 2, "found 3 values; expected 2 (ImageId,Label)"),
+        ("ImageId,Label\n7\n", 2, "found 1 value; expected 2 (ImageId,Label)"),
         ("ImageId,Label\n1," + "7" * 5000 + "\n", 2, "Label is '777"),
     ],
 )
-def test_the_first_wrong_line_is_named(tmp_path, content, line, problem):
+def test_first_invalid_line(tmp_path, content, line, problem):
     path = written(tmp_path, content)
     with pytest.raises(CheckFailedError) as caught:
         validate_submission(path)
@@ -132,11 +132,11 @@ def test_the_first_wrong_line_is_named(tmp_path, content, line, problem):
 @pytest.mark.parametrize(
     ("rows", "line", "problem"),
     [
-        (2, 4, "a row too many; expected 2 rows"),
-        (28_000, 4, "the file ends here with 3 rows; expected 28,000"),
+        (2, 4, "there are too many rows; expected 2"),
+        (28_000, 4, "the file ends after 3 rows; expected 28,000"),
     ],
 )
-def test_the_number_of_rows_counts_when_it_is_known(tmp_path, rows, line, problem):
+def test_expected_number_of_rows(tmp_path, rows, line, problem):
     path = written(tmp_path, GOOD)
     with pytest.raises(CheckFailedError) as caught:
         validate_submission(path, rows=rows)
@@ -145,15 +145,15 @@ def test_the_number_of_rows_counts_when_it_is_known(tmp_path, rows, line, proble
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=60) | st.text("ImageIdLabel,123.\n\r\"'-", max_size=60).map(str.encode))
-def test_random_bytes_are_told_why_not(tmp_path_factory, content):
+def test_random_bytes_are_invalid(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
-    # A valid file needs the header and a row; what these draws hold is shorter or wrong.
+    # A valid file needs the header and a row, which these draws don't contain.
     with pytest.raises(CheckFailedError, match=r"any\.csv, line \d+: "):
         validate_submission(path)
 
 
-def test_a_wrong_file_of_any_size_stays_out_of_memory(tmp_path):
+def test_huge_line_needs_little_memory(tmp_path):
     path = written(tmp_path, b"ImageId,Label\n1," + b"7" * 20_000_000)
     tracemalloc.start()
     with pytest.raises(CheckFailedError):
@@ -163,14 +163,14 @@ def test_a_wrong_file_of_any_size_stays_out_of_memory(tmp_path):
     assert peak < 1_000_000
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(UnavailableError, match=r"none\.csv: can't be read: No such file"):
         validate_submission(tmp_path / "none.csv")
     with pytest.raises(UnavailableError, match="can't be read: Is a directory"):
         validate_submission(tmp_path)
 
 
-def test_kaggles_command():
+def test_kaggle_command():
     assert kaggle_command("out/submission.csv", "fast, seed 0") == [
         *("kaggle", "competitions", "submit", "-c", "digit-recognizer"),
         *("-f", "out/submission.csv", "-m", "fast, seed 0"),
@@ -186,17 +186,17 @@ def full(tmp_path):
 
 @pytest.fixture
 def fake_kaggle(tmp_path, monkeypatch):
-    """Put a `kaggle` on PATH that writes down its arguments, says the given words and exits as told."""
+    """Put a `kaggle` on PATH that records its arguments, prints a text and exits with a code."""
     folder = tmp_path / "bin"
     folder.mkdir()
     called = tmp_path / "called"
 
-    def install(says="Successfully submitted to Digit Recognizer", code=0):
+    def install(output="Successfully submitted to Digit Recognizer", code=0):
         program = folder / "kaggle"
         program.write_text(
             f"#!{sys.executable}\nimport pathlib, sys\n"
             f"pathlib.Path({str(called)!r}).write_text('\\n'.join(sys.argv[1:]))\n"
-            f"print({says!r})\nsys.exit({code})\n"
+            f"print({output!r})\nsys.exit({code})\n"
         )
         program.chmod(0o755)
         return called
@@ -207,13 +207,13 @@ def fake_kaggle(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="the fake kaggle is a script with a #! line")
 class TestUpload:
-    def test_kaggle_is_called_and_its_words_come_back(self, full, fake_kaggle):
+    def test_upload_runs_kaggle_and_returns_its_output(self, full, fake_kaggle):
         called = fake_kaggle()
         assert upload(full, "a message; with $signs") == "Successfully submitted to Digit Recognizer"
         assert called.read_text().split("\n") == kaggle_command(full, "a message; with $signs")[1:]
 
     @pytest.mark.parametrize(
-        ("says", "code", "told"),
+        ("output", "code", "reason"),
         [
             ("uploading...\n403 - Forbidden", 1, "403 - Forbidden"),
             ("", 2, "exit code 2"),
@@ -221,19 +221,19 @@ class TestUpload:
             ("Could not find competition - please verify", 0, "Could not find competition - please verify"),
         ],
     )
-    def test_a_refusal_is_passed_on(self, full, fake_kaggle, says, code, told):
-        fake_kaggle(says, code)
+    def test_upload_reports_rejection(self, full, fake_kaggle, output, code, reason):
+        fake_kaggle(output, code)
         with pytest.raises(TenfoldError) as caught:
             upload(full, "m")
-        assert str(caught.value) == f"Kaggle did not take {full}: {told}"
+        assert str(caught.value) == f"Kaggle rejected {full}: {reason}"
 
-    def test_a_wrong_submission_never_leaves(self, tmp_path, fake_kaggle):
+    def test_upload_validates_first(self, tmp_path, fake_kaggle):
         called = fake_kaggle()
-        with pytest.raises(CheckFailedError, match="the file ends here with 3 rows; expected 28,000"):
+        with pytest.raises(CheckFailedError, match="the file ends after 3 rows; expected 28,000"):
             upload(written(tmp_path, GOOD), "m")
         assert not called.exists()
 
-    def test_without_kaggle_the_command_to_run_is_told(self, full, fake_kaggle):
+    def test_upload_without_kaggle(self, full, fake_kaggle):
         with pytest.raises(UnavailableError) as caught:
             upload(full, "two words")
         command = str(caught.value).partition("&& ")[2]

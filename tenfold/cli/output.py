@@ -107,13 +107,13 @@ def _table(title: str | None, first: str, *numbers: str) -> Table:
     return table
 
 
-def print_check(result: CheckResult, source: DatasetSplits) -> None:
-    parts = {name: part for name, part in (("training rows", result.train), ("test rows", result.test)) if part}
-    say(_check_table(source.name, parts, result))
-    for name, part in parts.items():
-        if part.label_counts:
-            say(_bars(f"labels of the {name}", part.label_counts))
-    for note in source.notes:
+def print_check(result: CheckResult, splits: DatasetSplits) -> None:
+    checks = {name: split for name, split in (("training", result.train), ("test", result.test)) if split}
+    say(_check_table(splits.name, checks, result))
+    for name, split in checks.items():
+        if split.label_counts:
+            say(_bars(f"{name} labels", split.label_counts))
+    for note in splits.notes:
         say(f"note: {note}")
     for finding in result.findings:
         say(f"{finding.level}: {finding.text}")
@@ -121,32 +121,32 @@ def print_check(result: CheckResult, source: DatasetSplits) -> None:
         say("This data can be used for training.")
 
 
-def _check_table(title: str, parts: dict[str, SplitCheck], result: CheckResult) -> Table:
+def _check_table(title: str, checks: dict[str, SplitCheck], result: CheckResult) -> Table:
     cells: dict[str, Callable[[SplitCheck], str]] = {
-        "rows": lambda part: f"{part.samples:,}",
-        "missing values": lambda part: f"{part.missing_values:,}",
-        "pixel values": lambda part: f"{part.min_pixel} to {part.max_pixel}",
-        "duplicate images": lambda part: f"{part.duplicates:,}",
-        "constant pixels": lambda part: f"{len(part.constant_pixels)}",
-        "blank images": lambda part: f"{part.blank:,}",
-        "ink": lambda part: part.polarity,
+        "samples": lambda split: f"{split.samples:,}",
+        "missing values": lambda split: f"{split.missing_values:,}",
+        "pixel values": lambda split: f"{split.min_pixel} to {split.max_pixel}",
+        "duplicate images": lambda split: f"{split.duplicates:,}",
+        "constant pixels": lambda split: f"{len(split.constant_pixels)}",
+        "blank images": lambda split: f"{split.blank:,}",
+        "polarity": lambda split: split.polarity,
     }
-    table = _table(title, "", *parts)
+    table = _table(title, "", *checks)
     for name, cell in cells.items():
-        table.add_row(name, *map(cell, parts.values()))
-    table.add_row("also in training rows", *_overlaps(parts, result.overlap.test_in_train))
-    table.add_row("also in public MNIST", *_overlaps(parts, result.overlap.test_in_mnist))
+        table.add_row(name, *map(cell, checks.values()))
+    table.add_row("also training images", *_overlaps(checks, result.overlap.test_in_train))
+    table.add_row("also in public MNIST", *_overlaps(checks, result.overlap.test_in_mnist))
     return table
 
 
-def _overlaps(parts: dict[str, SplitCheck], rows: int | None) -> list[str]:
-    """Cells that are empty but for the test rows."""
-    text = "not available" if rows is None else f"{rows:,}"
-    return [text if name == "test rows" else "" for name in parts]
+def _overlaps(checks: dict[str, SplitCheck], count: int | None) -> list[str]:
+    """A row of cells that are empty except for the test split."""
+    text = "not available" if count is None else f"{count:,}"
+    return [text if name == "test" else "" for name in checks]
 
 
 def _bars(title: str, counts: list[int]) -> Table:
-    table = Table("digit", "", "rows", title=title, title_justify="left", box=None)
+    table = Table("digit", "", "samples", title=title, title_justify="left", box=None)
     for digit, count in enumerate(counts):
         table.add_row(str(digit), "█" * round(40 * count / max(counts)), f"{count:,}")
     return table
@@ -242,7 +242,7 @@ def print_upload_hint(file: Path, summary: SubmissionSummary) -> None:
     if summary.rows == TEST_ROWS:
         say(f"to upload it: {shlex.join(kaggle_command(file, 'tenfold'))}")
     else:
-        say(f"note: Kaggle's Digit Recognizer takes {TEST_ROWS:,} rows, so this is no submission for it")
+        say(f"note: Kaggle's Digit Recognizer takes {TEST_ROWS:,} rows, so this file is not a submission for it")
 
 
 def recipes_in_full() -> list[dict[str, Any]]:

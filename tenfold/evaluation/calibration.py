@@ -1,4 +1,4 @@
-"""Does a model that says 90 % get nine of ten right?"""
+"""Calibration: whether predictions with a confidence of 90 % are correct nine times out of ten."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The predictions whose confidence lies in (lower, upper]; both means are None in an empty bin."""
+    """The predictions with a confidence in (lower, upper], and their means (None in an empty bin)."""
 
     lower: float
     upper: float
@@ -23,7 +23,7 @@ class ReliabilityBin:
 def reliability_bins(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
     """The reliability curve in 15 bins of equal width (Guo et al., 2017, "On calibration of modern neural networks").
 
-    confidence: float (N,), the probability of the predicted digit. correct: bool (N,), whether it was right.
+    confidence: float (N,), the probability of the predicted digit. correct: bool (N,), whether that is the true one.
     """
     confidence = confidence.astype(np.float64)
     edges = np.arange(BINS + 1) / BINS
@@ -45,29 +45,29 @@ def reliability_bins(confidence: NDArray[np.floating], correct: NDArray[np.bool_
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The number to divide logits (N, 10) by, so that the labels (N,) become likeliest (Guo et al., 2017).
+    """The temperature by which to divide logits (N, 10) to maximize the likelihood of labels (N,) (Guo et al., 2017).
 
-    Between 1/8 and 8: rows that are all read right would ask for 0.
+    Between 1/8 and 8: without any errors, the optimum would be 0.
     """
     logits = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    right = logits[np.arange(len(logits)), labels]
+    true_logits = logits[np.arange(len(logits)), labels]  # (N,)
 
     def loss(log_temperature: float) -> float:
-        share = np.exp(-log_temperature)
-        return float(np.mean(np.log(np.exp(share * logits).sum(axis=1)) - share * right))
+        scale = np.exp(-log_temperature)
+        return float(np.mean(np.log(np.exp(scale * logits).sum(axis=1)) - scale * true_logits))
 
     low, high = -np.log(8), np.log(8)
-    for _ in range(60):  # the loss has one valley: drop the third that can't hold its ground
+    for _ in range(60):  # ternary search: the loss has a single minimum
         third = (high - low) / 3
         low, high = (low, high - third) if loss(low + third) < loss(high - third) else (low + third, high)
     return float(np.exp((low + high) / 2))
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Expected calibration error: the gap between confidence and accuracy, averaged over the predictions."""
-    gaps = sum(
-        one.count * abs(one.confidence - one.accuracy)
-        for one in bins
-        if one.confidence is not None and one.accuracy is not None
+    """Expected calibration error: the mean difference between confidence and accuracy, weighted by predictions."""
+    differences = sum(
+        part.count * abs(part.confidence - part.accuracy)
+        for part in bins
+        if part.confidence is not None and part.accuracy is not None
     )
-    return gaps / sum(one.count for one in bins)
+    return differences / sum(part.count for part in bins)

@@ -1,4 +1,4 @@
-"""Recipes side by side: means with their spread, and a paired test against the best."""
+"""Several recipes compared: means with standard deviations, and a paired test against the best recipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenfold.images import Labels
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One training run: its recipe and seed, what it cost, its probabilities, float32 (N, 10), on the common rows."""
+    """One training run: recipe, seed, cost, and its probabilities, float32 (N, 10), on the test samples of all runs."""
 
     recipe: str
     seed: int
@@ -31,11 +31,11 @@ class RunResult:
 class LeaderboardRow:
     """One recipe over its seeds.
 
-    accuracy: mean over the seeds; accuracy_sd: its sample standard deviation, None for one seed.
-    errors of predictions: pooled over the seeds. accuracy_interval: 95 % Wilson interval of the mean on the `n` rows
-    (the runs of a recipe share their test rows, so pooling them would pretend to more rows than there are).
-    train_seconds, epochs: means. against_best: the first seeds of the best recipe (a) and this one (b), paired; None
-    for the best. Its p value is not corrected for the number of recipes.
+    accuracy: mean over the seeds; accuracy_sd: sample standard deviation, None for one seed.
+    errors, predictions: sums over the seeds. accuracy_interval: 95 % Wilson interval of the mean on `n` samples (the
+    runs have the same test samples, so the sum of predictions would give an interval that is too narrow).
+    train_seconds, epochs: means. against_best: paired test of the first seeds of the best recipe (a) and this one (b);
+    None for the best. Its p value is not corrected for the number of recipes.
     """
 
     recipe: str
@@ -53,29 +53,29 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Recipes, the highest mean accuracy first (of equals, the one with fewer parameters), on `n` common rows."""
+    """Recipes by mean accuracy on `n` samples, the best first; with equal accuracy, the one with fewer parameters."""
 
     n: int
     rows: list[LeaderboardRow]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same names with plain JSON values."""
+        """The fields as plain JSON values."""
         rows = [asdict(row) | {"accuracy_interval": list(row.accuracy_interval)} for row in self.rows]
         return {"n": self.n, "rows": rows}
 
 
-def rank_runs(entries: Sequence[RunResult], labels: Labels) -> Leaderboard:
-    """Rank the recipes of `entries` by their mean accuracy on labels, uint8 (N,).
+def rank_runs(runs: Sequence[RunResult], labels: Labels) -> Leaderboard:
+    """Rank the recipes of `runs` by mean accuracy on labels, uint8 (N,).
 
-    A recipe's first seed is the first of its entries. Raises ValueError for no entries, a seed that occurs twice,
-    parameters that differ within a recipe, or probabilities that don't fit the labels.
+    The first seed of a recipe is that of its first run. Raises ValueError without runs, for a repeated seed, for
+    different numbers of parameters within a recipe, and for probabilities of another shape.
     """
-    if not entries or not len(labels):
-        raise ValueError("a leaderboard needs entries and labeled rows")
+    if not runs or not len(labels):
+        raise ValueError("a leaderboard needs runs and labeled samples")
     recipes: dict[str, list[RunResult]] = {}
-    for entry in entries:
-        recipes.setdefault(entry.recipe, []).append(entry)
-    correct = {recipe: [_correct(run, labels) for run in runs] for recipe, runs in recipes.items()}
+    for run in runs:
+        recipes.setdefault(run.recipe, []).append(run)
+    correct = {recipe: [_is_correct(run, labels) for run in of_recipe] for recipe, of_recipe in recipes.items()}
 
     def rank(recipe: str) -> tuple[int | float, int]:
         return -fmean(int(hits.sum()) for hits in correct[recipe]), recipes[recipe][0].parameters
@@ -91,10 +91,10 @@ def rank_runs(entries: Sequence[RunResult], labels: Labels) -> Leaderboard:
 def _row(runs: list[RunResult], correct: list[NDArray[np.bool_]], against_best: McNemar | None) -> LeaderboardRow:
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds) or len({run.parameters for run in runs}) > 1:
-        raise ValueError(f"entries of {runs[0].recipe} must differ in their seed and not in their parameters")
-    hits = [int(run.sum()) for run in correct]
+        raise ValueError(f"runs of {runs[0].recipe} must have different seeds and the same number of parameters")
+    hits = [int(is_correct.sum()) for is_correct in correct]
     n = len(correct[0])
-    accuracies = [run / n for run in hits]
+    accuracies = [count / n for count in hits]
     return LeaderboardRow(
         recipe=runs[0].recipe,
         seeds=seeds,
@@ -110,7 +110,7 @@ def _row(runs: list[RunResult], correct: list[NDArray[np.bool_]], against_best: 
     )
 
 
-def _correct(run: RunResult, labels: Labels) -> NDArray[np.bool_]:
+def _is_correct(run: RunResult, labels: Labels) -> NDArray[np.bool_]:
     if run.probabilities.shape != (len(labels), 10):
         raise ValueError(f"{run.recipe}: expected probabilities ({len(labels)}, 10), not {run.probabilities.shape}")
     correct: NDArray[np.bool_] = run.probabilities.argmax(axis=1) == labels

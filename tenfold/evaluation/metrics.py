@@ -1,4 +1,4 @@
-"""`evaluate`: everything that is said about a model, from its probabilities on labeled rows."""
+"""`evaluate_predictions`: all metrics of a model, from its probabilities on labeled samples."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tenfold.images import CLASSES, Labels
 
 Probabilities = NDArray[np.float32]  # (N, 10), each row sums to 1
 
-SHOWN = 24
-# What log loss takes for a probability of 0, as scikit-learn does for float32: a sure mistake costs 15.9, not infinity.
-SMALLEST = float(np.finfo(np.float32).eps)
+MAX_LISTED = 24  # mistakes and least confident samples
+# Probabilities are clipped to this for log loss, as in scikit-learn for float32: a certain mistake costs 15.9.
+MIN_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures on `n` labeled rows. Lists by digit have ten places; shares lie between 0 and 1.
+    """A model's metrics on `n` labeled samples. Lists by digit have ten elements; ratios are between 0 and 1.
 
     accuracy_interval: 95 % Wilson interval. log_loss: mean, in nats.
-    precision: None for a digit never predicted; recall: None for a digit that does not occur.
-    confusion: 10x10 counts, rows true digits, columns predicted ones.
+    precision: None for a digit that is never predicted; recall: None for a digit that does not occur.
+    confusion: 10x10 counts; rows are true digits, columns predicted ones.
     calibration_error: expected calibration error over the `reliability` bins.
     most_confident_mistakes, least_confident: indices of up to 24 samples each: mistakes with the highest confidence
     first; samples, right or wrong, with the lowest confidence first.
@@ -47,11 +47,11 @@ class Evaluation:
     least_confident: list[int]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same names with plain JSON values; what is undefined is null, never NaN."""
+        """The fields as plain JSON values; undefined ones are null, never NaN."""
         return asdict(self) | {"accuracy_interval": list(self.accuracy_interval)}
 
     def summary(self) -> str:
-        """One line for people."""
+        """One line for users."""
         lower, upper = self.accuracy_interval
         return (
             f"accuracy {100 * self.accuracy:.2f} % (95 % interval {100 * lower:.2f} to {100 * upper:.2f}), "
@@ -63,12 +63,12 @@ class Evaluation:
 def evaluate_predictions(probabilities: Probabilities, labels: Labels) -> Evaluation:
     """Score probabilities, float32 (N, 10), against labels, uint8 (N,).
 
-    The prediction is the most probable digit, the lower one of equals; its probability is the confidence.
+    The prediction is the most probable digit (the lowest of several); its probability is the confidence.
 
-    Raises RunError for probabilities that are not finite (a training that diverged), ValueError for other shapes,
-    no rows, or rows that are not probabilities.
+    Raises RunError for probabilities that are not finite (training diverged), ValueError for other shapes, no samples,
+    or rows that are not probabilities.
     """
-    _require_probabilities(probabilities, labels)
+    _validate(probabilities, labels)
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     correct = predicted == labels
@@ -91,29 +91,29 @@ def evaluate_predictions(probabilities: Probabilities, labels: Labels) -> Evalua
         confusion=confusion.tolist(),
         calibration_error=calibration_error(bins),
         reliability=bins,
-        most_confident_mistakes=mistakes[np.argsort(-confidence[mistakes], kind="stable")][:SHOWN].tolist(),
-        least_confident=np.argsort(confidence, kind="stable")[:SHOWN].tolist(),
+        most_confident_mistakes=mistakes[np.argsort(-confidence[mistakes], kind="stable")][:MAX_LISTED].tolist(),
+        least_confident=np.argsort(confidence, kind="stable")[:MAX_LISTED].tolist(),
     )
 
 
 def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
-    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    # Rounding can lift a probability a hair above 1, where the logarithm would turn positive.
-    return float(-np.log(of_truth.clip(SMALLEST, 1)).mean())
+    true_probabilities = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    # Rounding can make a probability slightly greater than 1, where the logarithm would be positive.
+    return float(-np.log(true_probabilities.clip(MIN_PROBABILITY, 1)).mean())
 
 
-def _ratios(parts: list[int], wholes: list[int]) -> list[float | None]:
-    return [part / whole if whole else None for part, whole in zip(parts, wholes, strict=True)]
+def _ratios(counts: list[int], totals: list[int]) -> list[float | None]:
+    return [count / total if total else None for count, total in zip(counts, totals, strict=True)]
 
 
-def _require_probabilities(probabilities: Probabilities, labels: Labels) -> None:
+def _validate(probabilities: Probabilities, labels: Labels) -> None:
     if labels.ndim != 1 or not len(labels) or probabilities.shape != (len(labels), CLASSES):
         raise ValueError(f"expected probabilities (N, 10) and labels (N,), not {probabilities.shape}, {labels.shape}")
-    lost = int(np.count_nonzero(~np.isfinite(probabilities).all(axis=1)))
-    if lost:
+    invalid = int(np.count_nonzero(~np.isfinite(probabilities).all(axis=1)))
+    if invalid:
         raise RunError(
-            f"the model's probabilities of {lost:,} of {len(labels):,} rows are not finite numbers: its training "
-            "diverged; a lower learning rate helps"
+            f"the model's probabilities for {invalid:,} of {len(labels):,} samples are not finite, because training "
+            "diverged; train with a lower learning rate"
         )
     if probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-3:
-        raise ValueError("rows of probabilities must not be negative and must sum to 1")
+        raise ValueError("probabilities must not be negative and must sum to 1")

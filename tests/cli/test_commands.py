@@ -156,14 +156,14 @@ def test_submit_check_names_first_invalid_line(run_cli, tmp_path):
     assert "28,000 rows" in note
     result = run_cli("submit", "--check", file, "--rows", 3)
     assert (result.code, result.out) == (4, "")
-    assert "the file ends here with 2 rows; expected 3" in result.err
+    assert "the file ends after 2 rows; expected 3" in result.err
     file.write_text("ImageId,Label\n1,7\n3,0\n2,99\n")
     result = run_cli("submit", "--check", file, "--json")
     assert result.code == result.document["error"]["exit_code"] == 4
-    assert f"{file}, line 3: ImageId is '3', expected 2" in result.document["error"]["message"]
+    assert f"{file}, line 3: ImageId is '3'; expected 2" in result.document["error"]["message"]
 
 
-@pytest.mark.parametrize(("lines", "message"), [(27_999, "27,998 rows"), (28_002, "line 28,002: a row too many")])
+@pytest.mark.parametrize(("lines", "message"), [(27_999, "27,998 rows"), (28_002, "line 28,002: there are too many")])
 def test_submit_check_row_count(run_cli, tmp_path, lines, message):
     file = full_submission(tmp_path)
     whole = [*file.read_text().splitlines(keepends=True), "28001,1\n"]

@@ -10,20 +10,20 @@ from tenfold.evaluation import RunResult, mcnemar, rank_runs
 LABELS = np.random.default_rng(0).integers(0, 10, 200).astype(np.uint8)
 
 
-def entry(recipe, seed, wrong, parameters=100, seconds=10.0, epochs=3.0, labels=LABELS):
-    """A run that is wrong in the given rows only."""
+def run(recipe, seed, wrong, parameters=100, seconds=10.0, epochs=3.0, labels=LABELS):
+    """A run that is wrong for the given samples only."""
     predicted = labels.astype(np.int64)
     predicted[list(wrong)] = (predicted[list(wrong)] + 1) % 10
     return RunResult(recipe, seed, parameters, seconds, epochs, np.eye(10, dtype=np.float32)[predicted])
 
 
-def test_recipes_are_ranked_by_their_mean_over_seeds():
+def test_ranking_by_mean_over_seeds():
     board = rank_runs(
         [
-            entry("lucky", 0, range(2), seconds=10),
-            entry("lucky", 1, range(40), seconds=30),
-            entry("steady", 0, range(10)),
-            entry("poor", 0, range(50)),
+            run("lucky", 0, range(2), seconds=10),
+            run("lucky", 1, range(40), seconds=30),
+            run("steady", 0, range(10)),
+            run("poor", 0, range(50)),
         ],
         LABELS,
     )
@@ -37,26 +37,26 @@ def test_recipes_are_ranked_by_their_mean_over_seeds():
     assert (lucky.errors, lucky.predictions, lucky.train_seconds, lucky.epochs) == (42, 400, 20, 3)
 
 
-def test_the_interval_is_of_the_mean_and_the_paired_test_of_the_first_seeds():
-    best, other = entry("best", 7, [0, 1, 2]), entry("other", 7, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    board = rank_runs([other, entry("other", 8, range(100)), best, entry("best", 8, range(60))], LABELS)
+def test_interval_of_the_mean_and_paired_test_of_the_first_seeds():
+    best, other = run("best", 7, [0, 1, 2]), run("other", 7, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    board = rank_runs([other, run("other", 8, range(100)), best, run("best", 8, range(60))], LABELS)
     first, second = board.rows
     assert first.against_best is None
-    # Row 2 both get wrong: it says nothing. Two rows only the other gets right, nine only the best.
+    # Both get sample 2 wrong, so it is ignored. Two only the other gets right, nine only the best.
     assert (second.against_best.only_a, second.against_best.only_b) == (9, 2)
     assert second.against_best.p_value == pytest.approx(binomtest(2, 11).pvalue)
     interval = binomtest((190 + 100) // 2, 200).proportion_ci(0.95, method="wilson")
     assert second.accuracy_interval == pytest.approx((interval.low, interval.high))
 
 
-def test_of_equals_the_smaller_comes_first():
-    board = rank_runs([entry("big", 0, [1], parameters=900), entry("small", 0, [2], parameters=30)], LABELS)
+def test_smaller_recipe_wins_ties():
+    board = rank_runs([run("big", 0, [1], parameters=900), run("small", 0, [2], parameters=30)], LABELS)
     assert [row.recipe for row in board.rows] == ["small", "big"]
     assert board.rows[1].against_best == mcnemar(np.arange(200) != 2, np.arange(200) != 1)
 
 
-def test_the_document_is_plain_json():
-    document = rank_runs([entry("a", 0, [1]), entry("b", 0, [1, 2]), entry("b", 1, [])], LABELS).to_dict()
+def test_to_dict_is_plain_json():
+    document = rank_runs([run("a", 0, [1]), run("b", 0, [1, 2]), run("b", 1, [])], LABELS).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["n"] == 200
     assert document["rows"][0] == {
@@ -75,12 +75,12 @@ def test_the_document_is_plain_json():
     assert document["rows"][1]["against_best"] == {"only_a": 1, "only_b": 0, "p_value": 1.0}
 
 
-def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(ValueError, match="needs entries"):
+def test_invalid_runs_raise():
+    with pytest.raises(ValueError, match="needs runs"):
         rank_runs([], LABELS)
-    with pytest.raises(ValueError, match="entries of a must differ in their seed"):
-        rank_runs([entry("a", 0, [1]), entry("a", 0, [2])], LABELS)
-    with pytest.raises(ValueError, match="not in their parameters"):
-        rank_runs([entry("a", 0, [1]), entry("a", 1, [2], parameters=7)], LABELS)
+    with pytest.raises(ValueError, match="runs of a must have different seeds"):
+        rank_runs([run("a", 0, [1]), run("a", 0, [2])], LABELS)
+    with pytest.raises(ValueError, match="the same number of parameters"):
+        rank_runs([run("a", 0, [1]), run("a", 1, [2], parameters=7)], LABELS)
     with pytest.raises(ValueError, match="expected probabilities \\(200, 10\\)"):
-        rank_runs([entry("a", 0, [1], labels=LABELS[:50])], LABELS)
+        rank_runs([run("a", 0, [1], labels=LABELS[:50])], LABELS)

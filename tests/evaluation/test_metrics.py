@@ -12,8 +12,8 @@ from tenfold.errors import RunError
 from tenfold.evaluation.metrics import evaluate_predictions
 
 
-def a_model(seed, n, digits=range(10), sharpness=3.0):
-    """Probabilities of a middling model and labels, drawn from the given digits only."""
+def random_predictions(seed, n, digits=range(10), sharpness=3.0):
+    """Probabilities of a mediocre model, and labels among the given digits only."""
     generator = np.random.default_rng(seed)
     labels = generator.choice(list(digits), n).astype(np.uint8)
     logits = generator.normal(0, 1, (n, 10))
@@ -21,8 +21,8 @@ def a_model(seed, n, digits=range(10), sharpness=3.0):
     return softmax(sharpness * logits, axis=1).astype(np.float32), labels
 
 
-def sure(predicted, confidence):
-    """Rows that give `confidence` to one digit and share the rest among the others."""
+def confident(predicted, confidence):
+    """Probabilities of `confidence` for one digit; the rest is distributed evenly."""
     confidence = np.asarray(confidence, np.float32)
     rows = np.repeat(((1 - confidence) / 9)[:, None], 10, axis=1)
     rows[np.arange(len(rows)), predicted] = confidence
@@ -36,8 +36,8 @@ def sure(predicted, confidence):
     digits=st.sets(st.integers(0, 9), min_size=1),
     sharpness=st.floats(0, 40),
 )
-def test_agrees_with_scikit_learn(seed, n, digits, sharpness):
-    probabilities, labels = a_model(seed, n, sorted(digits), sharpness)
+def test_metrics_match_scikit_learn(seed, n, digits, sharpness):
+    probabilities, labels = random_predictions(seed, n, sorted(digits), sharpness)
     result = evaluate_predictions(probabilities, labels)
     predicted = probabilities.argmax(axis=1)
 
@@ -49,7 +49,7 @@ def test_agrees_with_scikit_learn(seed, n, digits, sharpness):
     np.testing.assert_allclose(np.array(result.precision, float), precision)
     np.testing.assert_allclose(np.array(result.recall, float), recall)
     np.testing.assert_array_equal(result.support, support)
-    # float64 rows that sum to 1 exactly: scikit-learn warns of float32 rounding. Its floor there is lower than ours.
+    # Clipped as for float32, in float64 rows that sum to exactly 1: scikit-learn warns of float32 rounding.
     exact = probabilities.astype(np.float64).clip(np.finfo(np.float32).eps)
     exact /= exact.sum(axis=1, keepdims=True)
     assert result.log_loss == pytest.approx(log_loss(labels, exact, labels=every), rel=1e-4, abs=2e-6)
@@ -58,7 +58,7 @@ def test_agrees_with_scikit_learn(seed, n, digits, sharpness):
     assert result.accuracy_interval[0] <= result.accuracy <= result.accuracy_interval[1]
 
 
-def test_a_sure_mistake_costs_what_scikit_learn_charges_for_float32():
+def test_log_loss_of_a_certain_mistake_matches_scikit_learn():
     probabilities = np.eye(10, dtype=np.float32)[[3, 4]]
     labels = np.array([3, 5], np.uint8)
     expected = log_loss(labels, probabilities, labels=list(range(10)))
@@ -66,8 +66,8 @@ def test_a_sure_mistake_costs_what_scikit_learn_charges_for_float32():
     assert expected == pytest.approx(15.94 / 2, abs=0.01)
 
 
-def test_undefined_ratios_are_none_and_json_has_no_nan():
-    result = evaluate_predictions(sure([3, 3, 4], [0.9, 0.8, 0.7]), np.array([3, 5, 3], np.uint8))
+def test_undefined_ratios_are_none():
+    result = evaluate_predictions(confident([3, 3, 4], [0.9, 0.8, 0.7]), np.array([3, 5, 3], np.uint8))
     assert result.precision == [None, None, None, 1 / 2, 0.0, None, None, None, None, None]
     assert result.recall == [None, None, None, 1 / 2, None, 0.0, None, None, None, None]
     document = result.to_dict()
@@ -81,48 +81,48 @@ def test_undefined_ratios_are_none_and_json_has_no_nan():
     }
 
 
-def test_which_rows_are_shown():
+def test_listed_samples():
     predicted = [0, 1, 2, 3, 4]
-    probabilities = sure(predicted, [0.9, 0.6, 0.8, 0.99, 0.5])
-    labels = np.array([9, 1, 9, 3, 9], np.uint8)  # rows 0, 2 and 4 are mistakes
+    probabilities = confident(predicted, [0.9, 0.6, 0.8, 0.99, 0.5])
+    labels = np.array([9, 1, 9, 3, 9], np.uint8)  # samples 0, 2 and 4 are mistakes
     result = evaluate_predictions(probabilities, labels)
     assert result.most_confident_mistakes == [0, 2, 4]
     assert result.least_confident == [4, 1, 2, 0, 3]
 
 
-def test_at_most_24_rows_are_shown_and_equals_keep_their_order():
-    result = evaluate_predictions(sure([1] * 100, [0.5] * 100), np.zeros(100, np.uint8))
+def test_at_most_24_listed_samples_in_stable_order():
+    result = evaluate_predictions(confident([1] * 100, [0.5] * 100), np.zeros(100, np.uint8))
     assert result.most_confident_mistakes == result.least_confident == list(range(24))
 
 
-def test_confusion_has_true_digits_in_rows():
-    result = evaluate_predictions(sure([7], [0.9]), np.array([1], np.uint8))
+def test_confusion_rows_are_true_digits():
+    result = evaluate_predictions(confident([7], [0.9]), np.array([1], np.uint8))
     assert result.confusion[1][7] == 1
     assert np.sum(result.confusion) == 1
 
 
-def test_calibration_comes_along():
-    result = evaluate_predictions(sure([2] * 10, [0.9] * 10), np.array([2] * 7 + [1] * 3, np.uint8))
+def test_calibration_error():
+    result = evaluate_predictions(confident([2] * 10, [0.9] * 10), np.array([2] * 7 + [1] * 3, np.uint8))
     assert result.calibration_error == pytest.approx(0.2, abs=1e-6)
 
 
-def test_the_summary_says_it_in_one_line():
+def test_summary():
     labels = np.arange(10_000, dtype=np.int64) % 10
     predicted = labels.copy()
     predicted[:48] = (predicted[:48] + 1) % 10
-    result = evaluate_predictions(sure(predicted, [0.999] * 10_000), labels.astype(np.uint8))
+    result = evaluate_predictions(confident(predicted, [0.999] * 10_000), labels.astype(np.uint8))
     # log loss: (9,952 x -ln .999 + 48 x -ln(.001 / 9)) / 10,000 = .0447; the rest by SciPy's Wilson interval.
     assert result.summary() == (
         "accuracy 99.52 % (95 % interval 99.36 to 99.64), 48 errors of 10,000, "
         "log loss 0.0447, calibration error 0.38 %"
     )
-    assert re.search(r"\b1 error of 1,", evaluate_predictions(sure([7], [0.9]), np.array([1], np.uint8)).summary())
+    assert re.search(r"\b1 error of 1,", evaluate_predictions(confident([7], [0.9]), np.array([1], np.uint8)).summary())
 
 
-def test_a_model_that_diverged_is_said_to_have():
-    probabilities = sure([1, 2, 3], [0.9] * 3)
+def test_diverged_model_raises_run_error():
+    probabilities = confident([1, 2, 3], [0.9] * 3)
     probabilities[1] = np.nan
-    with pytest.raises(RunError, match="1 of 3 rows are not finite numbers: its training diverged"):
+    with pytest.raises(RunError, match="1 of 3 samples are not finite, because training diverged"):
         evaluate_predictions(probabilities, np.array([1, 2, 3], np.uint8))
 
 
@@ -130,12 +130,12 @@ def test_a_model_that_diverged_is_said_to_have():
     ("probabilities", "labels"),
     [
         (np.zeros((0, 10), np.float32), np.zeros(0, np.uint8)),
-        (sure([1, 2], [0.9, 0.9]), np.zeros(3, np.uint8)),
-        (sure([1, 2], [0.9, 0.9])[:, :9], np.zeros(2, np.uint8)),
+        (confident([1, 2], [0.9, 0.9]), np.zeros(3, np.uint8)),
+        (confident([1, 2], [0.9, 0.9])[:, :9], np.zeros(2, np.uint8)),
         (np.full((2, 10), 1.0, np.float32), np.zeros(2, np.uint8)),
         (np.eye(10, dtype=np.float32)[:2] * 2 - 0.1, np.zeros(2, np.uint8)),
     ],
 )
-def test_what_are_no_probabilities_of_these_labels_is_refused(probabilities, labels):
+def test_invalid_probabilities_raise(probabilities, labels):
     with pytest.raises(ValueError, match="probabilities"):
         evaluate_predictions(probabilities, labels)

@@ -11,9 +11,9 @@ Claims: flash reaches 99.0 % in 0.3 s; a seed gives the same weights each time, 
 sitting or two. Exits with 1 where one fails, with 2 where there is no CUDA device.
 """
 
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 
-choose_waiting()  # as the command line does, before PyTorch is loaded
+choose_wait_policy()  # as the command line does, before PyTorch is loaded
 
 import argparse
 import statistics

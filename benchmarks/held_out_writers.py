@@ -13,9 +13,9 @@ the errors, whose chance is a deviation of about four. Exits with 1 where a clai
 writers.
 """
 
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 
-choose_waiting()  # as the command line does, before PyTorch is loaded
+choose_wait_policy()  # as the command line does, before PyTorch is loaded
 
 import argparse
 import sys

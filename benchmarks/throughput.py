@@ -8,9 +8,9 @@ fastest product of two 2048x2048 matrices, measured on the spot before every rou
 that one recipe's steps spend their time in. Nothing is claimed: what a network reaches is a fact about its shapes.
 """
 
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 
-choose_waiting()  # as the command line does, before PyTorch is loaded
+choose_wait_policy()  # as the command line does, before PyTorch is loaded
 
 import argparse
 import statistics

@@ -1,11 +1,11 @@
-"""`Model`: a trained network to use, on NumPy and ONNX Runtime alone."""
+"""`Model`: a trained network for prediction, on NumPy and ONNX Runtime alone."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -15,140 +15,144 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from tenfold.cpu import cores
+from tenfold.cpu import available_cores
 from tenfold.errors import RunError
-from tenfold.external import has_external_data
 from tenfold.images import CLASSES, SIDE, Images
 from tenfold.run import Run
 from tenfold.weights import read_weights
 
-BUNDLED = "bundled"
-BATCH = 128  # images handed to ONNX Runtime at once: enough to be quick, and the layers' outputs stay near the core
-WORTH_A_THREAD = 32  # images a thread from which splitting the batch beats splitting each layer
+BUNDLED = "bundled"  # the name of the model that comes with tenfold
+BATCH_SIZE = 128  # large enough to be fast, small enough that the layers' outputs stay in the processor's cache
+MIN_IMAGES_PER_THREAD = 32  # from here on splitting the batch is faster than splitting each layer
 
 
 class Model:
-    """Reads 28x28 images of digits.
+    """Classifies 28x28 images of digits.
 
-    content: the bytes of an ONNX file that takes uint8 (N, 28, 28), white ink (255) on black, and gives float32
-    (N, 10), and perhaps `digitness`, float32 (N,). Weights outside the file are refused. threads: that compute a batch;
-    None for one a core. Raises RunError for anything else, ValueError for less than one thread.
+    content: the bytes of an ONNX file with the input uint8 (N, 28, 28), white ink (255) on black (0), and the output
+    float32 (N, 10), optionally a second output `digitness`, float32 (N,). name: what errors call it. threads: how many
+    compute a batch; None for one per core. Raises RunError for any other content, also for weights in other files, and
+    ValueError for less than one thread.
     """
 
     def __init__(self, content: bytes, name: str = "model.onnx", threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"expected at least one thread, got {threads}")
-        try:
-            if has_external_data(content):
-                raise ValueError("its weights lie in other files")
-            self._session = _session(content, threads or 0)
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
-            reason = str(error).splitlines()[0][:200]
-            raise RunError(f"{name}: this is no ONNX model that can be used here ({reason})") from None
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if not _is(inputs, "tensor(uint8)", [SIDE, SIDE]):
-            raise RunError(f"{name}: expected a model that takes uint8 images (N, 28, 28), not {_said(inputs)}")
-        self.tells_digits = [value.name for value in outputs[1:]] == ["digitness"]
-        if not _is(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.tells_digits:
-            raise RunError(f"{name}: expected a model that gives float (N, 10), not {_said(outputs)}")
-        self._input: str = inputs[0].name
         self._content = content
-        self._threads = threads or max(1, int(cores()))
+        self._session = create_session(content, name, threads or 0)
+        self._threads = threads or max(1, int(available_cores()))
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if not _matches(inputs, "tensor(uint8)", [SIDE, SIDE]):
+            raise RunError(f"{name}: expected a model with the input uint8 (N, 28, 28), got {_describe(inputs)}")
+        self.has_digitness = [value.name for value in outputs[1:]] == ["digitness"]
+        if not _matches(outputs[:1], "tensor(float)", [CLASSES]) or len(outputs) != 1 + self.has_digitness:
+            raise RunError(f"{name}: expected a model with the output float (N, 10), got {_describe(outputs)}")
+        self._input: str = inputs[0].name
         self.name = name
         self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def predict(self, images: Images) -> NDArray[np.uint8]:
+        """The most probable digit of each image, uint8 (N,); the same input as `predict_proba`."""
+        digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
+        return digits
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
         """The probability of each digit, float32 (N, 10).
 
         images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
         """
-        return self._answers(images)[0]
+        return self._run(images)[0]
 
     def digitness(self, images: Images) -> NDArray[np.float32]:
-        """The probability that each image shows a digit at all, float32 (N,); same input as `predict_proba`.
+        """The probability that each image shows a digit at all, float32 (N,); the same input as `predict_proba`.
 
-        A model that was not trained to tell stands in with its highest probability, and 0 for an image without
-        contrast: such a model is sure of many things that are no digits.
+        Without that output it is the highest probability, or 0 for an image without contrast; such a model is
+        confident of many images that show no digit.
         """
-        return self.predict_both(images)[1]
+        return self.predict_with_digitness(images)[1]
 
-    def predict(self, images: Images) -> NDArray[np.uint8]:
-        """The likeliest digit of each image, uint8 (N,); same input as `predict_proba`."""
-        digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
-        return digits
-
-    def predict_both(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict_with_digitness(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`predict_proba` and `digitness` in one pass."""
-        probabilities, digitness = self._answers(images)
-        return probabilities, _stand_in(np.asarray(images), probabilities) if digitness is None else digitness
+        probabilities, digitness = self._run(images)
+        if digitness is None:
+            pixels = np.asarray(images).reshape(len(images), -1)
+            has_contrast = pixels.max(axis=1) > pixels.min(axis=1)
+            digitness = np.where(has_contrast, probabilities.max(axis=1), np.float32(0))
+        return probabilities, digitness
 
-    def _answers(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Probabilities (N, 10), and digitness (N,) where the network has an output for it."""
+    def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Probabilities (N, 10), and digitness (N,) if the network has that output."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
             raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
         probabilities = np.empty((len(images), CLASSES), np.float32)
-        digitness = np.empty(len(images), np.float32) if self.tells_digits else None
-        apart = self._threads > 1 and len(images) >= self._threads * WORTH_A_THREAD
-        session = self._single if apart else self._session
-        step = min(BATCH, math.ceil(len(images) / self._threads)) if apart else BATCH
+        digitness = np.empty(len(images), np.float32) if self.has_digitness else None
+        split = self._threads > 1 and len(images) >= self._threads * MIN_IMAGES_PER_THREAD
+        session = self._single_threaded if split else self._session
+        size = min(BATCH_SIZE, math.ceil(len(images) / self._threads)) if split else BATCH_SIZE
 
-        def answer(start: int) -> None:
-            rows = slice(start, start + step)
-            probabilities[rows], *told = session.run(None, {self._input: np.ascontiguousarray(images[rows])})
+        def run_batch(start: int) -> None:
+            batch = slice(start, start + size)
+            outputs = session.run(None, {self._input: np.ascontiguousarray(images[batch])})
+            probabilities[batch] = outputs[0]
             if digitness is not None:
-                digitness[rows] = told[0].reshape(-1)
+                digitness[batch] = outputs[1].reshape(-1)
 
-        starts = range(0, len(images), step)
-        if apart:
+        starts = range(0, len(images), size)
+        if split:
             with ThreadPoolExecutor(self._threads) as threads:
-                list(threads.map(answer, starts))
+                list(threads.map(run_batch, starts))  # a list, so that errors are raised
         else:
-            list(map(answer, starts))
+            for start in starts:
+                run_batch(start)
         return probabilities, digitness
 
     @cached_property
-    def _single(self) -> onnxruntime.InferenceSession:
-        """For threads that split the batch: 1.1 to 1.5 times as quick on two cores as splitting each small layer."""
-        return _session(self._content, 1)
+    def _single_threaded(self) -> onnxruntime.InferenceSession:
+        """For threads that split the batch: 1.1 to 1.5 times as fast on two cores as splitting each small layer."""
+        return create_session(self._content, self.name, 1)
 
 
-def _session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """threads: that share each layer; 0 for one a core."""
+def create_session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU.
+
+    threads: how many share each layer; 0 for one per core. Raises RunError, beginning with `name`, for what is not an
+    ONNX model and for one with weights in other files, which ONNX Runtime would read from the current folder.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # its own log would say what the exception says
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # no other format is looked through
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4  # its log would repeat the exception
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # accept no other format
+    try:
+        if has_external_data(content):
+            raise ValueError("its weights are in other files")
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+        reason = str(error).splitlines()[0][:200]
+        raise RunError(f"{name}: expected an ONNX model in one file, got something else ({reason})") from None
 
 
-def _stand_in(images: Images, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    pixels = images.reshape(len(images), -1)
-    contrast = pixels.max(axis=1) > pixels.min(axis=1)
-    return np.where(contrast, probabilities.max(axis=1), np.float32(0))
-
-
-def _is(values: Sequence[Any], kind: str, shape: list[int]) -> bool:
-    """Whether a model's inputs or outputs are one of this type, of any number N of rows of this shape."""
-    if [value.type for value in values] != [kind] or values[0].shape[1:] != shape:
+def _matches(values: Sequence[Any], tensor_type: str, shape: list[int]) -> bool:
+    """Whether a model's inputs or outputs are one tensor of this type and of shape (N, *shape), N free."""
+    if [value.type for value in values] != [tensor_type] or values[0].shape[1:] != shape:
         return False
-    return not isinstance(values[0].shape[0], int)  # a name or None: any number
+    return not isinstance(values[0].shape[0], int)  # a free dimension is a name or None
 
 
-def _said(values: Sequence[Any]) -> str:
+def _describe(values: Sequence[Any]) -> str:
     return ", ".join(f"{value.type} {value.shape}" for value in values)
 
 
 def is_bundled(path: str | os.PathLike[str]) -> bool:
-    """Whether this names the model that tenfold brings, and not a file or folder of that name."""
+    """Whether this names the model that comes with tenfold, and not a file or folder of that name."""
     return os.fspath(path) == BUNDLED and not Path(path).exists()
 
 
 def load_model(path: str | os.PathLike[str] | None = None, threads: int | None = None) -> Model:
-    """The model of a run folder, or an .onnx file; without a path, or for "bundled", the one that tenfold brings.
+    """Load a model from a run folder or an .onnx file; None or "bundled" loads the one that comes with tenfold.
 
-    threads: that compute a batch; None for one a core. Raises RunError.
+    threads: how many compute a batch; None for one per core. Raises RunError.
     """
     if path is None or is_bundled(path):
         return Model(read_weights("digits"), BUNDLED, threads)
@@ -156,7 +160,7 @@ def load_model(path: str | os.PathLike[str] | None = None, threads: int | None =
     file = path / "model.onnx" if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise RunError(
-            f"{path}: there is no model.onnx in this folder; a run has one once its training was stopped or done"
+            f"{path}: this folder has no model.onnx; expected a run whose training has ended or was interrupted"
         )
     try:
         content = file.read_bytes()
@@ -165,3 +169,64 @@ def load_model(path: str | os.PathLike[str] | None = None, threads: int | None =
     if path.is_dir():
         Run(path).verify(file, content)
     return Model(content, str(path), threads)
+
+
+# The fields of ONNX's messages (onnx.proto) through which a tensor can be reached: number -> message. The core
+# has no `onnx` package.
+MESSAGE_FIELDS: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+EXTERNAL_DATA, DATA_LOCATION = 13, 14  # fields of a tensor
+FIXED_SIZES = {1: 8, 5: 4}  # bytes of a protobuf value by its wire type
+VARINT, LENGTH_DELIMITED = 0, 2  # the other wire types
+
+
+def has_external_data(content: bytes) -> bool:
+    """Whether any tensor of the ONNX file `content` is stored outside it. Raises ValueError for invalid protobuf."""
+    messages = [("model", memoryview(content))]
+    while messages:
+        message, data = messages.pop()
+        for number, value in _read_fields(data):
+            if message == "tensor" and (number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0)):
+                return True
+            inner = MESSAGE_FIELDS.get(message, {}).get(number)
+            if inner and isinstance(value, memoryview):
+                messages.append((inner, value))
+    return False
+
+
+def _read_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """(number, value) of each field of a protobuf message."""
+    position = 0
+    while position < len(data):
+        tag, position = _read_varint(data, position)
+        wire_type = tag & 7
+        value: int | memoryview
+        if wire_type == VARINT:
+            value, position = _read_varint(data, position)
+        elif wire_type == LENGTH_DELIMITED or wire_type in FIXED_SIZES:
+            size = FIXED_SIZES.get(wire_type)
+            if size is None:
+                size, position = _read_varint(data, position)
+            value, position = data[position : position + size], position + size
+        else:
+            raise ValueError("it is not protobuf")
+        if position > len(data):
+            raise ValueError("the file is truncated")
+        yield tag >> 3, value
+
+
+def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
+    """The number at `position`, seven bits per byte, and the position after it."""
+    value = 0
+    for i, byte in enumerate(data[position : position + 10]):
+        value |= (byte & 127) << (7 * i)
+        if byte < 128:
+            return value, position + i + 1
+    raise ValueError("the file is truncated")

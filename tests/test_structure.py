@@ -37,7 +37,7 @@ PENDING_FUNCTIONS = {
 # From the ground up: a module may import from its own layer and from those before it.
 LAYERS = (
     ("errors", "files", "cpu", "images"),
-    ("external", "weights", "run", "model"),
+    ("weights", "run", "model"),
     ("ocr",),
     ("data",),
     ("recipes",),

@@ -22,10 +22,10 @@ def model():
 def test_it_has_a_name_but_a_file_of_that_name_comes_first(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert model.name == load_model(BUNDLED).name == BUNDLED
-    assert model.tells_digits
+    assert model.has_digitness
     (tmp_path / BUNDLED).write_bytes(b"something else")
     assert not is_bundled(BUNDLED)
-    with pytest.raises(RunError, match="this is no ONNX model"):
+    with pytest.raises(RunError, match="expected an ONNX model"):
         load_model(BUNDLED)
 
 

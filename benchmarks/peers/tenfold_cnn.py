@@ -5,9 +5,9 @@
 DATA.npz: images uint8 (N, 28, 28), labels uint8 (N,).
 """
 
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 
-choose_waiting()  # as the command line does, before PyTorch is loaded
+choose_wait_policy()  # as the command line does, before PyTorch is loaded
 
 import sys
 import tempfile

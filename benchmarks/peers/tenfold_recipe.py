@@ -6,9 +6,9 @@ Prints one JSON line. Nothing is held out, so that the recipe sees all rows as t
 are read once, after the clock has stopped.
 """
 
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 
-choose_waiting()  # as the command line does, before PyTorch is loaded
+choose_wait_policy()  # as the command line does, before PyTorch is loaded
 
 import json
 import sys

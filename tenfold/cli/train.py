@@ -18,7 +18,7 @@ from tenfold.cli.options import (
     existing_path,
     existing_paths,
 )
-from tenfold.cpu import choose_waiting
+from tenfold.cpu import choose_wait_policy
 from tenfold.errors import Interrupted
 from tenfold.files import validate_output_path
 
@@ -70,7 +70,7 @@ def train(
     Ctrl-C or SIGTERM finishes the current step, saves everything and says how to continue with --resume; a second
     one ends at once.
     """
-    choose_waiting()
+    choose_wait_policy()
     if resume:
         if (
             recipe is not None
@@ -147,7 +147,7 @@ def compare(
 
     Finished runs are reused and unfinished ones resumed, so the same command continues after Ctrl-C.
     """
-    choose_waiting()
+    choose_wait_policy()
     from tenfold.cli import output as console
     from tenfold.training import prepare
     from tenfold.training.compare import compare as compare_recipes

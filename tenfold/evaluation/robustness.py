@@ -83,7 +83,7 @@ def _evaluate_corruption(model: Model, name: str, data: Dataset) -> CorruptionRe
     examples = data.images[:EXAMPLES]
     for index, severity in enumerate(SEVERITIES):
         images = corrupt(name, data.images, severity)
-        probabilities, scores = model.predict_both(images)
+        probabilities, scores = model.predict_with_digitness(images)
         accuracy.append(float((probabilities.argmax(axis=1) == data.labels).mean()))
         digitness.append(float(scores.mean()))
         if index == len(SEVERITIES) // 2:

@@ -114,7 +114,7 @@ def as_it_is(gray: NDArray[np.uint8], model: Model) -> Found:
     """A picture that needs no framing."""
     rows, columns = _inked(gray)
     box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    probabilities, digitness = model.predict_both(gray[None])
+    probabilities, digitness = model.predict_with_digitness(gray[None])
     return Found(Blob((), box, 0), gray, probabilities[0], float(digitness[0]))
 
 

@@ -155,7 +155,7 @@ def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.floa
     images = np.concatenate(seen)
     starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
     counts = np.array([len(one) for one in seen], np.float32)
-    probabilities, digitness = model.predict_both(images)
+    probabilities, digitness = model.predict_with_digitness(images)
     means = np.add.reduceat(probabilities, starts) / counts[:, None]
     return means.astype(np.float32), (np.add.reduceat(digitness, starts) / counts).astype(np.float32)
 

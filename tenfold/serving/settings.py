@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tenfold.cpu import cores
+from tenfold.cpu import available_cores
 
 MIB = 1 << 20
 
@@ -43,7 +43,7 @@ class Settings:
     @property
     def cores(self) -> float:
         """That each worker may use, on average."""
-        return cores() / self.workers
+        return available_cores() / self.workers
 
 
 def is_loopback(host: str) -> bool:

@@ -24,7 +24,7 @@ class BarModel:
         wide = images[:, 14].astype(int).sum(1), images[:, :, 14].astype(int).sum(1)
         return (wide[1] > wide[0]).astype(np.uint8)
 
-    def predict_both(self, images):
+    def predict_with_digitness(self, images):
         return np.eye(10)[self.predict(images)], images.max(axis=(1, 2)) / 255
 
 
@@ -57,8 +57,10 @@ def test_samples_are_evenly_spaced(monkeypatch):
     labels = np.r_[np.ones(2 * MAX_SAMPLES), np.zeros(MAX_SAMPLES)].astype(np.uint8)
     many = Dataset(DIGITS[np.where(labels == 1, 0, 20)], labels, "many")
     seen = []
-    both = BarModel.predict_both
-    monkeypatch.setattr(BarModel, "predict_both", lambda self, images: seen.append(len(images)) or both(self, images))
+    both = BarModel.predict_with_digitness
+    monkeypatch.setattr(
+        BarModel, "predict_with_digitness", lambda self, images: seen.append(len(images)) or both(self, images)
+    )
     result = evaluate_robustness("model", many, QUIET)
     assert result.n == MAX_SAMPLES
     assert seen == [MAX_SAMPLES] * len(SEVERITIES)

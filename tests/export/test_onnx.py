@@ -76,7 +76,7 @@ def test_probabilities_match_pytorch_at_any_batch_size(exported, make_digits):
         np.testing.assert_allclose(probabilities, expected, rtol=0, atol=TOLERANCE)
         np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     assert expected.std(axis=0).mean() > 0.02, "the images must differ to show something"
-    assert model.tells_digits == (digitness is not None)
+    assert model.has_digitness == (digitness is not None)
     if digitness is not None:
         np.testing.assert_allclose(model.digitness(images), digitness, rtol=0, atol=TOLERANCE)
         assert digitness.std() > 0.02, "the images must differ to show something"

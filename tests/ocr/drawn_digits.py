@@ -63,7 +63,7 @@ class NearestDigit:
         away = np.stack([[np.sqrt(np.mean((a - b) ** 2)) for b in known] for a in blurred])
         return np.stack([away[:, self.values == digit].min(axis=1) for digit in range(10)], axis=1)
 
-    def predict_both(self, images):
+    def predict_with_digitness(self, images):
         away = self._distances(images)
         worth = np.exp(-away / 4)
         digitness = 1 / (1 + np.exp((away.min(axis=1) - 35) / 4))

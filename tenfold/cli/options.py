@@ -85,7 +85,7 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 DATA_HELP = (
     "Kaggle's zip or folder; a .csv, .csv.gz, IDX or mnist.npz file; a folder with images in subfolders 0 to 9; "
-    "or the name `digits` or `mnist`. Append :train or :test to use that part only."
+    "or the name `digits` or `mnist`. Append :train or :test to use only that split."
 )
 MODEL_HELP = "A run folder, an .onnx file, or `bundled`: tenfold's own model."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]

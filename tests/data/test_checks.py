@@ -45,17 +45,17 @@ def test_duplicates_and_conflicts_match_pandas():
     rows = generator.integers(0, 60, 100)  # 100 draws from 60 images: many repeated
     data = digits(60).subset(rows)
     data = Dataset(data.images, generator.integers(0, 2, 100).astype(np.uint8), "drawn")
-    part = check_data(data, None, None).train
+    check = check_data(data, None, None).train
 
     frame = pd.DataFrame(data.images.reshape(100, -1))
     pixels = list(frame.columns)
     repeated = frame.duplicated(keep=False)
     frame["label"] = data.labels
     label_counts = frame.groupby(pixels)["label"].transform("nunique")
-    assert part.duplicates == repeated.sum() > 0
-    assert part.conflicting == (label_counts > 1).sum() > 0
+    assert check.duplicates == repeated.sum() > 0
+    assert check.conflicting == (label_counts > 1).sum() > 0
     warning, *_ = [text for text in texts(check_data(data, None, None), "warning") if "different labels" in text]
-    assert warning == f"identical training images with different labels: {part.conflicting}"
+    assert warning == f"identical training images with different labels: {check.conflicting}"
 
 
 def test_duplicates_with_the_same_label_are_a_note():
@@ -102,7 +102,7 @@ def test_overlap_with_public_mnist():
     assert in_mnist_test.startswith("training images that are also in MNIST's test split: 10 of 40;")
 
     # MNIST's own test split has labels: that it is in MNIST needs no warning.
-    labeled = Dataset(images[60_000:60_040], digits(40).labels, "test part")
+    labeled = Dataset(images[60_000:60_040], digits(40).labels, "test split")
     result = check_data(digits(), labeled, mnist)
     assert result.overlap.test_in_mnist == 40
     assert texts(result, "warning") == []

@@ -102,10 +102,10 @@ def test_single_image(tmp_path):
 def test_unreadable_file(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", images(1))
 
-    def refuse(self, *args, **kwargs):
+    def deny(self, *args, **kwargs):
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "open", refuse)  # as root, no file is forbidden
+    monkeypatch.setattr(Path, "open", deny)  # as root, no file is forbidden
     with pytest.raises(DataError, match=r"a\.csv: can't be read \(Permission denied\)"):
         load_data(path)
 

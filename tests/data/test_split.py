@@ -50,10 +50,10 @@ def test_split_is_exact_and_stratified(counts, seed, data):
 def test_fraction_is_of_all_samples():
     labels = labels_of(KAGGLE_COUNTS)
     _, tenth = stratified_split(labels, 0.1, seed=0)
-    _, rows = stratified_split(labels, 4200, seed=0)
-    np.testing.assert_array_equal(tenth, rows)
-    # 10 % of each count, rounded by largest remainder, by hand: .2 .4 .7 .1 .2 .5 .7 .1 .3 .8; four rows to give.
-    assert np.bincount(labels[rows]).tolist() == [413, 468, 418, 435, 407, 380, 414, 440, 406, 419]
+    _, held_out = stratified_split(labels, 4200, seed=0)
+    np.testing.assert_array_equal(tenth, held_out)
+    # 10 % of each count, rounded by largest remainder, by hand: .2 .4 .7 .1 .2 .5 .7 .1 .3 .8; four more samples.
+    assert np.bincount(labels[held_out]).tolist() == [413, 468, 418, 435, 407, 380, 414, 440, 406, 419]
 
 
 def test_split_depends_on_the_seed_only():

@@ -48,7 +48,7 @@ def read_csv(open_stream: Callable[[], Stream], file: str) -> tuple[Images, Labe
         with open_stream() as stream:
             parsed = _parse_slowly(stream, columns, file)
     if not len(parsed[0]):
-        raise DataError("has a header and no rows", file=file)
+        raise DataError("has a header but no rows; expected at least one", file=file)
     return parsed
 
 

@@ -279,7 +279,7 @@ def test_empty(content):
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
 def test_header_only(end):
-    assert "has a header and no rows" in str(error_of((",".join(HEADER) + end).encode()))
+    assert "has a header but no rows" in str(error_of((",".join(HEADER) + end).encode()))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])

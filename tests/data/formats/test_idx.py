@@ -57,13 +57,13 @@ def test_folder_of_plain_and_packed_files(tmp_path):
     assert len(load_data(make(tmp_path / "raw", GOOD)).train) == 12
 
 
-@pytest.mark.parametrize(("name", "part"), [("train", "train"), ("t10k", "test")])
+@pytest.mark.parametrize(("name", "split"), [("train", "train"), ("t10k", "test")])
 @pytest.mark.parametrize("packed", [False, True])
-def test_single_file_with_labels(tmp_path, name, part, packed):
+def test_single_file_with_labels(tmp_path, name, split, packed):
     folder = make(tmp_path / "mnist", GOOD, packed=packed)
     source = load_data(folder / f"{name}-images-idx3-ubyte{'.gz' if packed else ''}")
-    assert getattr(source, part).labels is not None
-    assert getattr(source, {"train": "test", "test": "train"}[part]) is None
+    assert getattr(source, split).labels is not None
+    assert getattr(source, {"train": "test", "test": "train"}[split]) is None
 
 
 def test_single_file_without_labels(tmp_path):

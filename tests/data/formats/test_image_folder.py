@@ -38,7 +38,7 @@ def only(folder):
     return source.train.images[0]
 
 
-def refused(folder):
+def error_of(folder):
     with pytest.raises(DataError) as caught:
         load_data(folder)
     assert "\n" not in str(caught.value)
@@ -130,7 +130,7 @@ def test_other_folders_are_ignored_with_a_note(tmp_path):
 def test_blank_image(tmp_path):
     for name, level in (("white", 255), ("black", 0)):
         save(tmp_path / name, 4, "a.png", np.full((50, 50), level, np.uint8))
-        assert refused(tmp_path / name) == f"{tmp_path / name / '4' / 'a.png'}: is blank; expected the image of a digit"
+        assert error_of(tmp_path / name) == f"{tmp_path / name / '4' / 'a.png'}: is blank; expected the image of a digit"
 
 
 def test_damaged_images(tmp_path):
@@ -143,15 +143,15 @@ def test_damaged_images(tmp_path):
     ):
         (tmp_path / name / "5").mkdir(parents=True)
         (tmp_path / name / "5" / "a.png").write_bytes(content)
-        assert refused(tmp_path / name).startswith(f"{tmp_path / name / '5' / 'a.png'}: {problem}")
+        assert error_of(tmp_path / name).startswith(f"{tmp_path / name / '5' / 'a.png'}: {problem}")
 
 
 def test_decompression_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(picture, "MAX_PIXELS", 5000)
     save(tmp_path, 5, "a.png", stroke())
-    assert refused(tmp_path) == f"{tmp_path / '5' / 'a.png'}: has 10,800 pixels (90x120); at most 5,000 are read"
+    assert error_of(tmp_path) == f"{tmp_path / '5' / 'a.png'}: has 10,800 pixels (90x120); at most 5,000 are read"
 
 
 def test_folder_without_images(tmp_path):
     (tmp_path / "0").mkdir()
-    assert "has no images in its subfolders 0 to 9" in refused(tmp_path)
+    assert "has no images in its subfolders 0 to 9" in error_of(tmp_path)

@@ -98,10 +98,10 @@ def test_single_files(tmp_path):
         tmp_path,
         {"train.csv": TRAIN_CSV, "test.csv": TEST_CSV, "a.csv": TRAIN_CSV, "b.csv.gz": gzip.compress(TEST_CSV)},
     )
-    for name, part in [("train.csv", "train"), ("a.csv", "train"), ("test.csv", "test"), ("b.csv.gz", "test")]:
+    for name, split in [("train.csv", "train"), ("a.csv", "train"), ("test.csv", "test"), ("b.csv.gz", "test")]:
         source = load_data(tmp_path / name)
-        assert (source.train is None) == (part == "test")
-        assert (source.test is None) == (part == "train")
+        assert (source.train is None) == (split == "test")
+        assert (source.test is None) == (split == "train")
     assert "has no test split" in error_of(tmp_path / "a.csv", ":test")
 
 

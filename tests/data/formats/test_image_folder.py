@@ -130,7 +130,8 @@ def test_other_folders_are_ignored_with_a_note(tmp_path):
 def test_blank_image(tmp_path):
     for name, level in (("white", 255), ("black", 0)):
         save(tmp_path / name, 4, "a.png", np.full((50, 50), level, np.uint8))
-        assert error_of(tmp_path / name) == f"{tmp_path / name / '4' / 'a.png'}: is blank; expected the image of a digit"
+        path = tmp_path / name / "4" / "a.png"
+        assert error_of(tmp_path / name) == f"{path}: is blank; expected the image of a digit"
 
 
 def test_damaged_images(tmp_path):

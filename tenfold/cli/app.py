@@ -3,6 +3,8 @@
 Commands import what they need when they run, so that `tenfold --help` answers at once.
 """
 
+import atexit
+import gc
 import io
 import sys
 from typing import Annotated
@@ -74,6 +76,7 @@ INTERRUPTED = 130  # what Typer returns for KeyboardInterrupt
 
 def main() -> None:
     """Run the command line; errors a user can fix become one sentence and an exit code."""
+    atexit.register(gc.freeze)  # no last search for garbage, which takes 0.4 s once PyTorch is imported
     json = "--json" in sys.argv[1:]
     if isinstance(sys.stdout, io.TextIOWrapper):  # a console without “ and █ still shows the figures
         sys.stdout.reconfigure(errors="replace")

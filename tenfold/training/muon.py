@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tenfold.training.eager import AdamW
+
 TURNS = 5
 # Of the polynomial a x + b x³ + c x⁵, which brings singular values near 1 in five turns from as little as 0.01.
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -30,7 +32,7 @@ def orthogonalized(matrix: Tensor) -> Tensor:
     return (whole @ x).T if tall else whole @ x
 
 
-class Muon(torch.optim.AdamW):
+class Muon(AdamW):
     """AdamW, but for the groups of parameters that are marked `hidden`.
 
     Their weights, (out, ...), are seen as matrices of `out` rows. Nesterov's momentum is the group's first beta; weight

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tenfold.recipes.schema import Linear, OneCycle, Optimizer, Plateau, Recipe
+from tenfold.training.eager import SGD, Adam, AdamW, RMSprop
 from tenfold.training.muon import Muon
 
 KERAS_EPSILON = 1e-7  # the write-ups' optimizers; PyTorch's 1e-8 makes no difference to our own recipes
@@ -37,10 +38,10 @@ def make_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optim
         group["lr"] = torch.tensor(lr, device=device) if on_cuda else lr
     momentum, smoothing = settings.momentum, settings.smoothing
     if settings.name == "rmsprop":
-        return torch.optim.RMSprop(groups, alpha=smoothing, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
+        return RMSprop(groups, alpha=smoothing, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
     if settings.name == "sgd":
-        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
-    kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "muon": Muon}
+        return SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
+    kinds: dict[str, type[torch.optim.Adam]] = {"adam": Adam, "adamw": AdamW, "muon": Muon}
     return kinds[settings.name](groups, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
 
 

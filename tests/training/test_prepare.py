@@ -91,7 +91,7 @@ def test_a_run_is_not_lost_to_what_cannot_be_trained(source, tmp_path):
         prepare.new("data", RECIPE, run.folder, None, overwrite=True, teacher=run.model)
     student = prepare.recipe("dense-s", ["validation_split=20", "distillation_weight=0.5"], None, None)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match=r"there is no model\.onnx"):
+    with pytest.raises(RunError, match=r"this folder has no model\.onnx"):
         prepare.new("data", student, run.folder, None, overwrite=True, teacher=tmp_path / "empty")
     with pytest.raises(RunError, match="would be replaced by its student"):
         prepare.new("data", student, run.folder, None, overwrite=True, teacher=run.model)

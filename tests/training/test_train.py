@@ -229,7 +229,7 @@ def test_ctrl_c_then_a_time_limit_then_the_rest_end_like_one_run(trained, recipe
 
 
 def test_what_cannot_be_trained_leaves_no_folder(recipe, tmp_path, Watcher, make_digits):  # noqa: N803
-    with pytest.raises(TenfoldError, match="without a training row"):
+    with pytest.raises(TenfoldError, match="without a training sample"):
         train(recipe, make_digits(10), None, Run(tmp_path / "run"), Watcher())
     assert not (tmp_path / "run").exists()
 

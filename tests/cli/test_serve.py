@@ -36,7 +36,7 @@ def test_others_are_not_let_in_without_a_token(run_cli, trained):
 def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trained, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     ran = run_cli("serve", tmp_path / "bad.onnx", "--no-feedback")
-    assert (ran.code, "this is no ONNX model" in ran.err) == (3, True)
+    assert (ran.code, "expected an ONNX model" in ran.err) == (3, True)
     (tmp_path / "bad.db").write_text("no database" * 100)
     ran = run_cli("serve", trained, "--feedback", tmp_path / "bad.db")
     assert (ran.code, "can't be used" in ran.err) == (3, True)

@@ -1,4 +1,4 @@
-"""Let a server read: what `tenfold read --server` speaks. Standard library alone."""
+"""Read pictures on a running server, as `tenfold read --server` does. Uses the standard library only."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.images import SIDE
 from tenfold.ocr.reader import Digit, Expect, Reading
 
-SECONDS = 60.0
-AWAY = (ConnectionRefusedError, socket.gaierror, TimeoutError)  # what the next picture would meet too
-# What JSON that isn't as expected makes of the code that reads it.
-WRONG = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+TIMEOUT_SECONDS = 60.0
+UNREACHABLE = (ConnectionRefusedError, socket.gaierror, TimeoutError)  # the next picture would fail in the same way
+# Raised by code that parses JSON of another form.
+UNEXPECTED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class Client:
-    """A running `tenfold serve` at `url`. Raises TenfoldError for what is no http address."""
+    """A running `tenfold serve` at `url`. Raises TenfoldError if that is not an http address."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         if _scheme(url) not in ("http", "https"):
-            raise TenfoldError(f"{url}: this is no address of a server; expected one such as http://127.0.0.1:8000")
+            raise TenfoldError(f"{url}: not the address of a server; expected for example http://127.0.0.1:8000")
         self._url = url.rstrip("/")
         self._token = token
-        self._gone: UnavailableError | None = None  # asked once, and not again for each of many pictures
+        self._unreachable: UnavailableError | None = None  # not tried again for each of many pictures
 
     def read(self, picture: bytes, expect: Expect = "auto") -> Reading:
-        """Raises DataError for a picture that the server can't read, UnavailableError where it does not answer."""
-        answer = self._ask(f"/v1/read?details=true&expect={expect}", picture)
+        """Raises DataError for a picture that the server can't read, UnavailableError if it does not respond."""
+        content = self._post(f"/v1/read?details=true&expect={expect}", picture)
         try:
-            return _reading(json.loads(answer))
-        except WRONG:
-            raise UnavailableError(f"{self._url}: this server's answer is no reading of tenfold's") from None
+            return _reading(json.loads(content))
+        except UNEXPECTED:
+            raise UnavailableError(f"{self._url}: the response is not from tenfold") from None
 
-    def _ask(self, path: str, content: bytes) -> bytes:
-        if self._gone is not None:
-            raise self._gone
+    def _post(self, path: str, content: bytes) -> bytes:
+        if self._unreachable is not None:
+            raise self._unreachable
         try:
-            with urllib.request.urlopen(self._request(path, content), timeout=SECONDS) as answer:
-                received: bytes = answer.read()
+            with urllib.request.urlopen(self._request(path, content), timeout=TIMEOUT_SECONDS) as response:
+                received: bytes = response.read()
                 return received
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(self._url, error) from None
+                raise _error(self._url, error) from None
         except (OSError, HTTPException, ValueError) as error:
-            reason = textwrap.shorten(str(getattr(error, "reason", error)), 200)
-            unavailable = UnavailableError(f"{self._url}: this server can't be asked ({reason})")
-            if isinstance(getattr(error, "reason", error), AWAY):
-                self._gone = unavailable
+            reason = getattr(error, "reason", error)
+            unavailable = UnavailableError(f"{self._url}: the request failed ({textwrap.shorten(str(reason), 200)})")
+            if isinstance(reason, UNREACHABLE):
+                self._unreachable = unavailable
             raise unavailable from None
 
     def _request(self, path: str, content: bytes) -> urllib.request.Request:
         request = urllib.request.Request(self._url + path, content, {"Content-Type": "application/octet-stream"})
-        if self._token:  # for this server, and not for where it may redirect to
+        if self._token:  # not for servers that this one may redirect to
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         return request
 
@@ -69,27 +69,28 @@ class Client:
 def _scheme(url: str) -> str:
     try:
         return urllib.parse.urlsplit(url).scheme
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets around something that is not an address
         return ""
 
 
-def _refused(url: str, error: urllib.error.HTTPError) -> TenfoldError:
+def _error(url: str, error: urllib.error.HTTPError) -> TenfoldError:
     try:
-        said = str(json.load(error)["error"]["message"]).removeprefix("the picture: ")
-    except (OSError, HTTPException, *WRONG):
-        said = f"it answered {error.code}"
+        message = str(json.load(error)["error"]["message"]).removeprefix("the picture: ")
+    except (OSError, HTTPException, *UNEXPECTED):
+        message = f"the server responded with status {error.code}"
     if error.code == 401:
-        said = "this server wants a token; give it with --token or TENFOLD_TOKEN"
-    return DataError(said) if error.code in (413, 415, 422) else UnavailableError(f"{url}: {said}")
+        message = "the server needs a token; set it with --token or TENFOLD_TOKEN"
+    return DataError(message) if error.code in (413, 415, 422) else UnavailableError(f"{url}: {message}")
 
 
-def _reading(answer: dict[str, Any]) -> Reading:
-    return Reading(str(answer["text"]), float(answer["confidence"]), tuple(_digit(digit) for digit in answer["digits"]))
+def _reading(content: dict[str, Any]) -> Reading:
+    digits = tuple(_digit(digit) for digit in content["digits"])
+    return Reading(str(content["text"]), float(content["confidence"]), digits)
 
 
-def _digit(said: dict[str, Any]) -> Digit:
-    x, y, width, height = map(int, said["box"])
-    frame = np.frombuffer(base64.b64decode(said["frame"]), np.uint8).reshape(SIDE, SIDE)
-    alternatives = tuple((int(value), float(share)) for value, share in said["alternatives"])
-    box, confidence = (x, y, width, height), float(said["confidence"])
-    return Digit(int(said["value"]), confidence, box, alternatives, ink=frame, is_framed=True)
+def _digit(content: dict[str, Any]) -> Digit:
+    x, y, width, height = map(int, content["box"])
+    image = np.frombuffer(base64.b64decode(content["image"]), np.uint8).reshape(SIDE, SIDE)
+    alternatives = tuple((int(value), float(probability)) for value, probability in content["alternatives"])
+    box, confidence = (x, y, width, height), float(content["confidence"])
+    return Digit(int(content["value"]), confidence, box, alternatives, ink=image, is_framed=True)

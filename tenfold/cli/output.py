@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenfold.evaluation.robustness import Robustness
     from tenfold.ocr.batch import Read
     from tenfold.ocr.reader import Reading
-    from tenfold.serving.feedback_report import Compared
+    from tenfold.serving.feedback_report import FeedbackReport
     from tenfold.submission import SubmissionSummary
     from tenfold.training.train import Trained
 
@@ -312,18 +312,17 @@ def _choices(reading: Reading) -> str:
     return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
 
 
-def print_feedback(compared: Compared) -> None:
-    say(f"{compared.corrections:,} corrections, {compared.no_digit:,} of them no digit")
-    table = _table(None, "model", "digits", "read right", "95 % interval", "p")
-    for title, rows in (("then", compared.then), ("now", compared.now)):
-        for row in rows:
-            lower, upper = row.interval
-            share = f"{row.right:,} ({100 * row.right / row.n:.1f} %)"
-            p_value = "" if row.p_value is None else f"{row.p_value:.2g}"
-            table.add_row(
-                f"{row.model}, {title}", f"{row.n:,}", share, f"{100 * lower:.1f} to {100 * upper:.1f} %", p_value
-            )
+def print_feedback(report: FeedbackReport) -> None:
+    say(f"{report.corrections:,} corrections, {report.no_digit:,} of them not a digit")
+    table = _table(None, "model", "digits", "correct", "95 % interval", "p")
+    for title, scores in (("stored predictions", report.stored), ("now", report.models)):
+        for score in scores:
+            lower, upper = score.interval
+            correct = f"{score.correct:,} ({100 * score.correct / score.n:.1f} %)"
+            p_value = "" if score.p_value is None else f"{score.p_value:.2g}"
+            interval = f"{100 * lower:.1f} to {100 * upper:.1f} %"
+            table.add_row(f"{score.model}, {title}", f"{score.n:,}", correct, interval, p_value)
     say(table)
-    if compared.now:
-        say("p: against what was read then (exact McNemar test)")
-    say("note: mistakes are corrected sooner than right answers are confirmed, so `then` looks worse than it was.")
+    if report.models:
+        say("p: against the stored predictions (exact McNemar test)")
+    say("note: mistakes are corrected more often than right predictions are confirmed, so stored ones look worse.")

@@ -1,4 +1,4 @@
-"""Serving a model, and what its users corrected."""
+"""Serving a model, and using the corrections that its users made."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,44 +11,90 @@ from tenfold.cli.options import Database, Json, OptionalModel, Token, existing_p
 
 def serve(
     model: OptionalModel = None,
-    host: Annotated[str, typer.Option(help="The address to listen on; any but loopback needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes; as many as cores serve the most.", min=1, metavar="N")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Worker processes, at most one per core.", min=1, metavar="N")] = 1,
     token: Token = None,
-    names: Annotated[
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", help="A host name of the server, such as digits.example.org; repeatable."),
+    ] = None,
+    origins: Annotated[
         list[str] | None,
         typer.Option(
-            "--allowed-host", help="A name under which the server is reached, such as digits.example.org; repeatable."
+            "--allowed-origin",
+            help="A site whose pages may use the API, such as http://localhost:3000; repeatable.",
+            metavar="URL",
         ),
     ] = None,
     database: Database = None,
-    no_feedback: Annotated[bool, typer.Option("--no-feedback", help="Keep no corrections.")] = False,
+    no_feedback: Annotated[bool, typer.Option("--no-feedback", help="Store no corrections.")] = False,
 ) -> None:
-    """Serve the page and the API: draw or drop a picture and see what is read and why.
+    """Serve a web page and an API that read digits.
 
-    Without MODEL, the bundled model reads. On SIGTERM or Ctrl-C it answers what it has accepted, for some
-    20 s at most, and ends.
+    Without MODEL, the bundled model is served. On SIGTERM or Ctrl-C the server finishes the requests that it has
+    accepted, within about 20 s, and exits.
     """
     from tenfold.cli import output as console
-    from tenfold.serving.feedback import default_database
     from tenfold.serving.server import serve as run_server
-    from tenfold.serving.settings import Settings, is_loopback
+    from tenfold.serving.settings import Settings
+
+    _check_access(host, token)
+    settings = Settings(
+        model=model,
+        host=host,
+        port=port,
+        workers=workers,
+        token=token,
+        hosts=tuple(hosts or ()),
+        origins=tuple(_origin(url) for url in origins or ()),
+        feedback=_feedback_database(database, no_feedback),
+    )
+    run_server(settings, lambda url: console.ERR.print(f"serving at {url} (press Ctrl-C to stop)"))
+
+
+def _check_access(host: str, token: str | None) -> None:
+    from tenfold.serving.settings import is_loopback
 
     if not token and not is_loopback(host):
         raise typer.BadParameter(
-            f"{host} can be reached by others; give a --token (or TENFOLD_TOKEN) that they must know",
-            param_hint="--host",
+            f"{host} can be reached by others; set a --token (or TENFOLD_TOKEN) that they need", param_hint="--host"
         )
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise typer.BadParameter(
-            "expected ASCII letters, digits and signs, and no spaces: anything else is not the same in every client",
+            "expected ASCII letters, digits and punctuation without spaces; clients send anything else differently",
             param_hint="--token",
         )
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of a URL, as browsers send them."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise typer.BadParameter(
+            f"{url} is not an origin; expected for example https://example.org", param_hint="--allowed-origin"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _feedback_database(database: Path | None, no_feedback: bool) -> Path | None:
+    """Where to store corrections; None, with a note, if the default place can't be written to."""
+    from tenfold.cli import output as console
+    from tenfold.errors import TenfoldError
+    from tenfold.serving.feedback import Feedback, default_database
+
     if no_feedback and database:
-        raise typer.BadParameter(f"with --no-feedback nothing is kept in {database}; leave out one of the two")
-    feedback = None if no_feedback else database or default_database()
-    settings = Settings(model, host, port, workers, token, tuple(names or ()), feedback)
-    run_server(settings, lambda address: console.ERR.print(f"tenfold serves at {address} (Ctrl-C ends it)"))
+        raise typer.BadParameter(f"--no-feedback stores nothing in {database}; leave out one of the two")
+    if no_feedback or database:
+        return database
+    try:
+        Feedback(default_database()).create()
+    except TenfoldError as error:
+        console.ERR.print(f"note: corrections are not stored: {error}")
+        return None
+    return default_database()
 
 
 def export(
@@ -58,19 +104,21 @@ def export(
     database: Database = None,
     json: Json = False,
 ) -> None:
-    """Write the corrected digits in Kaggle's format: train with them by `tenfold train DATA --extra-data more.csv`."""
+    """Write the corrected digits in Kaggle's format, to train with `tenfold train DATA --extra-data more.csv`."""
     from tenfold.cli import output as console
     from tenfold.files import write_bytes
-    from tenfold.serving.feedback import Feedback, as_dataset, as_kaggle_csv, default_database, latest
+    from tenfold.serving.feedback import Feedback, default_database, latest, to_dataset, to_kaggle_csv
 
     keep_inputs(out, database)
-    kept = latest(Feedback(database or default_database()).all())
-    digits = as_dataset(kept, "feedback")
-    write_bytes(out, as_kaggle_csv(digits))
+    corrections = latest(Feedback(database or default_database()).list())
+    digits = to_dataset(corrections, "feedback")
+    write_bytes(out, to_kaggle_csv(digits))
+    skipped = len(corrections) - len(digits)
     if not json:
-        left = len(kept) - len(digits)
-        console.say(f"{out}: {len(digits):,} digits" + (f" ({left:,} that are no digits left out)" if left else ""))
-    finish({"file": str(out), "rows": len(digits), "no_digit": len(kept) - len(digits)}, json)
+        console.say(
+            f"{out}: {len(digits):,} digits" + (f" (without {skipped:,} that are not digits)" if skipped else "")
+        )
+    finish({"file": str(out), "rows": len(digits), "no_digit": skipped}, json)
 
 
 def report(
@@ -81,15 +129,15 @@ def report(
     database: Database = None,
     json: Json = False,
 ) -> None:
-    """Count the corrected digits that each model reads right.
+    """Count how many of the corrected digits each model reads correctly.
 
-    The models that read them when they were corrected, and MODELs now.
+    Lists the models that made the corrected predictions, and MODELs on the same digits.
     """
     from tenfold.cli import output as console
     from tenfold.serving.feedback import Feedback, default_database, latest
-    from tenfold.serving.feedback_report import compare_models
+    from tenfold.serving.feedback_report import score_models
 
-    compared = compare_models(latest(Feedback(database or default_database()).all()), models or [])
+    scores = score_models(latest(Feedback(database or default_database()).list()), models or [])
     if not json:
-        console.print_feedback(compared)
-    finish(compared.to_dict(), json)
+        console.print_feedback(scores)
+    finish(scores.to_dict(), json)

@@ -44,7 +44,7 @@ def page(kind: str, title: str, lead: str, head: str, sections: Sequence[Section
     """
     contents = "".join(f'<li><a href="#{s.anchor}">{escape(s.title)}</a></li>' for s in sections)
     main = "".join(
-        f'<section id="{s.anchor}" aria-labeledby="{s.anchor}-title">'
+        f'<section id="{s.anchor}" aria-labelledby="{s.anchor}-title">'
         f'<h2 id="{s.anchor}-title">{escape(s.title)}</h2>{s.body}</section>\n'
         for s in sections
     )

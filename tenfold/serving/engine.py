@@ -1,4 +1,4 @@
-"""The model at work: two queues, one of 28x28 images that go to the network together, one of pictures to read."""
+"""The models at work: one queue of 28x28 images, which are classified in batches, and one of pictures to read."""
 
 from __future__ import annotations
 
@@ -18,44 +18,52 @@ from tenfold.model import Model
 from tenfold.ocr.image import FORMATS
 from tenfold.ocr.reader import Expect, Reading, read
 from tenfold.serving.batcher import Batcher
-from tenfold.serving.errors import Refused
+from tenfold.serving.errors import APIError
 from tenfold.serving.explain import occlusion_map
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
 
-INLINE_IMAGES = 16  # that the event loop itself sees to,
-INLINE_SECONDS = 0.002  # where they hold it up for less than this
-LARGEST = 64  # images to the network at once: more is hardly cheaper an image, and the first waits for the last
+INLINE_IMAGES = 16  # computed in the event loop,
+INLINE_SECONDS = 0.002  # if that blocks it for less than this
+MAX_BATCH = 64  # images: larger batches are hardly faster for each, and the first waits for the last
+MAX_PICTURE_THREADS = 4
 
 
 class Engine:
-    """Made inside the event loop that it serves."""
+    """cores: CPU cores that this process may use, fractions included."""
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float) -> None:
-        """cores: that this process may use, as a share of those that there are for all."""
-        self.model, self._most_pixels = model, limits.pixels
+        self.model, self._max_pixels = model, limits.pixels
         inline = INLINE_IMAGES if _seconds(model, INLINE_IMAGES) < INLINE_SECONDS else 0
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
-            self._predict, capacity=limits.waiting_images, largest=LARGEST, seconds=limits.seconds,
-            inline=inline, single_core=cores < 2, watch=metrics.batch("images"),
-        )  # fmt: skip
+            self._predict,
+            capacity=limits.waiting_images,
+            max_batch=MAX_BATCH,
+            timeout=limits.seconds,
+            inline=inline,
+            on_batch=metrics.batch_observer("images"),
+        )
         self.pictures: Batcher[tuple[bytes, Expect], Reading] = Batcher(
-            self._read, capacity=limits.waiting_pictures, largest=1, seconds=limits.seconds,
-            threads=min(4, math.ceil(cores)), watch=metrics.batch("pictures"),
-        )  # fmt: skip
-        metrics.queue("images", lambda: self.images.load)
-        metrics.queue("pictures", lambda: self.pictures.load)
+            self._read,
+            capacity=limits.waiting_pictures,
+            max_batch=1,
+            timeout=limits.seconds,
+            threads=min(MAX_PICTURE_THREADS, math.ceil(cores)),
+            on_batch=metrics.batch_observer("pictures"),
+        )
+        metrics.watch_queue("images", lambda: self.images.load)
+        metrics.watch_queue("pictures", lambda: self.pictures.load)
 
     async def predict(self, images: Images) -> NDArray[np.float32]:
-        """uint8 (N, 28, 28) -> float32 (N, 10). Raises Busy, Late."""
+        """uint8 (N, 28, 28) -> float32 (N, 10). Raises QueueFull, RequestTimeout."""
         return await self.images(images, len(images))
 
     async def read(self, picture: bytes, expect: Expect) -> Reading:
-        """Raises Busy, Late, and Refused for what is no picture that can be read."""
+        """Raises QueueFull, RequestTimeout, and APIError (422) for bytes that are not a readable picture."""
         return await self.pictures((picture, expect))
 
-    async def looked(self, image: NDArray[np.uint8]) -> tuple[int, NDArray[np.float32]]:
-        """What uint8 (28, 28) is read as, and how much each pixel's neighborhood speaks for that: (28, 28)."""
+    async def explain(self, image: NDArray[np.uint8]) -> tuple[int, NDArray[np.float32]]:
+        """The predicted digit of uint8 (28, 28), and a heatmap (28, 28) of what supports it."""
         return await occlusion_map(self.predict, image)
 
     def close(self) -> None:
@@ -65,38 +73,33 @@ class Engine:
     def _predict(self, batch: list[Images]) -> list[NDArray[np.float32]]:
         if len(batch) == 1:
             return [self.model.predict_proba(batch[0])]
-        together = self.model.predict_proba(np.concatenate(batch))
+        probabilities = self.model.predict_proba(np.concatenate(batch))
         ends = accumulate(map(len, batch))
-        return [together[end - len(images) : end] for images, end in zip(batch, ends, strict=True)]
+        return [probabilities[end - len(images) : end] for images, end in zip(batch, ends, strict=True)]
 
     def _read(self, batch: list[tuple[bytes, Expect]]) -> list[Reading | Exception]:
         ((picture, expect),) = batch
+        if _pixel_count(picture) > self._max_pixels:
+            return [APIError(422, "too_many_pixels", f"the picture has more than {self._max_pixels:,} pixels")]
         try:
-            if _pixels(picture) > self._most_pixels:
-                raise Refused(422, "too_many_pixels", f"the picture has more than {self._most_pixels:,} pixels")
-            reading = read(picture, expect, self.model)
-            for digit in reading.digits:
-                digit.frame  # noqa: B018  # made here, not in the event loop
-            return [reading]
-        except Refused as refused:
-            return [refused]
+            return [read(picture, expect, self.model)]
         except DataError as error:
-            return [Refused(422, "unreadable", str(error))]
+            return [APIError(422, "unreadable", str(error))]
 
 
-def _seconds(model: Model, images: int) -> float:
-    """How long the network takes for so many, where nothing comes between."""
-    few = np.zeros((images, SIDE, SIDE), np.uint8)
-    model.predict_proba(few)  # the first call takes long
-    return min(timeit.repeat(lambda: model.predict_proba(few), number=1, repeat=5))
+def _seconds(model: Model, count: int) -> float:
+    """The shortest time that the network takes for so many images."""
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    model.predict_proba(images)  # the first call takes long
+    return min(timeit.repeat(lambda: model.predict_proba(images), number=1, repeat=5))
 
 
-def _pixels(picture: bytes) -> int:
-    """As many as the picture's head says, before any of them is unpacked; 0 where it says nothing."""
+def _pixel_count(picture: bytes) -> int:
+    """As many as the picture's header says, before any of them is decoded; 0 if it can't be parsed."""
     try:
-        with Image.open(io.BytesIO(picture), formats=FORMATS) as opened:
-            return opened.width * opened.height
+        with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
+            return image.width * image.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return sys.maxsize
-    except Exception:  # whatever is wrong with it, reading it says so
+    except Exception:  # reading it reports what is wrong
         return 0

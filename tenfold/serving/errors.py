@@ -1,81 +1,72 @@
-"""What the server says: JSON answers, and errors with a code that stays."""
+"""Errors of the API, each with a code that stays, and responses in JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
 
-import orjson
+import msgspec
+import numpy as np
 from starlette.responses import Response
 
-Headers = Iterable[tuple[bytes, bytes]]
-PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+DECIMALS = 7  # of float32 probabilities
 
 
-def rendered(content: Any) -> bytes:
-    """A value as JSON, NumPy arrays among it."""
-    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+def to_builtin(value: Any) -> Any:
+    """NumPy arrays and numbers as lists and numbers."""
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64).round(DECIMALS).tolist() if value.dtype == np.float32 else value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-class Json(Response):
-    """An answer in JSON."""
+encode_json = msgspec.json.Encoder(enc_hook=to_builtin).encode
 
+
+class JSONResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return rendered(content)
-
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        if headers:
-            super().init_headers(headers)
-        else:  # nearly always, and in a third of the time
-            self.raw_headers = [(b"content-length", b"%d" % len(self.body)), (b"content-type", b"application/json")]
+        return encode_json(content)
 
 
-class Refused(Exception):
-    """A request that gets no answer, and why: `code` is for programs and stays, `message` is for people."""
+class APIError(Exception):
+    """An error response. `code` is for programs and never changes, `message` is for people."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers
 
 
-class Busy(Refused):
-    """The queue is full: come again."""
-
+class QueueFull(APIError):
     def __init__(self) -> None:
-        super().__init__(503, "busy", "too many requests are waiting; come again in a second", {"Retry-After": "1"})
+        super().__init__(
+            503, "queue_full", "too many requests are waiting; try again in a second", {"Retry-After": "1"}
+        )
 
 
-class Late(Refused):
+class RequestTimeout(APIError):
     def __init__(self, seconds: float) -> None:
-        super().__init__(504, "timeout", f"there was no answer within {seconds:g} s")
+        super().__init__(504, "timeout", f"the request took longer than {seconds:g} s")
 
 
-class Ending(Refused):
+class ShuttingDown(APIError):
     def __init__(self) -> None:
-        super().__init__(503, "ending", "this server is ending", {"Retry-After": "1"})
+        super().__init__(503, "shutting_down", "the server is shutting down", {"Retry-After": "1"})
 
 
-def refusal(path: str, refused: Refused) -> Response:
-    """The error as the API says it; in Open Inference Protocol's form under /v2."""
-    said: dict[str, Any] = {"code": refused.code, "message": refused.message}
-    body = {"error": refused.message, "code": refused.code} if path.startswith("/v2") else {"error": said}
-    return Json(body, refused.status, refused.headers)
+class InvalidBody(APIError):
+    def __init__(self, message: str) -> None:
+        super().__init__(422, "invalid", message)
 
 
-def canned(path: str, refused: Refused, before: Headers = (), after: Headers = ()) -> bytes:
-    """The refusal as it goes over the line, for where no application answers, with other headers around its own."""
-    answer = refusal(path, refused)
-    return on_the_line(refused.status, lines([*before, *answer.raw_headers, *after]), bytes(answer.body))
+INTERNAL_ERROR = APIError(500, "internal", "internal server error; the server's log has the details")
 
 
-def on_the_line(status: int, headers: bytes, body: bytes) -> bytes:
-    """A whole answer; headers: their lines."""
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, PHRASES[status], headers, body)
-
-
-def lines(headers: Headers) -> bytes:
-    """Headers as they go over the line."""
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
+def error_response(path: str, error: APIError) -> Response:
+    """The error as JSON; under /v2 in the form of the Open Inference Protocol."""
+    if path.startswith("/v2"):
+        content: dict[str, Any] = {"error": error.message, "code": error.code}
+    else:
+        content = {"error": {"code": error.code, "message": error.message}}
+    return JSONResponse(content, error.status, error.headers)

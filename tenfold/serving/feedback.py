@@ -1,7 +1,8 @@
-"""Corrections: what was shown, what was read, what it is. Kept in SQLite, to measure and to train on."""
+"""Corrections of readings, stored in SQLite to measure models and to train on."""
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -22,15 +23,16 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS corrections (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   time TEXT NOT NULL,          -- UTC, ISO 8601
-  picture BLOB NOT NULL,       -- as it came
-  frame BLOB NOT NULL,         -- 784 gray levels: what the network saw
-  read INTEGER NOT NULL,       -- 0 to 9
+  picture BLOB NOT NULL,       -- as it was sent
+  image BLOB NOT NULL,         -- 784 gray levels: what the network saw
+  prediction INTEGER NOT NULL, -- 0 to 9
   confidence REAL NOT NULL,
-  truth INTEGER,               -- 0 to 9; NULL for no digit
-  model TEXT NOT NULL          -- sha256 of the ONNX file that read it
+  label INTEGER,               -- 0 to 9; NULL if it is not a digit
+  model TEXT NOT NULL          -- sha256 of the ONNX file
 )
 """
-COLUMNS = "id, time, frame, read, confidence, truth, model"
+COLUMNS = "id, time, image, prediction, confidence, label, model"
+LOCK_SECONDS = 10
 
 
 def default_database() -> Path:
@@ -39,70 +41,84 @@ def default_database() -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """frame: uint8 (28, 28). truth: 0 to 9, or None for no digit. model: sha256 of the model that read it."""
+    """image: uint8 (28, 28). label: 0 to 9, or None if it is not a digit. model: sha256 of the model that read it."""
 
     id: int
     time: str
-    frame: NDArray[np.uint8]
-    read: int
+    image: NDArray[np.uint8]
+    prediction: int
     confidence: float
-    truth: int | None
+    label: int | None
     model: str
 
 
 class Feedback:
-    """The database at `path`. Each call opens it anew, so that threads and processes may share it.
+    """The database at `path`. Every call opens it anew, so that threads and processes can share it.
 
-    What `keep` has returned from is on the disk: neither a killed process nor a power cut takes it back.
+    Once `add` has returned, the correction is on the disk: it survives a killed process and a power cut.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def create(self) -> None:
-        """Make the database where there is none. Raises DataError for a file that is something else."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._opened() as database:
+        """Create the database if it doesn't exist. Raises DataError, TenfoldError."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"the database of corrections can't be created ({error.strerror}); choose another file with "
+                "--feedback FILE, or store no corrections with --no-feedback",
+                file=self.path,
+            ) from None
+        with self._connect() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(SCHEMA)
 
-    def keep(
-        self, picture: bytes, frame: NDArray[np.uint8], read: int, confidence: float, truth: int | None, model: str
+    def add(
+        self,
+        picture: bytes,
+        image: NDArray[np.uint8],
+        prediction: int,
+        confidence: float,
+        label: int | None,
+        model: str,
     ) -> int:
-        """Keep one correction; returns its number."""
-        row = (_now(), picture, frame.tobytes(), read, confidence, truth, model)
-        with self._opened() as database:
+        """Store one correction; returns its id."""
+        row = (_now(), picture, image.tobytes(), prediction, confidence, label, model)
+        with self._connect() as database:
             added = database.execute(
-                "INSERT INTO corrections (time, picture, frame, read, confidence, truth, model) "
+                "INSERT INTO corrections (time, picture, image, prediction, confidence, label, model) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
         assert added.lastrowid is not None
         return added.lastrowid
 
-    def all(self, after: int = 0, most: int = -1) -> list[Correction]:
-        """Corrections numbered above `after`, oldest first, at most `most`. Raises UnavailableError, DataError."""
+    def list(self, after: int = 0, limit: int = -1) -> builtins.list[Correction]:
+        """Corrections with an id above `after`, oldest first; -1 for no limit. Raises UnavailableError, DataError."""
         if not self.path.exists():
-            raise UnavailableError(
-                f"{self.path}: there are no corrections yet; `tenfold serve` keeps what its users correct"
-            )
-        with self._opened() as database:
+            raise UnavailableError(f"{self.path}: there are no corrections yet; users of `tenfold serve` make them")
+        with self._connect() as database:
             rows = database.execute(
-                f"SELECT {COLUMNS} FROM corrections WHERE id > ? ORDER BY id LIMIT ?", (after, most)
+                f"SELECT {COLUMNS} FROM corrections WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
             ).fetchall()
         return [
-            Correction(number, time, np.frombuffer(frame, np.uint8).reshape(SIDE, SIDE), *rest)
-            for number, time, frame, *rest in rows
+            Correction(number, time, np.frombuffer(image, np.uint8).reshape(SIDE, SIDE), *rest)
+            for number, time, image, *rest in rows
         ]
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self) -> Iterator[sqlite3.Connection]:
         try:
-            with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as database, database:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=LOCK_SECONDS)) as database, database:
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
         except sqlite3.Error as error:
-            raise DataError(f"this database of corrections can't be used ({error})", file=self.path) from None
+            raise DataError(
+                f"the database of corrections can't be used ({error}); choose another file with --feedback FILE",
+                file=self.path,
+            ) from None
 
 
 def _now() -> str:
@@ -110,20 +126,20 @@ def _now() -> str:
 
 
 def latest(corrections: Iterable[Correction]) -> list[Correction]:
-    """Of what was said more than once of the same image that the same model read, the last: people mend their slips."""
-    return list({(one.model, one.frame.tobytes()): one for one in corrections}.values())
+    """The last correction of each image and model: people also correct their own slips."""
+    return list({(one.model, one.image.tobytes()): one for one in corrections}.values())
 
 
-def as_dataset(corrections: list[Correction], source: str) -> Dataset:
-    """What is a digit, as labeled images. Raises DataError where nothing is."""
-    digits = [one for one in corrections if one.truth is not None]
+def to_dataset(corrections: list[Correction], source: str) -> Dataset:
+    """The corrections that are digits, as labeled images. Raises DataError if there are none."""
+    digits = [one for one in corrections if one.label is not None]
     if not digits:
-        raise DataError("holds no corrections that say a digit", file=source)
-    return Dataset(np.stack([one.frame for one in digits]), np.array([one.truth for one in digits], np.uint8), source)
+        raise DataError("contains no corrections with a digit", file=source)
+    return Dataset(np.stack([one.image for one in digits]), np.array([one.label for one in digits], np.uint8), source)
 
 
-def as_kaggle_csv(digits: Dataset) -> bytes:
-    """Labeled digits as Kaggle's train.csv has them."""
+def to_kaggle_csv(digits: Dataset) -> bytes:
+    """Labeled digits in the format of Kaggle's train.csv."""
     assert digits.labels is not None
     rows = [",".join([LABEL, *PIXELS])]
     for label, image in zip(digits.labels.tolist(), digits.images.reshape(len(digits), -1).tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""How many of the corrected digits each model reads right."""
+"""How many of the corrected digits each model reads correctly."""
 
 from __future__ import annotations
 
@@ -17,70 +17,70 @@ from tenfold.serving.feedback import Correction
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelScore:
     """One model on the corrected digits that it read.
 
-    n, right: how many it read, how many of them right. p_value: of the exact McNemar test against what was read when
-    they were corrected, on the same digits; None for that itself.
+    p_value: of the exact McNemar test against the stored predictions of the same digits; None for those themselves.
     """
 
     model: str
     n: int
-    right: int
+    correct: int
     p_value: float | None = None
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson_interval(self.right, self.n)
+        return wilson_interval(self.correct, self.n)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "model": self.model,
             "n": self.n,
-            "right": self.right,
-            "accuracy": self.right / self.n,
+            "correct": self.correct,
+            "accuracy": self.correct / self.n,
             "accuracy_interval": list(self.interval),
             "p_value": self.p_value,
         }
 
 
 @dataclass(frozen=True)
-class Compared:
-    """then: what each model had read when it was corrected. now: the given models on all of the digits."""
+class FeedbackReport:
+    """stored: the models that made the corrected predictions. models: the given models on all of the digits."""
 
     corrections: int
     no_digit: int
-    then: list[Row]
-    now: list[Row]
+    stored: list[ModelScore]
+    models: list[ModelScore]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "corrections": self.corrections,
             "no_digit": self.no_digit,
-            "then": [row.to_dict() for row in self.then],
-            "now": [row.to_dict() for row in self.now],
+            "stored": [score.to_dict() for score in self.stored],
+            "models": [score.to_dict() for score in self.models],
         }
 
 
-def compare_models(corrections: Sequence[Correction], models: Sequence[Path]) -> Compared:
-    """Raises DataError where no correction says a digit, RunError for a bad model.
+def score_models(corrections: Sequence[Correction], models: Sequence[Path]) -> FeedbackReport:
+    """Raises DataError if no correction is a digit, RunError for a bad model.
 
-    People correct mistakes sooner than they confirm what is right: what was read then looks worse than it was.
+    People correct mistakes more often than they confirm right predictions, so the stored ones look worse than they
+    were.
     """
-    digits = [one for one in corrections if one.truth is not None]
+    digits = [one for one in corrections if one.label is not None]
     if not digits:
-        raise DataError("there are no corrections that say a digit")
-    truth = np.array([one.truth for one in digits])
-    right_then = np.array([one.read for one in digits]) == truth
-    by = np.array([one.model for one in digits])
-    then = [_row(name[:12], right_then[by == name]) for name in dict.fromkeys(by.tolist())]
-    frames = np.stack([one.frame for one in digits])
-    now = []
+        raise DataError("there are no corrections with a digit")
+    labels = np.array([one.label for one in digits])
+    stored_correct = np.array([one.prediction for one in digits]) == labels
+    readers = np.array([one.model for one in digits])
+    stored = [_score(name[:12], stored_correct[readers == name]) for name in dict.fromkeys(readers.tolist())]
+    images = np.stack([one.image for one in digits])
+    scores = []
     for path in models:
-        right = load_model(path).predict(frames) == truth
-        now.append(_row(str(path), right, mcnemar(right, right_then).p_value))
-    return Compared(len(corrections), len(corrections) - len(digits), then, now)
+        correct = load_model(path).predict(images) == labels
+        scores.append(_score(str(path), correct, mcnemar(correct, stored_correct).p_value))
+    return FeedbackReport(len(corrections), len(corrections) - len(digits), stored, scores)
 
 
-def _row(name: str, right: NDArray[np.bool_], p_value: float | None = None) -> Row:
-    return Row(name, len(right), int(right.sum()), p_value)
+def _score(name: str, correct: NDArray[np.bool_], p_value: float | None = None) -> ModelScore:
+    return ModelScore(name, len(correct), int(correct.sum()), p_value)

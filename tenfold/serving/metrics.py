@@ -1,111 +1,115 @@
-"""What Prometheus is told."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter as Counts
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.responses import Response
 
+MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # an environment variable that prometheus_client reads
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
 class Metrics:
-    """The counters of one server process; with several, each adds to files in PROMETHEUS_MULTIPROC_DIR."""
+    """The metrics of one server process; several processes share files in PROMETHEUS_MULTIPROC_DIR."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        name, registry = "tenfold", self._registry
+        self._registry = registry = CollectorRegistry()
+        name = "tenfold"
         self._requests = Counter(
             "requests", "Requests by route and status.", ["route", "status"], namespace=name, registry=registry
         )
         self._latency = Histogram(
-            "request_seconds", "From a request's head to its answer.", ["route"], namespace=name, registry=registry,
+            "request_seconds",
+            "Time from a request's head to its response.",
+            ["route"],
+            namespace=name,
+            registry=registry,
             buckets=SECONDS,
-        )  # fmt: skip
+        )
         self._batches = Histogram(
-            "batch_size", "Items taken together.", ["queue"], namespace=name, registry=registry, buckets=SIZES
+            "batch_size", "Items computed together.", ["queue"], namespace=name, registry=registry, buckets=SIZES
         )
         self._queue = Gauge(
-            "queue_size", "Items accepted and not yet answered.", ["queue"], namespace=name, registry=registry,
+            "queue_size",
+            "Items waiting or computed.",
+            ["queue"],
+            namespace=name,
+            registry=registry,
             multiprocess_mode="livesum",
-        )  # fmt: skip
-        self._digits = Counter("digits", "Digits read, by value.", ["digit"], namespace=name, registry=registry)
-        self._rejected = Counter("rejected", "Pictures without any digit.", namespace=name, registry=registry)
-        self._refused = Counter("refused", "Requests refused, by code.", ["code"], namespace=name, registry=registry)
+        )
+        self._errors = Counter("errors", "Error responses by code.", ["code"], namespace=name, registry=registry)
+        self._no_digit = Counter("no_digit", "Pictures without any digit.", namespace=name, registry=registry)
         self._confidence = Histogram(
-            "confidence", "Confidence of the digits read; its drift says that what comes in changes.",
-            namespace=name, registry=registry, buckets=SHARES,
-        )  # fmt: skip
-        self._by_digit = [self._digits.labels(str(digit)) for digit in range(10)]
+            "confidence",
+            "Confidence of the digits; a drift means that the input changes.",
+            namespace=name,
+            registry=registry,
+            buckets=PROBABILITIES,
+        )
+        digits = Counter("digits", "Digits by value.", ["digit"], namespace=name, registry=registry)
+        self._digits = [digits.labels(str(digit)) for digit in range(10)]
         self._queues: list[tuple[Gauge, Callable[[], int]]] = []
-        self._shed: Counts[str] = Counts()
-        self._is_shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        self._routes: dict[tuple[str, int], Callable[[float], None]] = {}
+        self._is_shared = MULTIPROCESS_FOLDER in os.environ
+        self._routes: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def observe_request(self, route: str, status: int, seconds: float) -> None:
         known = self._routes.get((route, status))
-        if known is None:  # looking a label up costs more than counting
-            counter, histogram = self._requests.labels(route, str(status)), self._latency.labels(route)
-
-            def known(seconds: float) -> None:
-                counter.inc()
-                histogram.observe(seconds)
-
-            self._routes[route, status] = known
-        known(seconds)
+        if known is None:  # looking up labels costs more than counting
+            known = self._routes[route, status] = (
+                self._requests.labels(route, str(status)),
+                self._latency.labels(route),
+            )
+        counter, histogram = known
+        counter.inc()
+        histogram.observe(seconds)
         if self._is_shared:
-            self._count_queues()
-            self._count_shed()
+            self._set_queues()
 
-    def shed(self, route: str) -> None:
-        """Turned away at the door; noted in passing, and counted when someone asks."""
-        self._shed[route] += 1
+    def count_error(self, code: str) -> None:
+        self._errors.labels(code).inc()
 
-    def _count_shed(self) -> None:
-        for route, times in self._shed.items():
-            self._requests.labels(route, "503").inc(times)
-            self._refused.labels("busy").inc(times)
-        self._shed.clear()
-
-    def refused(self, code: str) -> None:
-        self._refused.labels(code).inc()
-
-    def read(self, digits: Iterable[tuple[int, float]]) -> None:
-        """Digits with their confidences that one picture gave, or one image did."""
-        any_digit = False
+    def observe_digits(self, digits: Iterable[tuple[int, float]]) -> None:
+        """The digits of one picture or one request, each with its confidence."""
+        empty = True
         for digit, confidence in digits:
-            any_digit = True
-            self._by_digit[digit].inc()
+            empty = False
+            self._digits[digit].inc()
             self._confidence.observe(confidence)
-        if not any_digit:
-            self._rejected.inc()
+        if empty:
+            self._no_digit.inc()
 
-    def batch(self, queue: str) -> Callable[[int], None]:
+    def batch_observer(self, queue: str) -> Callable[[int], None]:
         return self._batches.labels(queue).observe
 
-    def queue(self, queue: str, size: Callable[[], int]) -> None:
+    def watch_queue(self, queue: str, size: Callable[[], int]) -> None:
         self._queues.append((self._queue.labels(queue), size))
 
-    def _count_queues(self) -> None:
+    def _set_queues(self) -> None:
         for gauge, size in self._queues:
             gauge.set(size())
 
-    def page(self) -> Response:
-        self._count_queues()
-        self._count_shed()
+    def response(self) -> Response:
+        self._set_queues()
         registry = self._registry
         if self._is_shared:
+            _forget_dead_workers(Path(os.environ[MULTIPROCESS_FOLDER]))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def forget(process: int) -> None:
-    """Nothing waits any more in a process that has died; what it counted stays."""
-    mark_process_dead(process)  # type: ignore[no-untyped-call]
+def _forget_dead_workers(folder: Path) -> None:
+    """Nothing waits any more in a worker that died; its counters stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            mark_process_dead(process)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""ASGI middleware: checks who asks, answers the hot paths itself, counts, and turns every error into an answer."""
+"""ASGI middleware: security checks, security headers, metrics, error responses, and a fast path for busy endpoints."""
 
 from __future__ import annotations
 
@@ -6,123 +6,112 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenfold.serving.api import Endpoint
-from tenfold.serving.batcher import Batcher
-from tenfold.serving.errors import Ending, Refused, refusal
+from tenfold.serving.errors import INTERNAL_ERROR, APIError, ShuttingDown, error_response
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.parsing import HELD
-from tenfold.serving.security import Guard
-
-if TYPE_CHECKING:
-    from tenfold.serving.direct import Direct
+from tenfold.serving.parsing import BODY_BUDGET
+from tenfold.serving.routes import Endpoint
+from tenfold.serving.security import Security
 
 log = logging.getLogger("tenfold.serving")
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-SECURITY = [
-    (b"content-security-policy", POLICY.encode()),
+PAGE_HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
-# What data needs that no browser shows: not to be taken for a page, framed, or read by others.
-SECURITY_OF_DATA = [
+# Data that no browser shows must not be taken for a page, framed, or read by other sites.
+DATA_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-INTERNAL = Refused(500, "internal", "the server failed; its log says why")
+CLOSE = (b"connection", b"close")
 
 
-class Front:
-    """An ASGI application around FastAPI's.
+class ServerState:
+    """Whether the process drains: it answers, but is not ready for more and closes its connections."""
 
-    hot: POST endpoints by path, answered without FastAPI's routing, which costs more than they do. direct: the way to
-    an answer past this application, too.
-    """
-
-    direct: Direct
-
-    def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics) -> None:
-        self._app, self._guard, self._metrics = app, guard, metrics
-        self.hot: Mapping[str, Endpoint] = {}
-        self.queues: Mapping[str, Batcher[Any, Any]] = {}  # what a path's requests wait in
-        self.draining = False
+    draining = False
 
     def check_ready(self) -> None:
-        """Raises Refused (503) once the server was told to end."""
+        """Raises ShuttingDown."""
         if self.draining:
-            raise Ending
+            raise ShuttingDown
 
-    def sheds(self, path: str) -> bool:
-        """Whether requests for this path are turned away now."""
-        queue = self.queues.get(path)
-        return queue is not None and queue.is_full and not self.draining
 
-    def shed(self, path: str) -> None:
-        """Note that one was turned away without coming here."""
-        self._metrics.shed(path)
+class APIMiddleware:
+    """fast_paths: POST endpoints by path, called without FastAPI's routing, which takes longer than they do."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        security: Security,
+        metrics: Metrics,
+        state: ServerState,
+        fast_paths: Mapping[str, Endpoint],
+    ) -> None:
+        self._app, self._security, self._metrics, self._state = app, security, metrics, state
+        self._fast_paths = fast_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
-        if scope["method"] == "HEAD":  # what GET says, of which uvicorn leaves out the body
+        start = time.perf_counter()
+        if scope["method"] == "HEAD":  # as GET; the server leaves the body out
             scope = {**scope, "method": "GET"}
-        endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
-        security = SECURITY if endpoint is None else SECURITY_OF_DATA
-        status = 0  # as long as nothing is said
+        endpoint = self._fast_paths.get(scope["path"]) if scope["method"] == "POST" else None
+        headers = PAGE_HEADERS if endpoint is None else DATA_HEADERS
+        status = 0  # until the response starts
 
-        async def send_safely(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *security]
-                if self.draining:
-                    message["headers"].append((b"connection", b"close"))
+                message["headers"] = [*message["headers"], *headers]
+                if self._state.draining:
+                    message["headers"].append(CLOSE)
             await send(message)
 
         try:
-            self._guard.check(scope)
+            self._security.check(scope)
             if endpoint is None:
-                await self._app(scope, receive, send_safely)
+                await self._app(scope, receive, send_with_headers)
             else:
                 response = await endpoint(Request(scope, receive))
-                await response(scope, receive, send_safely)
-        except Refused as refused:
-            await self._refuse(refused, scope, receive, send_safely)
+                await response(scope, receive, send_with_headers)
+        except APIError as error:
+            await self._send_error(error, scope, receive, send_with_headers)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
             if not status:
-                await self._refuse(INTERNAL, scope, receive, send_safely)
-        except asyncio.CancelledError:  # the server ends, and has waited long enough for this one
+                await self._send_error(INTERNAL_ERROR, scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # the server stops, and has waited long enough for this request
             if status:
                 raise
-            await self._refuse(Ending(), scope, receive, send_safely)
+            await self._send_error(ShuttingDown(), scope, receive, send_with_headers)
         finally:
-            HELD.release(scope)
-            self._metrics.answered(_route(scope, endpoint), status or 500, time.perf_counter() - begun)
+            BODY_BUDGET.release(scope)
+            self._metrics.observe_request(_route(scope, endpoint), status or 500, time.perf_counter() - start)
 
-    async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.refused(refused.code)
-        response: Response = refusal(scope["path"], refused)
-        await response(scope, receive, send)
+    async def _send_error(self, error: APIError, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.count_error(error.code)
+        await error_response(scope["path"], error)(scope, receive, send)
 
 
 def _route(scope: Scope, endpoint: Endpoint | None) -> str:
-    """The path as it was declared: names that clients make up must not become labels of metrics."""
+    """The declared path: paths that clients make up must not become labels of metrics."""
     if endpoint is not None:
         return str(scope["path"])
     return getattr(scope.get("route"), "path", "other")

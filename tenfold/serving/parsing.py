@@ -1,143 +1,229 @@
-"""What a request carries: counted as it streams in, and told apart by its media type."""
+"""From request bodies to images, pictures and documents; everything is limited in size and time."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import cv2
+import msgspec
 import numpy as np
-import orjson
-from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tenfold.images import SIDE, Images
-from tenfold.serving.errors import Busy, Refused
-from tenfold.serving.settings import MIB
+from tenfold.ocr.reader import Expect
+from tenfold.serving.errors import APIError, InvalidBody, QueueFull
+from tenfold.serving.schemas import GrayLevel
+from tenfold.serving.settings import MIB, Limits
 
 PIXELS = SIDE * SIDE
-MAX_PNG = 1 << 16  # bytes, of a PNG of so many pixels
-SLOWEST = 30.0  # seconds that a body may take to come in
-INLINE_BYTES = 1 << 16  # bytes that are parsed in less than a millisecond or two
-Parsed = TypeVar("Parsed")
-EXPECTED = "expected `images`: lists of 28 rows of 28 whole numbers from 0 to 255"
+MAX_PNG_BYTES = 1 << 16  # of a PNG of so many pixels
+MAX_JSON_BYTES_PER_PIXEL = 8
+BODY_SECONDS = 30.0  # for the body to arrive
+INLINE_BYTES = 1 << 16  # are parsed in a millisecond or two
+MAX_BUFFERED_BYTES = 256 * MIB  # of all bodies of this process together
+EXPECT_VALUES: tuple[Expect, ...] = get_args(Expect)
+CLOSE = {"Connection": "close"}  # the rest of the body is not read
+
+T = TypeVar("T")
 
 
-def media_type(request: Request) -> str:
-    return bare(header(request, b"content-type"))
-
-
-def bare(content_type: str) -> str:
-    """Without its parameters."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def header(request: Request, name: bytes) -> str:
-    """The value of a header by its name in small letters, or ""; Starlette's own way takes four times as long."""
-    for each, value in request.scope["headers"]:
-        if each == name:
+def get_header(request: Request, name: bytes) -> str:
+    """A header by its lower-case name, or ""; Starlette's own lookup takes four times as long."""
+    for key, value in request.scope["headers"]:
+        if key == name:
             return str(value, "latin-1")
     return ""
 
 
-async def whole(request: Request, most: int) -> bytes:
-    """The body of at most `most` bytes, counted as it comes in. Raises Refused (408, 413, 415)."""
-    if (encoding := header(request, b"content-encoding")) not in ("", "identity"):
-        raise Refused(415, "wrong_encoding", f"the body is encoded ({encoding[:20]!r}); expected it as it is")
-    declared = header(request, b"content-length")
-    if declared.isdigit() and int(declared) > most:
-        raise too_large(most)
-    if _is_here(request):
-        body: bytes = (await request.receive()).get("body", b"")
-    else:
-        try:
-            async with asyncio.timeout(SLOWEST):
-                body = await _streamed(request, most)
-        except TimeoutError:
-            raise Refused(408, "slow", f"the body did not come in within {SLOWEST:g} s", _CLOSE) from None
-    if len(body) > most:
-        raise too_large(most)
+def media_type(request: Request) -> str:
+    """The content type without parameters."""
+    return get_header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+class BodyBudget:
+    """Bytes of request bodies that this process buffers, from their arrival until their response.
+
+    Only bodies that arrive in several parts count: the others are small.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used = limit, 0
+
+    def take(self, scope: Scope, count: int) -> None:
+        """Raises QueueFull if all bodies together would exceed the limit."""
+        if self.used + count > self.limit:
+            raise QueueFull
+        self.used += count
+        scope[BUDGET_KEY] = scope.get(BUDGET_KEY, 0) + count
+
+    def release(self, scope: Scope) -> None:
+        self.used -= scope.pop(BUDGET_KEY, 0)
+
+
+BUDGET_KEY = "tenfold.buffered_bytes"
+BODY_BUDGET = BodyBudget(MAX_BUFFERED_BYTES)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, of at most `limit` bytes. Raises APIError (400, 408, 413, 415), QueueFull."""
+    if (encoding := get_header(request, b"content-encoding")) not in ("", "identity"):
+        raise APIError(415, "unsupported_encoding", f"expected a body without content encoding, not {encoding[:20]!r}")
+    declared = get_header(request, b"content-length")
+    if declared.isdigit() and int(declared) > limit:
+        raise body_too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _receive_body(request, limit)
+    except TimeoutError:
+        raise APIError(408, "body_timeout", f"the body did not arrive within {BODY_SECONDS:g} s", CLOSE) from None
+    if len(body) > limit:
+        raise body_too_large(limit)
     return body
 
 
-def _is_here(request: Request) -> bool:
-    """Whether all of the body has come in, so that no clock is needed, which costs more than to receive it."""
-    cycle = getattr(request.receive, "__self__", None)  # uvicorn's, where nobody has wrapped it
-    return isinstance(cycle, RequestResponseCycle) and not cycle.more_body
+async def _receive_body(request: Request, limit: int) -> bytes:
+    """The body, or its beginning if it is longer than `limit`."""
+    body, more = await _receive(request)
+    if not more:
+        return body
+    parts = [body]
+    size = len(body)
+    BODY_BUDGET.take(request.scope, size)
+    while more and size <= limit:
+        part, more = await _receive(request)
+        BODY_BUDGET.take(request.scope, len(part))
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
 
 
-async def _streamed(request: Request, most: int) -> bytes:
-    body = bytearray()
-    more = True
-    while more and len(body) <= most:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "cut_short", "the connection ended before the body did")
-        part = message.get("body", b"")
-        HELD.take(request.scope, len(part))
-        body += part
-        more = message.get("more_body", False)
-    return bytes(body)
+async def _receive(request: Request) -> tuple[bytes, bool]:
+    """The next part of the body, and whether more follow."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise APIError(400, "incomplete_body", "the connection was closed before the body was complete")
+    return message.get("body", b""), message.get("more_body", False)
 
 
-class Held:
-    """Bytes of long bodies that this process holds, of which there may be so many: from when they come in until their
-    request is answered, for until then they wait in a queue. Short ones, which come with their heads, don't count.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most, self.bytes = most, 0
-
-    def take(self, scope: Scope, more: int) -> None:
-        """Raises Busy where that is too much for all together."""
-        if self.bytes + more > self.most:
-            raise Busy
-        self.bytes += more
-        scope[_HELD] = scope.get(_HELD, 0) + more
-
-    def release(self, scope: Scope) -> None:
-        self.bytes -= scope.pop(_HELD, 0)
+def body_too_large(limit: int) -> APIError:
+    return APIError(413, "too_large", f"the body has more than {limit:,} bytes", CLOSE)
 
 
-_HELD = "tenfold.held"
-HELD = Held(256 * MIB)
+def unsupported_type(kind: str, expected: str) -> APIError:
+    return APIError(415, "unsupported_type", f"the body's content type is {kind or 'missing'}; expected {expected}")
 
 
-_CLOSE = {"Connection": "close"}  # what is left of the body is not read
+async def parse(parser: Callable[[bytes], T], body: bytes) -> T:
+    """The parsed body; long ones, which take up to 0.1 s, are parsed in a thread."""
+    return parser(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(parser, body)
 
 
-def too_large(most: int) -> Refused:
-    return Refused(413, "too_large", f"the body has more than {most:,} bytes", _CLOSE)
-
-
-async def aside(parse: Callable[[bytes], Parsed], content: bytes) -> Parsed:
-    """What `parse` makes of a body; of a long one in a thread, as it takes up to 0.1 s."""
-    return parse(content) if len(content) <= INLINE_BYTES else await asyncio.to_thread(parse, content)
-
-
-def json(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises Refused (400)."""
+def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A JSON document of the decoder's type. Raises APIError (400), InvalidBody."""
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, "no_json", f"the body is no JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise invalid("expected a JSON object")
-    return content
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidBody(f"the body does not fit: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise APIError(400, "not_json", f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise APIError(400, "not_json", "the body is nested too deeply") from None
 
 
-def invalid(message: str) -> Refused:
-    return Refused(422, "invalid", message)
+class _Images(msgspec.Struct):
+    """A PredictRequest, whose images may also be flat lists of 784."""
+
+    images: list[list[GrayLevel | list[GrayLevel]]]
 
 
-async def form(request: Request, body: bytes) -> dict[str, str | bytes]:
-    """The fields of a multipart body. Raises Refused (400)."""
+IMAGES_DECODER = msgspec.json.Decoder(_Images)
+
+
+def parse_json_images(body: bytes) -> Images:
+    """A PredictRequest -> uint8 (N, 28, 28). Raises APIError (400), InvalidBody."""
+    try:
+        levels = np.array(decode_json(body, IMAGES_DECODER).images, np.float64)
+    except ValueError:  # ragged
+        levels = np.empty(0)
+    if levels.shape[1:] not in ((SIDE, SIDE), (PIXELS,)) or not len(levels):
+        raise InvalidBody("expected `images`: lists of 28 rows of 28 gray levels, whole numbers from 0 to 255")
+    return levels.astype(np.uint8).reshape(-1, SIDE, SIDE)
+
+
+def parse_raw_images(body: bytes) -> Images:
+    """Pixels one after the other, 784 bytes an image -> (N, 28, 28). Raises InvalidBody."""
+    if not body or len(body) % PIXELS:
+        raise InvalidBody(f"expected {PIXELS} bytes for each image, white ink on black, got {len(body):,} bytes")
+    return np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
+
+
+def parse_png_image(body: bytes) -> Images:
+    """A PNG of 28x28 gray levels -> (1, 28, 28). Raises APIError (422)."""
+    # The header, IHDR's 13 bytes from offset 16 on, has the size and the depth, before anything is decoded.
+    header = (int.from_bytes(body[16:20]), int.from_bytes(body[20:24]), body[24:26])
+    if body[:8] != b"\x89PNG\r\n\x1a\n" or header != (SIDE, SIDE, b"\x08\x00"):
+        raise APIError(422, "unreadable", "expected an 8-bit grayscale PNG of 28x28 pixels; /v1/read takes any picture")
+    image: Any = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None or image.shape != (SIDE, SIDE):
+        raise APIError(422, "unreadable", "the PNG is damaged")
+    images: Images = image[None]
+    return images
+
+
+IMAGE_PARSERS: dict[str, Callable[[bytes], Images]] = {
+    "application/json": parse_json_images,
+    "application/octet-stream": parse_raw_images,
+    "image/png": parse_png_image,
+}
+
+
+async def read_images(request: Request, limits: Limits) -> Images:
+    """The 28x28 images in a body of any of the three types, uint8 (N, 28, 28). Raises APIError."""
+    kind = media_type(request)
+    parser = IMAGE_PARSERS.get(kind)
+    if parser is None:
+        raise unsupported_type(kind, "application/json, application/octet-stream or image/png")
+    size = {"image/png": MAX_PNG_BYTES, "application/octet-stream": limits.images * PIXELS}.get(
+        kind, limits.images * PIXELS * MAX_JSON_BYTES_PER_PIXEL
+    )
+    images = await parse(parser, await read_body(request, size))
+    if len(images) > limits.images:
+        raise InvalidBody(f"expected at most {limits.images:,} images in a request, got {len(images):,}")
+    return images
+
+
+async def read_picture(request: Request, limits: Limits) -> tuple[bytes, Expect, bool]:
+    """The picture's bytes, what to expect in it, and whether details are wanted. Raises APIError."""
+    kind = media_type(request)
+    options: dict[str, object] = {"expect": "auto", "details": "false", **request.query_params}
+    if kind == "multipart/form-data":
+        form = await read_form(request, await read_body(request, limits.picture_bytes))
+        options |= form
+        picture = form.get("picture")
+        if not isinstance(picture, bytes):
+            raise InvalidBody("expected a file in the field `picture`")
+    elif kind.startswith("image/") or kind in ("application/octet-stream", ""):
+        picture = await read_body(request, limits.picture_bytes)
+    else:
+        raise unsupported_type(kind, "image/*, application/octet-stream or multipart/form-data")
+    if options["details"] not in ("true", "false"):
+        raise InvalidBody("expected `details` to be true or false")
+    expect = next((value for value in EXPECT_VALUES if value == options["expect"]), None)
+    if expect is None:
+        raise InvalidBody(f"expected `expect` to be one of {', '.join(EXPECT_VALUES)}")
+    return picture, expect, options["details"] == "true"
+
+
+async def read_form(request: Request, body: bytes) -> dict[str, str | bytes]:
+    """The fields of a multipart body; files as bytes. Raises APIError (400)."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
@@ -147,101 +233,14 @@ async def form(request: Request, body: bytes) -> dict[str, str | bytes]:
             return {
                 name: await value.read() if isinstance(value, UploadFile) else value for name, value in fields.items()
             }
-    except (MultiPartException, HTTPException) as error:  # which of them depends on who called
+    except (MultiPartException, HTTPException) as error:  # depends on the caller
         reason = error.message if isinstance(error, MultiPartException) else error.detail
-        raise Refused(400, "no_form", f"the body is no multipart form: {reason}") from None
+        raise APIError(400, "not_a_form", f"the body is not a valid multipart form: {reason}") from None
 
 
-def raw_images(body: bytes) -> Images:
-    """Pixels one after the other, uint8, 784 an image -> (N, 28, 28). Raises Refused (422)."""
-    if not body or len(body) % PIXELS:
-        raise invalid(f"expected {PIXELS} bytes an image, white ink (255) on black (0), got {len(body):,} bytes")
-    return np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
-
-
-def png_image(body: bytes) -> Images:
-    """A picture that is 28x28 gray levels already -> (1, 28, 28). Raises Refused (422)."""
-    # Its head tells the size before anything is unpacked: 13 bytes of IHDR, after 16.
-    size = (int.from_bytes(body[16:20]), int.from_bytes(body[20:24]), body[24:26])
-    if body[:8] != b"\x89PNG\r\n\x1a\n" or size != (SIDE, SIDE, b"\x08\x00"):
-        raise Refused(422, "unreadable", "expected a PNG of 28x28 gray levels of 8 bits; /v1/read takes any picture")
-    image: Any = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if image is None or image.shape != (SIDE, SIDE):
-        raise Refused(422, "unreadable", "the PNG is damaged")
-    images: Images = image[None]
-    return images
-
-
-def json_images(content: bytes) -> Images:
-    """`images` of a JSON object, N of 28 rows of 28 or of 784 levels -> (N, 28, 28). Raises Refused (400, 422)."""
-    given = json(content).get("images")
-    images = None if _has_truths(content, given) else _rows(given)
-    return _nested(given) if images is None else images
-
-
-def _has_truths(content: bytes, given: object) -> bool:
-    """Whether true or false, which Python takes for 1 and 0, is among what may be pixels.
-
-    given: a part of `content`'s JSON.
-    """
-    if b"u" not in content and b"l" not in content:  # a letter is found in no time
-        return False
-    if b"true" not in content and b"false" not in content:
-        return False
-    level = [given]
-    for _ in range(4):  # images, rows, pixels; what lies deeper is none
-        if any(isinstance(value, bool) for value in level):
-            return True
-        level = [inner for value in level if isinstance(value, list) for inner in value]
-    return False
-
-
-def _rows(given: Any) -> Images | None:
-    """Lists of 28 lists of 28 whole numbers, as most send them, in a fifth of the time; None for anything else."""
-    packed = bytearray()
+def decode_base64(text: str, field: str) -> bytes:
+    """Raises InvalidBody."""
     try:
-        for image in given:
-            if len(image) != SIDE:
-                return None
-            for row in image:
-                if len(row) != SIDE:
-                    return None
-                packed.extend(row)
-    except (TypeError, ValueError):
-        return None
-    return np.frombuffer(packed, np.uint8).reshape(-1, SIDE, SIDE) if packed else None
-
-
-def _nested(given: object) -> Images:
-    images = gray_levels(given)
-    if images is None:
-        raise invalid(EXPECTED)
-    if images.shape[1:] not in ((SIDE, SIDE), (PIXELS,)):
-        raise invalid(f"{EXPECTED}, got numbers in the shape {images.shape}")
-    return images.reshape(-1, SIDE, SIDE)
-
-
-def gray_levels(given: object) -> NDArray[np.uint8] | None:
-    """Lists, nested as one likes, of whole numbers from 0 to 255 as uint8; None for anything else, and for nothing.
-
-    64.0 is a whole number to JSON.
-    """
-    # As objects first: of numbers and one long string NumPy would make as many strings of that length.
-    values = np.array(given, object)
-    if not values.size or not set(map(type, values.ravel())) <= {int, float}:
-        return None
-    try:
-        numbers = values.astype(np.float64)
-    except OverflowError:
-        return None
-    if not (numbers.min() >= 0 and numbers.max() <= 255):
-        return None
-    levels = numbers.astype(np.uint8)
-    return levels if (levels == numbers).all() else None
-
-
-def whole_number(value: object) -> int | None:
-    """A number of JSON as an int, where it is one."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidBody(f"expected `{field}` to be base64") from None

@@ -1,168 +1,212 @@
-"""What the OpenAPI document says of requests and answers that are read and written without FastAPI's help."""
+"""The JSON documents of the API, as types that decode and check requests and describe responses in OpenAPI."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tenfold.images import CLASSES, SIDE
 
-Schema = dict[str, Any]
-
-PIXEL: Schema = {"type": "integer", "minimum": 0, "maximum": 255}
-SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-DIGIT: Schema = {"type": "integer", "minimum": 0, "maximum": 9}
-BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
-BINARY: Schema = {"type": "string", "format": "binary"}
-EXPECT: Schema = {"type": "string", "enum": ["auto", "digit", "line", "page"], "default": "auto"}
-
-
-def array(of: Schema, size: int | None = None, most: int | None = None) -> Schema:
-    found: Schema = {"type": "array", "items": of}
-    if size is not None:
-        found |= {"minItems": size, "maxItems": size}
-    if most is not None:
-        found |= {"minItems": 1, "maxItems": most}
-    return found
-
-
-def record(optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": [name for name in fields if name not in optional],
-    }
-
-
-IMAGE = array(array(PIXEL, SIDE), SIDE)
-FRAME = BASE64 | {"description": "28x28 gray levels, white ink on black: what the network saw."}
-ERROR = record(error=record(code={"type": "string"}, message={"type": "string"}))
-PROTOCOL_ERROR = record(error={"type": "string"}, code={"type": "string"})
-READ_DIGIT = record(
-    ("frame", "probabilities"),
-    value=DIGIT,
-    confidence=SHARE,
-    box=array({"type": "integer"}, 4) | {"description": "x, y, width, height in the upright picture's pixels."},
-    alternatives=array(array({"type": "number"}, 2))
-    | {"description": "Other values, each with its probability, the likeliest first."},
-    frame=FRAME,
-    probabilities=array(SHARE, CLASSES),
-)
-READING = record(
-    text={"type": "string", "description": "Rows parted by newlines; empty where nothing is a digit."},
-    confidence=SHARE,
-    digits=array(READ_DIGIT),
-    milliseconds={"type": "number"},
-)
-CORRECTION = record(
-    id={"type": "integer"},
-    time={"type": "string", "format": "date-time"},
-    frame=FRAME,
-    read=DIGIT,
-    confidence=SHARE,
-    truth={"anyOf": [DIGIT, {"type": "null"}]},
-    model={"type": "string", "description": "sha256 of the model that read it."},
-)
-MODEL = record(
-    name={"type": "string"},
-    digest={"type": "string", "description": "sha256 of the ONNX file."},
-    tenfold={"type": "string"},
-    recipe={"type": ["object", "null"]},
-    figures={"type": ["object", "null"]},
-    card={"type": ["string", "null"]},
-    keeps_corrections={"type": "boolean"},
-)
-TENSOR = record(
-    ("data", "parameters"),
-    name={"type": "string"},
-    datatype={"type": "string"},
-    shape=array({"type": "integer"}),
-    data=array({}),
-    parameters={"type": "object"},
-)
-INFERRED = record(("id",), model_name={"type": "string"}, model_version={"type": "string"}, id={"type": "string"},
-                  outputs=array(TENSOR))  # fmt: skip
-
-
-def operation(
-    *codes: int,
-    answer: Schema | None = None,
-    status: int = 200,
-    media_type: str = "application/json",
-    body: dict[str, Schema] | None = None,
-    query: dict[str, Schema] | None = None,
-    error: Schema = ERROR,
-) -> dict[str, Any]:
-    """Keyword arguments of a FastAPI route: its answer, its errors by status, its body by media type, its query."""
-    said = {code: MEANINGS[code] for code in codes}
-    responses: dict[int | str, dict[str, Any]] = {
-        code: {"description": meaning, "content": {"application/json": {"schema": error}}}
-        for code, meaning in said.items()
-    }
-    responses[status] = {"description": "Done", "content": {media_type: {"schema": answer or {}}}}
-    extra: dict[str, Any] = {}
-    if body:
-        extra["requestBody"] = {"required": True, "content": {kind: {"schema": part} for kind, part in body.items()}}
-    if query:
-        extra["parameters"] = [{"name": name, "in": "query", "schema": part} for name, part in query.items()]
-    return {"responses": responses, "openapi_extra": extra, "status_code": status}
-
-
-MEANINGS = {
-    400: "No JSON, no form, or cut short",
-    401: "The token is missing or wrong",
-    403: "Unknown host name, another site's page, or no token where one is needed",
-    404: "There is no such thing",
-    408: "The body came in too slowly",
-    413: "The body is too large",
-    415: "The body's media type is not supported",
-    422: "The body is not what was expected; the message says what was",
-    503: "Too many requests are waiting, the server is ending, or corrections can't be kept; "
-    "Retry-After says when to come again",
-    504: "There was no answer in time",
-}
-WORK = (400, 401, 403, 408, 413, 415, 422, 503, 504)  # what may happen where a body is read and a queue waited in
-
-
-def image_bodies(most: int) -> dict[str, Schema]:
-    return {
-        "application/json": record(images=array(IMAGE, most=most)),
-        "application/octet-stream": BINARY | {"description": f"784 bytes an image; {most:,} at most."},
-        "image/png": BINARY | {"description": "28x28 gray levels of 8 bits."},
-    }
-
-
-PICTURE_BODIES: dict[str, Schema] = {
-    "image/*": BINARY,
-    "application/octet-stream": BINARY,
-    "multipart/form-data": record(
-        ("expect", "details"), picture=BINARY, expect=EXPECT, details={"enum": ["false", "true"]}
+Probability = Annotated[float, Meta(ge=0, le=1)]
+DigitValue = Annotated[int, Meta(ge=0, le=9)]
+Expect = Literal["auto", "digit", "line", "page"]
+Base64 = Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
+Picture = Annotated[
+    str, Meta(description="A picture in base64.", extra_json_schema={"contentEncoding": "base64", "format": "picture"})
+]
+DigitImage = Annotated[
+    str,
+    Meta(
+        description="28x28 gray levels in base64, white ink on black: what the network saw.",
+        extra_json_schema={"contentEncoding": "base64"},
     ),
-}
-CORRECTION_BODY: dict[str, Schema] = {
-    "application/json": record(
-        ("expect", "digit"),
-        picture=BASE64 | {"format": "picture", "description": "The picture that was read, as it was sent."},
-        expect=EXPECT,
-        digit={"type": "integer", "minimum": 0, "default": 0, "description": "Which digit of the reading."},
-        truth={"anyOf": [DIGIT, {"type": "null"}], "description": "What it is; null for no digit."},
-    )
-}
-INFER_BODY: dict[str, Schema] = {
-    "application/json": record(
-        ("id", "parameters", "outputs"),
-        id={"type": "string"},
-        parameters={"type": "object"},
-        inputs=array(
-            record(
-                ("parameters",),
-                name={"const": "images"},
-                datatype={"const": "UINT8"},
-                shape={"type": "array", "minItems": 3, "maxItems": 3,
-                       "prefixItems": [{"type": "integer", "minimum": 1}, {"const": SIDE}, {"const": SIDE}]},
-                data=array(PIXEL),
-                parameters={"type": "object"},
-            ), 1,
-        ),
-        outputs=array(record(("parameters",), name={"const": "probabilities"}, parameters={"type": "object"}), 1),
-    )
-}  # fmt: skip
+]
+GrayLevel = Annotated[float, Meta(ge=0, le=255, multiple_of=1)]
+PixelRow = Annotated[list[GrayLevel], Meta(min_length=SIDE, max_length=SIDE)]
+ImageRows = Annotated[list[PixelRow], Meta(min_length=SIDE, max_length=SIDE)]
+
+
+class PredictRequest(Struct):
+    """Images of 28 rows of 28 gray levels, white ink (255) on black (0)."""
+
+    images: Annotated[list[ImageRows], Meta(min_length=1)]
+
+
+class ExplainRequest(Struct):
+    """One image of 28 rows of 28 gray levels, white ink (255) on black (0)."""
+
+    images: Annotated[list[ImageRows], Meta(min_length=1, max_length=1)]
+
+
+class PredictResponse(Struct):
+    digits: list[DigitValue]
+    probabilities: list[Annotated[list[Probability], Meta(min_length=CLASSES, max_length=CLASSES)]]
+
+
+class ExplainResponse(Struct):
+    digit: DigitValue
+    heatmap: Annotated[
+        list[Annotated[list[float], Meta(min_length=SIDE, max_length=SIDE)]],
+        Meta(min_length=SIDE, max_length=SIDE, description="How much each pixel supports the digit, in log-odds."),
+    ]
+
+
+class DigitResponse(Struct):
+    value: DigitValue
+    confidence: Probability
+    box: Annotated[
+        list[int],
+        Meta(min_length=4, max_length=4, description="x, y, width and height in pixels of the upright picture."),
+    ]
+    alternatives: Annotated[
+        list[tuple[DigitValue, Probability]], Meta(description="Other values with their probabilities, best first.")
+    ]
+    image: DigitImage | UnsetType = UNSET
+    probabilities: list[Probability] | UnsetType = UNSET
+
+
+class ReadResponse(Struct):
+    text: Annotated[str, Meta(description="Lines are separated by newlines; empty if there is no digit.")]
+    confidence: Probability
+    digits: list[DigitResponse]
+    milliseconds: float
+
+
+class CorrectionRequest(Struct):
+    """What one digit of a picture really is."""
+
+    picture: Picture
+    label: Annotated[DigitValue | None, Meta(description="The right digit; null if it is not a digit.")]
+    digit: Annotated[int, Meta(ge=0, description="Index of the digit in the reading.")] = 0
+    expect: Expect = "auto"
+
+
+class CorrectionResponse(Struct):
+    id: int
+    prediction: DigitValue
+    label: DigitValue | None
+
+
+class StoredCorrection(Struct):
+    id: int
+    time: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    image: DigitImage
+    prediction: DigitValue
+    confidence: Probability
+    label: DigitValue | None
+    model: Annotated[str, Meta(description="sha256 of the model that read it.")]
+
+
+class CorrectionsResponse(Struct):
+    corrections: list[StoredCorrection]
+
+
+class ModelResponse(Struct):
+    name: str
+    digest: Annotated[str, Meta(description="sha256 of the ONNX file.")]
+    version: Annotated[str, Meta(description="The version of tenfold.")]
+    recipe: dict[str, Any] | None
+    metrics: dict[str, Any] | None
+    card: str | None
+    feedback: Annotated[bool, Meta(description="Whether the server stores corrections.")]
+
+
+class LiveResponse(Struct):
+    live: bool
+
+
+class ReadyResponse(Struct):
+    ready: bool
+
+
+class ErrorDetail(Struct):
+    code: str
+    message: str
+
+
+class ErrorResponse(Struct):
+    error: ErrorDetail
+
+
+class InferError(Struct):
+    error: str
+    code: str
+
+
+class ServerMetadata(Struct):
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(Struct):
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReadyResponse(Struct):
+    name: str
+    ready: bool
+
+
+class InputTensor(Struct):
+    """uint8 images as flat or nested lists, or as bytes behind the JSON with the parameter `binary_data_size`."""
+
+    name: Literal["images"]
+    datatype: Literal["UINT8"]
+    shape: Annotated[list[Annotated[float, Meta(ge=1, multiple_of=1)]], Meta(min_length=3, max_length=3)]
+    data: list[GrayLevel | list[GrayLevel | list[GrayLevel]]] | UnsetType = UNSET
+    parameters: dict[str, Any] = {}
+
+
+class RequestedOutput(Struct):
+    name: Literal["probabilities"]
+    parameters: dict[str, Any] = {}
+
+
+class InferRequest(Struct):
+    inputs: Annotated[list[InputTensor], Meta(min_length=1, max_length=1)]
+    outputs: Annotated[list[RequestedOutput], Meta(max_length=1)] = []
+    parameters: dict[str, Any] = {}
+    id: str | UnsetType = UNSET
+
+
+class OutputTensor(Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[float] | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
+
+
+class InferResponse(Struct):
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str | UnsetType = UNSET
+
+
+def documented_types() -> list[type[Struct]]:
+    """All documents of this module."""
+    return [
+        value
+        for value in globals().values()
+        if isinstance(value, type) and issubclass(value, Struct) and value is not Struct
+    ]
+
+
+def components() -> dict[str, Any]:
+    """Their JSON schemas by name, for OpenAPI's `components`."""
+    _, schemas = msgspec.json.schema_components(documented_types(), ref_template="#/components/schemas/{name}")
+    return schemas

@@ -1,72 +1,95 @@
-"""Who may ask: the right name of the server, the server's own page, and the token where there is one."""
+"""Who may send requests: known host names, the server's own page, allowed origins, and whoever has the token."""
 
 from __future__ import annotations
 
 import functools
 import hmac
 import ipaddress
+import logging
 from collections.abc import Iterable
 
 from starlette.types import Scope
 
-from tenfold.serving.errors import Refused
+from tenfold.serving.errors import APIError
 
-HEALTH = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
-OPEN = ("/docs", "/openapi.json", *HEALTH)
+log = logging.getLogger("tenfold.serving")
 
-LONGEST = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")  # of all addresses
+HEALTH_PATHS = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+PUBLIC_PATHS = ("/", "/docs", "/openapi.json", *HEALTH_PATHS)
+MAX_ADDRESS_LENGTH = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+MAX_LOGGED_ORIGINS = 20
 
 
-class Guard:
-    """Checks a request's head. A browser that some foreign page drives, also through a name that it made point here
-    (DNS rebinding), is turned away: names must be known ones, and an Origin must be the server's own.
+class Security:
+    """Checks the headers of requests, against pages of other sites, DNS rebinding and missing tokens.
 
-    names: names of the server; addresses are no names and always right. token: asked of the API, not of the page.
+    hosts: names of the server; IP addresses are always accepted. origins: other sites whose pages may send requests,
+    such as https://example.org. token: required for the API, but not for the page.
     """
 
-    def __init__(self, names: Iterable[str], token: str | None) -> None:
-        self._names = {"localhost", *(name.lower() for name in names)}
+    def __init__(self, hosts: Iterable[str], token: str | None, origins: Iterable[str] = ()) -> None:
+        self._hosts = {"localhost", *(host.lower() for host in hosts)}
+        self._origins = {origin.encode() for origin in origins}
         self._token = token.encode() if token else None
-        self._right: bytes | None = None  # the last Host that was right: the next is mostly the same
+        self._last_host: bytes | None = None  # the last accepted Host header: the next one is mostly the same
+        self._logged_origins: set[bytes] = set()
 
     def check(self, scope: Scope) -> None:
-        """Raises Refused (401, 403)."""
-        host = origin = sent = b""
+        """Raises APIError (401, 403)."""
+        host = origin = authorization = b""
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
             elif name == b"origin":
                 origin = value
             elif name == b"authorization":
-                sent = value
-        if host != self._right:
-            if not host and scope["path"] in HEALTH:  # HTTP/1.0, as some load balancers ask
-                return
-            if not self._is_own(_hostname(host)):
-                raise Refused(
-                    403, "wrong_host", "this server is not known by that name; add it with --allowed-host NAME"
-                )
-            self._right = host
-        if origin and origin.partition(b"//")[2] != host:
-            raise Refused(403, "wrong_origin", "pages of other servers may not ask this one; "
-                          "a proxy in between must hand the Host header on")  # fmt: skip
-        if self._token is not None and not _is_open(scope["path"]):
-            self.check_token(sent)
+                authorization = value
+        if not host and scope["path"] in HEALTH_PATHS:  # HTTP/1.0, as some load balancers use
+            return
+        self._check_host(host)
+        if origin:
+            self._check_origin(origin, host)
+        if self._token is not None and not is_public(scope["path"]):
+            self.check_token(authorization)
 
-    def check_token(self, sent: bytes) -> None:
-        """sent: the Authorization header. Raises Refused (401, or 403 where the server has no token)."""
+    def check_token(self, authorization: bytes) -> None:
+        """Raises APIError (401, or 403 if the server has no token)."""
         if self._token is None:
-            raise Refused(403, "no_token", "this needs a token, and the server was started without one")
-        scheme, _, token = sent.partition(b" ")
+            raise APIError(403, "no_token", "this needs a token, and the server was started without one")
+        scheme, _, token = authorization.partition(b" ")
         if not hmac.compare_digest(token.strip(), self._token) or scheme.lower() != b"bearer":
-            raise Refused(401, "unauthorized", "expected the header Authorization: Bearer TOKEN",
-                          {"WWW-Authenticate": "Bearer"})  # fmt: skip
+            message = "expected the header Authorization: Bearer TOKEN"
+            raise APIError(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
 
-    def _is_own(self, name: str) -> bool:
-        return name in self._names or (len(name) <= LONGEST and _is_address(name))
+    def _check_host(self, host: bytes) -> None:
+        if host == self._last_host:
+            return
+        name = _hostname(host)
+        if name not in self._hosts and not (len(name) <= MAX_ADDRESS_LENGTH and _is_address(name)):
+            message = "this server is not known by that name; add it with --allowed-host NAME"
+            raise APIError(403, "unknown_host", message)
+        self._last_host = host
+
+    def _check_origin(self, origin: bytes, host: bytes) -> None:
+        if origin.partition(b"//")[2] == host or origin in self._origins:
+            return
+        if origin not in self._logged_origins and len(self._logged_origins) < MAX_LOGGED_ORIGINS:
+            self._logged_origins.add(origin)
+            shown = ascii(origin[:100].decode("latin-1"))[1:-1]
+            log.warning("refused a request from a page of %s; to allow it: --allowed-origin %s", shown, shown)
+        raise APIError(
+            403,
+            "forbidden_origin",
+            "pages of other sites may not use this server; --allowed-origin allows one, and a proxy must pass the Host "
+            "header on",
+        )
 
 
-@functools.lru_cache(1000)  # looking at one takes a while
+def is_public(path: str) -> bool:
+    return path.startswith("/static/") or path in PUBLIC_PATHS
+
+
+@functools.lru_cache(1000)  # parsing an address takes a while
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -76,12 +99,8 @@ def _is_address(name: str) -> bool:
 
 
 def _hostname(host: bytes) -> str:
-    """The Host header without its port, and an IPv6 address's brackets and scope."""
+    """The Host header without its port, and without an IPv6 address's brackets and scope."""
     name = host.decode("latin-1").lower()
     if name.startswith("["):
         return name[1:].partition("]")[0].partition("%")[0]
     return name.partition(":")[0]
-
-
-def _is_open(path: str) -> bool:
-    return path == "/" or path.startswith("/static/") or path in OPEN

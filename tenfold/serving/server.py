@@ -1,220 +1,177 @@
-"""Run the application: one process or several on one socket, ended in good order by SIGTERM or Ctrl-C."""
+"""Run the application under Granian, and shut it down without losing accepted requests."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import ctypes
+import functools
 import gc
+import logging
 import math
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import islice
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
-import uvicorn
+from fastapi import FastAPI
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from tenfold.errors import TenfoldError
 from tenfold.model import load_model
 from tenfold.serving.app import create_app
-from tenfold.serving.direct import DirectProtocol
 from tenfold.serving.feedback import Feedback
-from tenfold.serving.metrics import forget
+from tenfold.serving.metrics import MULTIPROCESS_FOLDER
+from tenfold.serving.middleware import ServerState
 from tenfold.serving.settings import Settings
 
-# Seconds. First new connections are still taken, while clients that keep theirs are told to let go of them; then only
-# requests on the connections that are there; at last only from those that have not yet said what they want.
-DRAIN, SETTLE, HEAR_OUT = 0.5, 0.2, 1.0
-GRACE = 5  # more than an answer may take: then whoever has not sent or taken what was due is not waited for
-BACKLOG = 2048
-AT_ONCE = 4  # connections that one of several workers accepts in one go
+DRAIN_SECONDS = 1.0  # not ready any more, and every response closes its connection; new ones are still accepted
+SETTLE_SECONDS = 0.5  # from the refusal of new connections to the end of the existing ones
+STOP_SECONDS = 5  # more than a response may take, for the requests in flight
+HEADER_SECONDS = 30  # for the head of a request to arrive
+MAX_HEADER_BYTES = 64 << 10
+BACKLOG = 2048  # connections that wait to be accepted
+# Connections that each worker serves at a time; under overload the others wait in the backlog.
+BACKPRESSURE = 1024
+POLL_SECONDS = 0.5  # between two looks of a worker at whether the main process is alive
+SO_ATTACH_FILTER = 26  # socket option of Linux, see socket(7)
+BPF_RETURN = 0x06  # the instruction to accept as many bytes as it says
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
-class Server(uvicorn.Server):
-    """uvicorn, that goes on answering for a moment after it was told to end, and then loses no connection's request.
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` gets the address.
 
-    jobs: how many connections to accept in one go, so that others who wait at the same door get some too; None for
-    all.
+    Raises TenfoldError for a bad model, port or database, and if the workers can't start.
     """
-
-    def __init__(self, config: uvicorn.Config, jobs: int | None = None) -> None:
-        super().__init__(config)
-        self._at_once = jobs
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._listening, self._joining = sockets or [], set[asyncio.Task[Any]]()
-        # A class is expected, and anything that makes protocols will do.
-        self.config.http_protocol_class = cast(Any, partial(DirectProtocol, self._made))
-        await super().startup(sockets)
-
-    def _made(self) -> None:
-        """A connection was. uvloop accepts one in each turn of its loop, so that under load hundreds would wait at the
-        door for seconds, and not even be told that the server is busy.
-        """
-        self._take_in(self._at_once)
-
-    def _take_in(self, most: int | None = None) -> None:
-        """Accept whoever waits at the door."""
-        loop = asyncio.get_running_loop()
-        for connection in [one for listening in self._listening for one in islice(_waiting(listening), most)]:
-            task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
-            self._joining.add(task)
-            task.add_done_callback(self._joining.discard)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit and sig == signal.SIGINT
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.config.loaded_app.draining = True  # not ready any more, and every answer closes its connection
-        for connection in self._connections:
-            connection.listen()
-        await self._pause(DRAIN)
-        self._close_door()
-        await self._pause(SETTLE)
-        # Whoever connected last may be slow to ask on a busy machine.
-        await self._pause(HEAR_OUT, lambda: any(connection.may_begin for connection in self._connections))
-        await super().shutdown([])
-
-    def _close_door(self) -> None:
-        """Accept no more connections, but take in those that the system had accepted for us: closing resets them."""
-        self._take_in()
-        self._listening = []
-        for server in self.servers:
-            server.close()
-
-    async def _pause(self, seconds: float, needed: Callable[[], bool] = lambda: True) -> None:
-        """Let time pass, as long as that is needed and nobody has pressed Ctrl-C twice."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and needed() and not self.force_exit:
-            await asyncio.sleep(0.01)
-
-    @property
-    def _connections(self) -> list[DirectProtocol]:
-        return [known for known in self.server_state.connections if isinstance(known, DirectProtocol)]
-
-    def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return protocol
-
-
-def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Serve until a signal; `say` is told the address. Raises TenfoldError for a bad model, port or database."""
-    load_model(settings.model)  # what is wrong with it is said before anything is served
+    load_model(settings.model)  # reports a bad model before anything is served
     if settings.feedback:
         Feedback(settings.feedback).create()
-    listening = bind(settings)
-    say(address(settings, listening))
-    if settings.workers == 1:
-        run(settings, listening)
-        return
+    port = available_port(settings)
+    announce(page_url(settings, port))
     with tempfile.TemporaryDirectory(prefix="tenfold-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # the workers inherit it
-        Workers(settings, listening).run()
+        if settings.workers > 1:
+            os.environ[MULTIPROCESS_FOLDER] = folder  # the workers inherit it
+        run(settings, port)
 
 
-def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
-    with contextlib.suppress(OSError):  # nobody does, or there are too many connections already
-        while True:
-            yield listening.accept()[0]
-
-
-def bind(settings: Settings) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+def run(settings: Settings, port: int) -> None:
+    multiprocessing.set_start_method("spawn", force=True)  # a forked process would share ONNX Runtime's threads
+    draining = multiprocessing.Event()
+    server = Granian(
+        "tenfold",
+        address=settings.host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=MAX_HEADER_BYTES, pipeline_flush=True
+        ),
+        respawn_failed_workers=True,
+        workers_kill_timeout=math.ceil(settings.limits.seconds) + STOP_SECONDS,
+        log_level=LogLevels.error,
+    )
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    server.on_startup(functools.partial(drain_on_signals, draining, before))
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(BACKLOG)
-        listening.setblocking(False)
-    except OSError as error:
-        listening.close()
-        raise TenfoldError(f"can't serve at {settings.host}, port {settings.port}: {error.strerror or error}") from None
-    return listening
+        server.serve(target_loader=functools.partial(load_worker, settings, draining), wrap_loader=False)
+    except SystemExit as ended:
+        if ended.code:
+            raise TenfoldError("the server's workers keep failing; the messages above say why") from None
 
 
-def address(settings: Settings, listening: socket.socket) -> str:
-    """Where the page is; on a terminal with the token behind a #, which browsers keep to themselves. Logs are kept."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    token = f"#token={settings.token}" if settings.token and sys.stderr.isatty() else ""
-    return f"http://{host}:{listening.getsockname()[1]}/{token}"
+def drain_on_signals(draining: Event, before: dict[signal.Signals, Any]) -> None:
+    """Handle the first signal to stop by draining, and the next as Granian does; called once Granian handles them.
+
+    before: the handlers of the process until then. Signals that were ignored, as by nohup, stay ignored.
+    """
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if draining.is_set():
+            stop(number, frame)  # type: ignore[operator, misc]
+            return
+        draining.set()
+        threading.Timer(DRAIN_SECONDS + SETTLE_SECONDS, stop, [number, frame]).start()  # type: ignore[arg-type]
+
+    for number, handler in before.items():
+        signal.signal(number, signal.SIG_IGN if handler == signal.SIG_IGN else handle)
 
 
-def run(settings: Settings, listening: socket.socket) -> None:
-    """One process' work, until it is told to end."""
-    # The loop's thread must not wait the usual 5 ms for a thread that computes in Python.
-    sys.setswitchinterval(0.0005)
-    # With a thousand requests in flight, the collector would look through them all the time.
-    gc.set_threshold(50_000, 20, 50)
-    server(settings).run([listening])
+def load_worker(settings: Settings, draining: Event) -> FastAPI:
+    """The application of a worker process; called in it."""
+    if os.name == "posix":
+        os.setpgrp()  # Ctrl-C in a terminal is for the main process, which drains first
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    sys.setswitchinterval(0.0005)  # the event loop must not wait the usual 5 ms for a thread that computes in Python
+    gc.set_threshold(50_000, 20, 50)  # with a thousand requests in flight, collecting garbage would take much time
+    state = ServerState()
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=_watch, args=(draining, state, parent), daemon=True).start()
+    return create_app(settings, state)
 
 
-def _work(settings: Settings, listening: socket.socket) -> None:
-    """One of several processes' work; it also ends, in the same good order, when the one that started it was killed."""
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    run(settings, listening)
-
-
-def _end_with(parent: Any) -> None:
+def _watch(draining: Event, state: ServerState, parent: Any) -> None:
+    """Tell the application when the server drains, and stop the worker if the main process has died."""
+    while not draining.wait(POLL_SECONDS):
+        if not parent.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+    state.draining = True
+    time.sleep(DRAIN_SECONDS)
+    stop_listening()
     multiprocessing.connection.wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def server(settings: Settings) -> Server:
-    config = uvicorn.Config(
-        partial(create_app, settings),
-        factory=True,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        backlog=BACKLOG,
-        timeout_keep_alive=75,  # longer than the usual proxy keeps its connections, so that it is the one to end them
-        timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + GRACE,
-    )
-    return Server(config, None if settings.workers == 1 else AT_ONCE)
+def stop_listening() -> None:
+    """Let no new connections in, while those that exist are served on; a second later they are refused.
+
+    Granian closes its listening socket and idle connections at the same moment, and would lose the requests of clients
+    that connect just then. It has no call for this, so the sockets are found among the process' own (on Linux), and
+    get a packet filter that drops everything: clients' connection attempts wait until the socket closes.
+    """
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, 0))
+    program = struct.pack("HP", 1, ctypes.addressof(instruction))
+    for entry in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
-class Workers:
-    """As many processes on one socket; one that dies is replaced."""
+def available_port(settings: Settings) -> int:
+    """The port to serve at; a free one if the settings say 0. Raises TenfoldError if it is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+            probe.listen()
+        except OSError as error:
+            reason = error.strerror or error
+            raise TenfoldError(f"can't serve at {settings.host}, port {settings.port}: {reason}") from None
+        port: int = probe.getsockname()[1]
+        return port
 
-    def __init__(self, settings: Settings, listening: socket.socket) -> None:
-        self._settings, self._listening = settings, listening
-        self._spawn = multiprocessing.get_context("spawn")
-        self._ending = False
 
-    def run(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
-        workers = [self._started() for _ in range(self._settings.workers)]
-        while not self._ending:
-            multiprocessing.connection.wait([worker.sentinel for worker in workers], timeout=0.5)
-            for place, worker in enumerate(workers):
-                if not worker.is_alive() and not self._ending:
-                    forget(worker.pid)
-                    time.sleep(0.5)  # one that can't start must not be started in a hurry
-                    workers[place] = self._started()
-        self._listening.close()  # the last of the workers to let go of it closes it
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.join()
-
-    def _started(self) -> Any:
-        worker = self._spawn.Process(target=_work, args=(self._settings, self._listening), daemon=True)
-        worker.start()
-        return worker
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self._ending = True
+def page_url(settings: Settings, port: int) -> str:
+    """The page's address; on a terminal with the token behind a #, which browsers send nowhere. Logs are kept."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    token = f"#token={settings.token}" if settings.token and sys.stderr.isatty() else ""
+    return f"http://{host}:{port}/{token}"

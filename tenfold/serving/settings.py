@@ -1,4 +1,4 @@
-"""What a server is told before it starts, as one value that also travels to worker processes."""
+"""The settings of a server, as one value that is passed on to its worker processes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request, and all that wait together, may ask for."""
+    """For one request, and for all that wait together."""
 
     picture_bytes: int = 20 * MIB
-    pixels: int = 50_000_000
-    images: int = 1024  # of 28x28 in one request
-    waiting_images: int = 512  # in all
+    pixels: int = 50_000_000  # of a picture
+    images: int = 1024  # of 28x28 pixels in one request
+    waiting_images: int = 512
     waiting_pictures: int = 64
-    seconds: float = 10.0  # from the arrival of a request to its answer, else 504
+    seconds: float = 10.0  # from the arrival of a request to its response
 
 
 @dataclass(frozen=True)
 class Settings:
-    """model: a run folder or an .onnx file, None for the bundled model. token: asked of every request to the API.
+    """model: a run folder or an .onnx file, None for the bundled model. token: required by the API.
 
-    hosts: names under which the server is reached besides its own address. feedback: the database of corrections, or
-    None to keep none.
+    hosts: names of the server besides its address. origins: other sites whose pages may use the API. feedback: the
+    database of corrections, or None to store none.
     """
 
     model: Path | None = None
@@ -37,17 +37,18 @@ class Settings:
     workers: int = 1
     token: str | None = None
     hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     feedback: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property
     def cores(self) -> float:
-        """That each worker may use, on average."""
+        """CPU cores that each worker may use, on average."""
         return available_cores() / self.workers
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine reach a server at `host`."""
+    """Whether a server at `host` can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,9 +1,9 @@
-"""A small model that reads most digits, and a server of it."""
+"""A small model that reads most digits, and clients of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 import onnx
 import pytest
@@ -11,12 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tenfold.data import load_data
 from tenfold.serving.settings import Settings
-from tests.serving.serving_help import serving
+from tests.serving.serving_help import command, serving
 
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory) -> Path:
-    """A linear model of the embedded digits, fitted by least squares: exact about what it was fitted to, and quick."""
+    """A linear model of the small digits, fitted by least squares: exact on its training data, and fast."""
     digits = load_data("digits").train
     rows = digits.images.reshape(len(digits), 784).astype(np.float64) / 255
     wanted = 8 * np.eye(10)[digits.labels] - 4
@@ -48,6 +48,13 @@ def settings(model_file, tmp_path_factory) -> Settings:
 def client(settings) -> Iterator[httpx.Client]:
     with serving(settings) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def server_url(model_file) -> Iterator[str]:
+    """The address of a real server of the small model."""
+    with command(model_file, "--no-feedback") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the tests of serving share: servers in this process and as the command, pictures to send them."""
+"""What the tests of serving share: the application in this process, the server as a command, pictures to send."""
 
 import contextlib
 import io
@@ -7,39 +7,33 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 from PIL import Image, ImageDraw
+from starlette.testclient import TestClient
 
-from tenfold.serving.server import bind, server
+from tenfold.serving.app import create_app
+from tenfold.serving.middleware import ServerState
 from tenfold.serving.settings import Settings
+
+BASE_URL = "http://127.0.0.1:8000"
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[httpx.Client]:
-    """A server in a thread of this process, and a client that asks it."""
-    listening = bind(settings)
-    running = server(settings)
-    thread = threading.Thread(target=running.run, args=([listening],))
-    thread.start()
-    try:
-        wait_for(lambda: running.started)
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=30) as client:
-            yield client
-    finally:
-        running.should_exit = True
-        thread.join()
+def serving(settings: Settings, state: ServerState | None = None) -> Iterator[httpx.Client]:
+    """A client of the application, which runs in this process without a network."""
+    with TestClient(create_app(settings, state), base_url=BASE_URL, raise_server_exceptions=False) as client:
+        yield client
 
 
-def wait_for(condition, seconds: float = 30) -> None:
+def wait_for(condition, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)
 
 
@@ -50,63 +44,47 @@ class Command:
     process: subprocess.Popen
     url: str
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextlib.contextmanager
-def command(*args: object) -> Iterator[Command]:
-    """`tenfold serve ARGS` as a process of its own, once it answers."""
+def command(*args: object, **options: object) -> Iterator[Command]:
+    """`tenfold serve ARGS` as a process of its own, once it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tenfold", "serve", "--port", "0", *map(str, args)],
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
     try:
-        said = process.stderr.readline()
-        found = re.search(r"http://[^ #]+", said)
-        assert found, said + process.stderr.read()
+        line = process.stderr.readline()
+        found = re.search(r"http://[^ #]+", line)
+        assert found, line + process.stderr.read()
         url = found[0].rstrip("/")
-        wait_for(lambda: _answers(url), 60)
+        wait_for(lambda: is_ready(url))
         yield Command(process, url)
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
         process.stderr.close()
 
 
-def _answers(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return httpx.get(f"{url}/readyz").status_code == 200
     except httpx.TransportError:
         return False
 
 
-class Connection:
-    """A client that sends what it likes, in what pieces it likes."""
-
-    def __init__(self, client):
-        self._socket = socket.create_connection((client.base_url.host, client.base_url.port), timeout=30)
-        self._answers = self._socket.makefile("rb")
-
-    def send(self, *pieces):
-        for piece in pieces:
-            self._socket.sendall(piece)
-            time.sleep(0.02)
-
-    def answer(self):
-        status = int(self._answers.readline().split()[1])
-        headers = dict(line.decode().rstrip().lower().split(": ", 1) for line in iter(self._answers.readline, b"\r\n"))
-        return status, headers, self._answers.read(int(headers["content-length"]))
-
-    def is_at_its_end(self):
-        return self._answers.read(1) == b""
-
-    def close(self):
-        self._answers.close()
-        self._socket.close()
+@contextlib.contextmanager
+def connection(url: str) -> Iterator[socket.socket]:
+    """A socket, to send what no HTTP client sends."""
+    address = httpx.URL(url)
+    with socket.create_connection((address.host, address.port), timeout=30) as connected:
+        yield connected
 
 
 def png(image: np.ndarray) -> bytes:

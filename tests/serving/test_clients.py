@@ -16,14 +16,13 @@ import pytest
 import tenfold
 from tenfold.client import Client
 from tenfold.errors import DataError, TenfoldError, UnavailableError
-from tenfold.serving.settings import Settings
-from tests.serving.serving_help import ONE, png, serving
+from tests.serving.serving_help import ONE, command, png
 
 API_PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
 
-def test_a_server_reads_what_the_library_reads(client, model_file):
-    there = Client(str(client.base_url)).read(ONE, "digit")
+def test_client_read_equals_library(server_url, model_file):
+    there = Client(server_url).read(ONE, "digit")
     here = tenfold.read(ONE, "digit", tenfold.load_model(model_file))
     assert (there.text, there.confidence) == (here.text, pytest.approx(here.confidence))
     (one,), (other,) = there.digits, here.digits
@@ -31,17 +30,16 @@ def test_a_server_reads_what_the_library_reads(client, model_file):
     np.testing.assert_array_equal(one.frame, other.frame)
 
 
-def test_what_goes_wrong_is_an_error_of_ours(client, model_file):
-    url = str(client.base_url)
-    with pytest.raises(DataError, match="is no picture"):
-        Client(url).read(b"no picture")
-    with pytest.raises(TenfoldError, match="this is no address of a server"):
+def test_client_errors(server_url, model_file):
+    with pytest.raises(DataError, match="picture"):
+        Client(server_url).read(b"no picture")
+    with pytest.raises(TenfoldError, match="not the address of a server"):
         Client("file:///etc/passwd")
-    with pytest.raises(UnavailableError, match="can't be asked"):
+    with pytest.raises(UnavailableError, match="the request failed"):
         Client("http://127.0.0.1:9").read(ONE)
-    with serving(Settings(model_file, port=0, token="t")) as secret:
-        url = str(secret.base_url)
-        with pytest.raises(UnavailableError, match="wants a token; give it with --token"):
+    with command(model_file, "--no-feedback", "--token", "t") as secret:
+        url = secret.url
+        with pytest.raises(UnavailableError, match="needs a token; set it with --token"):
             Client(url).read(ONE)
         assert Client(url, "t").read(ONE, "digit").digits
 
@@ -73,7 +71,7 @@ def ok(content, status="200 OK"):
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
 
 
-DIGIT = {"value": 1, "confidence": 1, "box": [0, 0, 1, 1], "alternatives": [], "frame": ""}
+DIGIT = {"value": 1, "confidence": 1, "box": [0, 0, 1, 1], "alternatives": [], "image": ""}
 NO_READING = [
     "",
     "[]",
@@ -100,7 +98,7 @@ NO_ANSWER = [
 
 
 @pytest.mark.parametrize("answer", NO_ANSWER, ids=range(len(NO_ANSWER)))
-def test_what_is_no_answer_of_tenfold_is_one_sentence(answer):
+def test_client_foreign_response(answer):
     with answering(answer) as (url, _), pytest.raises(UnavailableError) as error:
         Client(url).read(ONE)
     assert str(error.value).startswith(f"{url}: ")
@@ -111,17 +109,17 @@ def test_what_is_no_answer_of_tenfold_is_one_sentence(answer):
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:80a", "http://127.0.0.1:99999", "http://", "http://a b", "http://é/"]
 )
-def test_an_address_that_leads_nowhere_is_one_sentence(url):
-    with pytest.raises(UnavailableError, match="this server can't be asked"):
+def test_client_unreachable_address(url):
+    with pytest.raises(UnavailableError, match="the request failed"):
         Client(url).read(ONE)
 
 
-def test_an_address_with_a_bracket_too_many_is_none():
-    with pytest.raises(TenfoldError, match="this is no address of a server"):
+def test_client_invalid_address():
+    with pytest.raises(TenfoldError, match="not the address of a server"):
         Client("http://[::1")
 
 
-def test_the_token_goes_to_no_other_server():
+def test_client_keeps_token_from_redirects():
     with answering(ok("{}")) as (other, asked_there):
         there = f"HTTP/1.1 302 Found\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode()
         with answering(there) as (url, asked_here), pytest.raises(UnavailableError):
@@ -130,10 +128,10 @@ def test_the_token_goes_to_no_other_server():
     assert "s3cret" not in str(asked_there)
 
 
-def test_read_on_the_command_line(client, tmp_path):
+def test_read_server_option(server_url, tmp_path):
     (tmp_path / "one.png").write_bytes(ONE)
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    command = [
+    arguments = [
         sys.executable,
         "-m",
         "tenfold",
@@ -141,15 +139,15 @@ def test_read_on_the_command_line(client, tmp_path):
         "--expect",
         "digit",
         "--server",
-        str(client.base_url),
+        server_url,
         "--json",
     ]
-    ran = subprocess.run([*command, tmp_path / "one.png"], capture_output=True, text=True)
+    ran = subprocess.run([*arguments, tmp_path / "one.png"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert len(json.loads(ran.stdout)["readings"][0]["text"]) == 1
-    ran = subprocess.run([*command, tmp_path / "bad.png"], capture_output=True, text=True)
+    ran = subprocess.run([*arguments, tmp_path / "bad.png"], capture_output=True, text=True)
     assert ran.returncode == 3
-    assert "is no picture" in ran.stderr
+    assert "picture" in ran.stderr
 
 
 def example(language):
@@ -170,10 +168,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("language", "program"), [("sh", "sh"), ("python", sys.executable), ("js", "node")])
-def test_documented_http_examples_work(client, folder, language, program):
+def test_examples_of_the_documentation(server_url, folder, language, program):
     if not shutil.which(program) or (language == "sh" and not shutil.which("curl")):
         pytest.skip(f"{program} is not installed")
-    code = example(language).replace("http://127.0.0.1:8000", str(client.base_url))
+    code = example(language).replace("http://127.0.0.1:8000", server_url)
     file = folder / {"sh": "example.sh", "python": "example.py", "js": "example.mjs"}[language]
     file.write_text(code)
     ran = subprocess.run([program, file], cwd=folder, capture_output=True, text=True)

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tenfold.serving.batcher import PATIENCE
-from tenfold.serving.server import DRAIN, HEAR_OUT, SETTLE, server
-from tenfold.serving.settings import Settings
+from tenfold.serving.server import DRAIN_SECONDS, SETTLE_SECONDS, STOP_SECONDS
+from tenfold.serving.settings import Limits
 
 ROOT = Path(__file__).parents[2]
 HADOLINT = shutil.which("hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
@@ -101,10 +100,12 @@ def test_kubernetes_probes_limits_and_rights():
     assert pod["securityContext"]["runAsUser"] == int(of_last_stage("USER")[0])
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
-    longest = DRAIN + SETTLE + HEAR_OUT + server(Settings()).config.timeout_graceful_shutdown + 2 * PATIENCE
+    longest = DRAIN_SECONDS + SETTLE_SECONDS + Limits().seconds + STOP_SECONDS
     name = service["metadata"]["name"]
     inside = [f"{name}{rest}" for rest in ("", ".default", ".default.svc", ".default.svc.cluster.local")]
-    assert [given.removeprefix("--name=") for given in container["args"] if given.startswith("--name=")] == inside
+    assert [
+        given.removeprefix("--allowed-host=") for given in container["args"] if given.startswith("--allowed-host=")
+    ] == inside
     assert pod["terminationGracePeriodSeconds"] > 5 + longest  # preStop, and the longest that ending may take
 
 

@@ -1,4 +1,4 @@
-"""The front alone, around applications that fail."""
+"""The middleware around applications that fail."""
 
 import asyncio
 import concurrent.futures
@@ -7,36 +7,36 @@ import contextlib
 import pytest
 
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.middleware import Front
-from tenfold.serving.security import Guard
+from tenfold.serving.middleware import APIMiddleware, ServerState
+from tenfold.serving.security import Security
 
 
-def said(app):
-    """What `app` sends behind a front, in a thread of its own: Playwright occupies this one's event loop."""
+def sent_by(app):
+    """The messages that `app` sends through the middleware, in a thread: Playwright occupies this one's event loop."""
     sent = []
 
     async def send(message):
         sent.append(message["type"])
 
     scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [(b"host", b"localhost")]}
-    front = Front(app, Guard([], None), Metrics())
+    middleware = APIMiddleware(app, Security([], None), Metrics(), ServerState(), {})
     with concurrent.futures.ThreadPoolExecutor(1) as thread, contextlib.suppress(asyncio.CancelledError):
-        thread.submit(asyncio.run, front(scope, None, send)).result()
+        thread.submit(asyncio.run, middleware(scope, None, send)).result()
     return sent
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, asyncio.CancelledError])
-def test_nothing_is_said_after_an_answer_has_begun(fault):
+def test_middleware_sends_nothing_after_a_started_response(fault):
     async def breaks_off(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise fault
 
-    assert said(breaks_off) == ["http.response.start"]
+    assert sent_by(breaks_off) == ["http.response.start"]
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, asyncio.CancelledError])
-def test_what_fails_before_that_is_answered(fault):
+def test_middleware_responds_to_failures(fault):
     async def fails(scope, receive, send):
         raise fault
 
-    assert said(fails) == ["http.response.start", "http.response.body"]
+    assert sent_by(fails) == ["http.response.start", "http.response.body"]

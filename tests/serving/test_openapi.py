@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.serving.settings import Settings
-from tests.serving.serving_help import serving
+from tests.serving.serving_help import command
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
@@ -17,10 +16,10 @@ OPTIONS = ("--checks", "all", "--max-examples", "8", "--seed", "1", "--header", 
 
 
 @pytest.mark.slow
-def test_answers_are_as_described(model_file, tmp_path):
-    with serving(Settings(model_file, port=0, token="t", feedback=tmp_path / "feedback.db")) as client:
+def test_responses_match_the_description(model_file, tmp_path):
+    with command(model_file, "--token", "t", "--feedback", tmp_path / "feedback.db") as server:
         ran = subprocess.run(
-            [sys.executable, "-m", "schemathesis.cli", "run", f"{client.base_url}/openapi.json", *OPTIONS],
+            [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", *OPTIONS],
             env=os.environ | {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)},
             cwd=tmp_path,
             capture_output=True,

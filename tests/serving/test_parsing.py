@@ -1,4 +1,3 @@
-import base64
 import json
 import tracemalloc
 
@@ -7,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tenfold.serving.errors import Busy, Refused
-from tenfold.serving.parsing import HELD, Held, json_images
+from tenfold.serving.errors import APIError, InvalidBody, QueueFull
+from tenfold.serving.parsing import BODY_BUDGET, BodyBudget, parse_json_images, parse_png_image
 
 ROW = [0] * 28
 IMAGE = [ROW] * 28
 
 
 def images(value):
-    return json_images(json.dumps({"images": value}).encode())
+    return parse_json_images(json.dumps({"images": value}).encode())
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=1, max_dims=1, max_side=3).map(lambda shape: (*shape, 28, 28))))
-def test_pixels_arrive_as_they_were_sent_nested_or_flat(pixels):
+def test_parse_json_images_nested_or_flat(pixels):
     np.testing.assert_array_equal(images(pixels.tolist()), pixels)
     np.testing.assert_array_equal(images(pixels.reshape(len(pixels), -1).tolist()), pixels)
     np.testing.assert_array_equal(images(pixels.astype(float).tolist()), pixels)
@@ -53,46 +52,54 @@ def test_pixels_arrive_as_they_were_sent_nested_or_flat(pixels):
         [[*[0] * 783, -(10**300)]],
     ],
 )
-def test_what_is_no_image_is_refused(wrong):
-    with pytest.raises(Refused, match="expected `images`"):
+def test_parse_json_images_refuses(wrong):
+    with pytest.raises(InvalidBody):
         images(wrong)
 
 
-def test_a_long_string_among_numbers_costs_no_memory():
-    """NumPy alone would make a string of that length of each number: here 4 GB."""
+def test_parse_json_images_with_long_string_needs_little_memory():
     tracemalloc.start()
     try:
-        with pytest.raises(Refused, match="expected `images`"):
+        with pytest.raises(InvalidBody):
             images(["a" * 10_000, *[1] * 100_000])
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_long_bodies_that_are_held_have_a_limit_together():
-    held, one, two = Held(100), {}, {}
-    held.take(one, 60)
-    held.take(two, 30)
-    with pytest.raises(Busy):
-        held.take(two, 11)
-    held.release(one)
-    held.take(two, 11)
-    held.release(two)
-    held.release(two)  # no more than once
-    assert held.bytes == 0
+def test_body_budget_limits_all_bodies_together():
+    budget, first, second = BodyBudget(100), {}, {}
+    budget.take(first, 60)
+    budget.take(second, 30)
+    with pytest.raises(QueueFull):
+        budget.take(second, 11)
+    budget.release(first)
+    budget.take(second, 11)
+    budget.release(second)
+    budget.release(second)  # only once
+    assert budget.used == 0
 
 
-def test_a_long_body_is_held_until_its_request_is_answered(client, monkeypatch):
-    sizes = []
-    take = Held.take
-    monkeypatch.setattr(Held, "take", lambda self, *args: (take(self, *args), sizes.append(self.bytes)))
-    picture = bytes(3_000_000)
-    assert client.post("/v1/read", content=picture, headers={"Content-Type": "image/png"}).status_code == 422
-    feedback = {"picture": base64.b64encode(picture).decode(), "truth": 1}
-    assert client.post("/v1/feedback", json=feedback).status_code in (404, 422)
-    assert max(sizes) >= 3_000_000
-    assert HELD.bytes == 0
-    monkeypatch.setattr(HELD, "most", 1_000_000)
-    refused = client.post("/v1/read", content=picture, headers={"Content-Type": "image/png"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
-    assert HELD.bytes == 0
+def parts(size, count=4):
+    """A body that arrives in several parts."""
+    return (bytes(size // count) for _ in range(count))
+
+
+def test_body_budget_is_released_with_the_response(client, monkeypatch):
+    used = []
+    take = BodyBudget.take
+    monkeypatch.setattr(BodyBudget, "take", lambda self, *args: (take(self, *args), used.append(self.used)))
+    png = {"Content-Type": "image/png"}
+    assert client.post("/v1/read", content=parts(3_000_000), headers=png).status_code == 422
+    assert BODY_BUDGET.used == 0
+    monkeypatch.setattr(BODY_BUDGET, "limit", 1_000_000)
+    response = client.post("/v1/read", content=parts(3_000_000), headers=png)
+    if used:  # the test client may join the parts
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "queue_full")
+    assert BODY_BUDGET.used == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(100)])
+def test_parse_png_image_refuses(body):
+    with pytest.raises(APIError, match="28x28"):
+        parse_png_image(body)

@@ -9,7 +9,7 @@ def figure(client, name):
     return float(found[1]) if found else 0.0
 
 
-def test_counts(model_file, digits):
+def test_metrics_count_requests_digits_and_errors(model_file, digits):
     images, _ = digits
     with serving(Settings(model_file, port=0)) as client:
         octets = {"Content-Type": "application/octet-stream"}
@@ -25,10 +25,10 @@ def test_counts(model_file, digits):
         assert sum(counted) == sum(read) + 1
         assert all(there >= here for there, here in zip(counted, read, strict=True))
         assert figure(client, "tenfold_confidence_count") == 21
-        assert figure(client, "tenfold_rejected_total") == 1
+        assert figure(client, "tenfold_no_digit_total") == 1
         assert figure(client, 'tenfold_requests_total{route="/v1/predict",status="200"}') == 1
         assert figure(client, 'tenfold_requests_total{route="/v1/predict",status="422"}') == 1
-        assert figure(client, 'tenfold_refused_total{code="invalid"}') == 1
+        assert figure(client, 'tenfold_errors_total{code="invalid"}') == 1
         assert figure(client, 'tenfold_request_seconds_count{route="/v1/read"}') == 2
         assert "made" not in text
 

@@ -1,15 +1,15 @@
-// Talks to the server that the page came from.
+// Calls the API of the server that the page came from.
 
-const HELD = "tenfold-token";
+const TOKEN_KEY = "tenfold-token";
 
-// `tenfold serve` prints an address with the token behind the #, which no browser sends anywhere.
+// `tenfold serve` prints an address with the token behind the #, which browsers send nowhere.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
-  sessionStorage.setItem(HELD, given);
+  sessionStorage.setItem(TOKEN_KEY, given);
   history.replaceState(null, "", location.pathname);
 }
 
-export class Refused extends Error {
+export class APIError extends Error {
   constructor(status, code, message) {
     super(message);
     this.status = status;
@@ -17,53 +17,53 @@ export class Refused extends Error {
   }
 }
 
-export function hold(token) {
-  sessionStorage.setItem(HELD, token);
+export function storeToken(token) {
+  sessionStorage.setItem(TOKEN_KEY, token);
 }
 
-export function holdsToken() {
-  return sessionStorage.getItem(HELD) !== null;
+export function hasToken() {
+  return sessionStorage.getItem(TOKEN_KEY) !== null;
 }
 
 async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
-  const token = sessionStorage.getItem(HELD);
+  const token = sessionStorage.getItem(TOKEN_KEY);
   if (token) headers.set("Authorization", `Bearer ${token}`);
   let response;
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store" });
   } catch {
-    throw new Refused(0, "away", "The server does not answer.");
+    throw new APIError(0, "away", "The server is not responding.");
   }
   const answer = await response.json().catch(() => ({}));
-  if (response.status === 401) throw new Refused(401, "unauthorized", "Without its token this server reads nothing.");
+  if (response.status === 401) throw new APIError(401, "unauthorized", "This server needs a token.");
   if (!response.ok) {
-    const { code = "unknown", message = `The server answered ${response.status}.` } = answer.error ?? {};
-    throw new Refused(response.status, code, message);
+    const { code = "unknown", message = `The server responded with status ${response.status}.` } = answer.error ?? {};
+    throw new APIError(response.status, code, message);
   }
   return answer;
 }
 
 export const model = () => ask("/v1/model");
 
-/** The reading of a picture; each digit's frame as 784 bytes, and as a key. */
+/** The reading of a picture; each digit's image as 784 bytes, and as a key. */
 export async function read(picture) {
   const headers = { "Content-Type": picture.type };
   const reading = await ask("/v1/read?details=true", { method: "POST", body: picture, headers });
   for (const digit of reading.digits) {
-    digit.key = digit.frame;
-    digit.frame = Uint8Array.from(atob(digit.key), (c) => c.charCodeAt(0));
+    digit.key = digit.image;
+    digit.image = Uint8Array.from(atob(digit.key), (c) => c.charCodeAt(0));
   }
   return reading;
 }
 
-/** Where the network looked in a 28x28 image, given as 784 bytes. */
-export const looked = (frame) =>
-  ask("/v1/looked", { method: "POST", body: frame, headers: { "Content-Type": "application/octet-stream" } });
+/** Which pixels of a 28x28 image, given as 784 bytes, support its prediction. */
+export const explain = (image) =>
+  ask("/v1/explain", { method: "POST", body: image, headers: { "Content-Type": "application/octet-stream" } });
 
-/** Digit number `digit` of `picture` is a `truth`: 0 to 9, or null for no digit. */
-export async function correct(picture, digit, truth) {
-  const body = JSON.stringify({ picture: await base64(picture), digit, truth });
+/** The right `label` of digit number `digit` of `picture`: 0 to 9, or null if it is not a digit. */
+export async function correct(picture, digit, label) {
+  const body = JSON.stringify({ picture: await base64(picture), digit, label });
   return ask("/v1/feedback", { method: "POST", body, headers: { "Content-Type": "application/json" } });
 }
 

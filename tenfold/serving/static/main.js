@@ -9,13 +9,13 @@ const $ = (id) => document.getElementById(id);
 const REST = 350; // milliseconds without a stroke after which a drawing counts as done
 const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
 const TRIES = 100; // to send a correction to a server that is busy; a reading is asked for as long as it is wanted
-const AWAY = "The server does not answer. What you write stays, and is read, and corrections sent, once it is back.";
+const AWAY = "The server is not responding. Your writing is kept, and is read once the server is back.";
 
 const KEPT = 20; // of what was read before
 
 let subject = null; // what was read last: {blob, area, photo or strokes, reading, chosen, milliseconds}
 let photo = null; // {blob, area} while a picture is shown, or stands for one that the browser can't show
-let model = null; // what the server said of its model, and whether it keeps corrections
+let model = null; // what the server says about its model, and whether it stores corrections
 const past = []; // subjects, the last one first
 
 const pad = new Pad($("pad"), written);
@@ -97,8 +97,8 @@ function show(found) {
   subject = { ...found, chosen };
   view.reading(found.reading, chosen, found.area, found.milliseconds);
   const digit = chosenDigit();
-  view.said(truthOf(digit));
-  if (digit) view.looked(digit.frame, null);
+  view.corrected(labelOf(digit));
+  if (digit) view.heatmap(digit.image, null);
   clearTimeout(rest);
   rest = setTimeout(done, REST);
 }
@@ -107,19 +107,19 @@ function show(found) {
 async function done() {
   if (pad.pointer !== null || !subject) return;
   const { text, digits } = subject.reading;
-  $("spoken").textContent = digits.length ? `Read: ${text.split("\n").join(", ")}` : "There is no digit here";
-  await look();
+  $("spoken").textContent = digits.length ? `Read: ${text.split("\n").join(", ")}` : "No digit here";
+  await explain();
 }
 
-async function look() {
+async function explain() {
   const digit = chosenDigit();
   if (!digit) return;
   try {
-    digit.losses ??= (await patiently(() => digit === chosenDigit() && api.looked(digit.frame))).losses;
+    digit.heatmap ??= (await patiently(() => digit === chosenDigit() && api.explain(digit.image))).heatmap;
   } catch (error) {
     return failed(error);
   }
-  if (digit === chosenDigit()) view.looked(digit.frame, digit.losses);
+  if (digit === chosenDigit()) view.heatmap(digit.image, digit.heatmap);
 }
 
 function chosenDigit() {
@@ -129,46 +129,46 @@ function chosenDigit() {
 function choose(i) {
   subject.chosen = i;
   view.reading(subject.reading, i, subject.area, subject.milliseconds);
-  view.said(truthOf(chosenDigit()));
-  view.looked(subject.reading.digits[i].frame, null);
-  look();
+  view.corrected(labelOf(chosenDigit()));
+  view.heatmap(subject.reading.digits[i].image, null);
+  explain();
 }
 
 // Corrections
 
-// By the image that was read: when it is read again, what was said of it stays said.
+// By the image that was read, so that a correction stays when the image is read again.
 const words = new Map(); // the last word on it, which those give way to that still wait
 const kept = new Map(); // what the server keeps
 const sent = new Map(); // the promise of all that was sent before: one after the other, for the last that is kept counts
 
-/** What a digit was said to be, once that is kept. */
-function truthOf(digit) {
+/** The label that a digit was given, once the server has stored it. */
+function labelOf(digit) {
   return kept.get(digit?.key);
 }
 
-async function correct(truth) {
+async function correct(label) {
   const digit = chosenDigit();
   if (!digit) return;
   const { blob, chosen } = subject;
   if (!model) await introduce();
-  if (model && !model.keeps_corrections) return notice("This server keeps no corrections.", 6000);
-  words.set(digit.key, { truth });
+  if (model && !model.feedback) return notice("This server stores no corrections.", 6000);
+  words.set(digit.key, { label });
   sent.set(digit.key, send(digit.key, words.get(digit.key), blob, chosen, sent.get(digit.key)));
 }
 
 async function send(key, word, blob, chosen, before) {
   await before;
   const isLast = () => words.get(key) === word;
-  const said = word.truth ?? "no digit";
-  const busy = `The server is busy; ${said} will be sent again.`;
+  const label = word.label ?? "not a digit";
+  const busy = `The server is busy; the correction (${label}) will be sent again.`;
   try {
-    if (!(await patiently(() => isLast() && api.correct(blob, chosen, word.truth), TRIES, busy))) return;
-    kept.set(key, word.truth);
+    if (!(await patiently(() => isLast() && api.correct(blob, chosen, word.label), TRIES, busy))) return;
+    kept.set(key, word.label);
     if (!isLast()) return;
-    view.said(truthOf(chosenDigit()));
-    notice(`Thank you: kept as ${said}. Another tap or key changes it.`, 4000);
+    view.corrected(labelOf(chosenDigit()));
+    notice(`Thank you: stored as ${label}. Tap or press another to change it.`, 4000);
   } catch (error) {
-    if (isLast()) notice(`Not kept as ${said}; please try again: ${error.message}`, 10_000);
+    if (isLast()) notice(`The correction (${label}) was not stored; please try again: ${error.message}`, 10_000);
   }
 }
 
@@ -230,7 +230,7 @@ async function take(file) {
   try {
     const taken = await prepared(file);
     // What the browser can't show may be no picture at all: it takes the place of what is shown once it is read.
-    if (!taken.area) notice("The picture is being read.");
+    if (!taken.area) notice("Reading the picture …");
     const found = taken.area ? null : await patiently(() => mine === changes && read(taken), 3);
     if (mine !== changes) return; // something else was written or shown meanwhile
     notice("");
@@ -278,7 +278,7 @@ async function patiently(ask, tries = Infinity, busy = "") {
     } catch (error) {
       if (error.status === 401 && (await askForToken())) continue;
       const isAway = error.code === "away";
-      if (!isAway && (!["busy", "ending"].includes(error.code) || n >= tries)) throw error;
+      if (!isAway && (!["queue_full", "shutting_down"].includes(error.code) || n >= tries)) throw error;
       const why = isAway ? AWAY : busy;
       if (why && !fading) notice(why);
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
@@ -291,10 +291,10 @@ let token = null; // the promise of one while it is asked for
 function askForToken() {
   token ??= new Promise((resolve) => {
     const dialog = $("asking");
-    $("wrong").hidden = !api.holdsToken();
+    $("wrong").hidden = !api.hasToken();
     dialog.onclose = () => {
       const given = dialog.returnValue && $("token").value;
-      if (given) api.hold(given);
+      if (given) api.storeToken(given);
       $("token").value = dialog.returnValue = "";
       token = null;
       resolve(given);
@@ -309,10 +309,10 @@ function askForToken() {
 async function introduce() {
   try {
     model = await patiently(api.model);
-    $("about").textContent = `Model ${model.name} · tenfold ${model.tenfold}`;
-    $("kept").textContent = model.keeps_corrections
-      ? "Only corrections that you tap are kept on the server: the picture, what was read, what it is, and when."
-      : "This server keeps nothing of what you write or show.";
+    $("about").textContent = `Model ${model.name} · tenfold ${model.version}`;
+    $("kept").textContent = model.feedback
+      ? "Only corrections are stored on the server: the picture, the prediction, your correction and the time."
+      : "This server stores nothing that you write or show.";
   } catch (error) {
     failed(error);
   }

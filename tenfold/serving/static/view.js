@@ -1,15 +1,15 @@
-// Shows a reading: the digits, how sure they are, what the network saw and where it looked.
+// Shows a reading: the digits, how sure they are, what the network saw and what supports its prediction.
 
 const $ = (id) => document.getElementById(id);
 
-export function percent(share) {
-  if (share > 0 && share < 0.0005) return "< 0.1 %";
-  if (share < 1 && share >= 0.9995) return "> 99.9 %";
-  return `${(100 * share).toFixed(1)} %`;
+export function percent(probability) {
+  if (probability > 0 && probability < 0.0005) return "< 0.1 %";
+  if (probability < 1 && probability >= 0.9995) return "> 99.9 %";
+  return `${(100 * probability).toFixed(1)} %`;
 }
 
 export class View {
-  /** `select(i)` is called when digit i is chosen, `correct(truth)` when the chosen one is said to be another. */
+  /** `select(i)` is called when digit i is chosen, `correct(label)` when the chosen one is corrected. */
   constructor(select, correct) {
     this.select = select;
     this.bars = Array.from({ length: 10 }, (_, digit) => bar(digit, correct));
@@ -28,16 +28,16 @@ export class View {
   /** "empty", "none" (no digit) or "read". */
   state(name) {
     document.body.dataset.state = name;
-    for (const { row, fill, share } of this.bars) {
+    for (const { row, fill, percentage } of this.bars) {
       row.disabled = name !== "read";
       if (name === "read") continue;
       row.className = "bar";
       fill.style.transform = "";
-      share.textContent = "";
+      percentage.textContent = "";
     }
     $("none").disabled = name !== "read";
-    this.said(undefined);
-    if (name !== "read") for (const id of ["saw", "looked"]) drawFrame($(id), new Uint8Array(784));
+    this.corrected(undefined);
+    if (name !== "read") for (const id of ["saw", "heatmap"]) drawImage($(id), new Uint8Array(784));
   }
 
   /** `area`: where the sheet's corner lies, and how large it is, in the pixels of boxes; null where none are shown. */
@@ -53,7 +53,7 @@ export class View {
     const one = reading.digits.length === 1;
     $("summary").textContent = reading.digits.length
       ? `${percent(reading.confidence)} sure${one ? "" : " of all together"} · read in ${milliseconds.toFixed(0)} ms`
-      : `There is no digit here · took ${milliseconds.toFixed(0)} ms`;
+      : `No digit here · ${milliseconds.toFixed(0)} ms`;
     const digit = reading.digits[chosen];
     if (digit) this.why(digit, reading.digits.length > 1 ? chosen + 1 : 0);
   }
@@ -86,58 +86,58 @@ export class View {
   }
 
   why(digit, number) {
-    for (const [value, { row, fill, share }] of this.bars.entries()) {
+    for (const [value, { row, fill, percentage }] of this.bars.entries()) {
       const probability = digit.probabilities[value];
       fill.style.transform = `scaleX(${probability})`;
-      share.textContent = percent(probability);
+      percentage.textContent = percent(probability);
       row.classList.toggle("best", value === digit.value);
       row.classList.toggle("small", probability < 0.0005);
       const its = value === digit.value ? `It is ${value}, as read` : `It is ${value}`;
       row.setAttribute("aria-label", `${its} (${percent(probability)})`);
     }
     $("question").textContent = number ? `Digit ${number} is wrong? Tap what it is.` : "Wrong? Tap what it is.";
-    drawFrame($("saw"), digit.frame);
+    drawImage($("saw"), digit.image);
   }
 
-  /** The map of the chosen digit: `losses`, 28 rows of 28, or null while it is not known. */
-  looked(frame, losses) {
-    drawFrame($("looked"), frame, losses);
-    $("looked").classList.toggle("waiting", losses === null);
+  /** The heatmap of the chosen digit, 28 rows of 28, or null until it is known. */
+  heatmap(image, heatmap) {
+    drawImage($("heatmap"), image, heatmap);
+    $("heatmap").classList.toggle("waiting", heatmap === null);
   }
 
-  /** What the chosen digit was said to be: null for no digit, undefined where nothing was said. */
-  said(truth) {
-    for (const [value, { row }] of this.bars.entries()) row.setAttribute("aria-pressed", value === truth);
-    $("none").setAttribute("aria-pressed", truth === null);
+  /** The label that the chosen digit was given: null for no digit, undefined if it has not been corrected. */
+  corrected(label) {
+    for (const [value, { row }] of this.bars.entries()) row.setAttribute("aria-pressed", value === label);
+    $("none").setAttribute("aria-pressed", label === null);
   }
 }
 
 function bar(digit, correct) {
   const fill = element("i", {});
-  const share = element("span", { className: "share" });
+  const percentage = element("span", { className: "percentage" });
   const row = element("button", { type: "button", className: "bar" }, [
     element("b", { textContent: digit }),
     element("span", { className: "track" }, [fill]),
-    share,
+    percentage,
   ]);
   row.setAttribute("aria-keyshortcuts", digit);
   row.onclick = () => correct(digit);
-  return { row, fill, share };
+  return { row, fill, percentage };
 }
 
-/** 784 gray levels as ink on the page's ground; with `losses`, ink is colored by how much it speaks for the digit. */
-function drawFrame(canvas, frame, losses = null) {
+/** 784 gray levels as ink on the page's background; with a heatmap, colored by how much they support the digit. */
+function drawImage(canvas, image, heatmap = null) {
   const context = canvas.getContext("2d");
   const style = getComputedStyle(canvas);
   const [ink, hot, cold] = [style.color, style.getPropertyValue("--hot"), style.getPropertyValue("--cold")].map(rgb);
-  const strongest = losses ? Math.max(0.02, ...losses.flat().map(Math.abs)) : 1;
+  const strongest = heatmap ? Math.max(0.02, ...heatmap.flat().map(Math.abs)) : 1;
   const pixels = context.createImageData(28, 28);
   for (let i = 0; i < 784; i++) {
-    const loss = losses ? losses[Math.floor(i / 28)][i % 28] / strongest : 0;
-    const color = loss >= 0 ? hot : cold;
-    const tint = Math.min(1, Math.abs(loss));
+    const value = heatmap ? heatmap[Math.floor(i / 28)][i % 28] / strongest : 0;
+    const color = value >= 0 ? hot : cold;
+    const tint = Math.min(1, Math.abs(value));
     for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = ink[c] + (color[c] - ink[c]) * tint;
-    pixels.data[4 * i + 3] = losses ? Math.max(frame[i] * (0.25 + 0.75 * tint), 150 * tint) : frame[i];
+    pixels.data[4 * i + 3] = heatmap ? Math.max(image[i] * (0.25 + 0.75 * tint), 150 * tint) : image[i];
   }
   context.putImageData(pixels, 0, 0);
 }

@@ -19,10 +19,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from granian import Granian
@@ -38,15 +37,18 @@ from tenfold.serving.metrics import MULTIPROCESS_FOLDER
 from tenfold.serving.middleware import ServerState
 from tenfold.serving.settings import Settings
 
-DRAIN_SECONDS = 1.0  # not ready any more, and every response closes its connection; new ones are still accepted
-SETTLE_SECONDS = 0.5  # from the refusal of new connections to the end of the existing ones
+DRAIN_SECONDS = 2.0  # not ready any more, and every response closes its connection; new ones are still accepted
+SETTLE_SECONDS = 1.0  # from the refusal of new connections to the end of the existing ones
 STOP_SECONDS = 5  # more than a response may take, for the requests in flight
 HEADER_SECONDS = 30  # for the head of a request to arrive
 MAX_HEADER_BYTES = 64 << 10
 BACKLOG = 2048  # connections that wait to be accepted
 # Connections that each worker serves at a time; under overload the others wait in the backlog.
 BACKPRESSURE = 1024
-POLL_SECONDS = 0.5  # between two looks of a worker at whether the main process is alive
+MAX_START_FAILURES = 3
+POLL_SECONDS = 0.05  # between two looks of a worker at the main process
+Flag: TypeAlias = ctypes.c_bool
+Count: TypeAlias = ctypes.c_int
 SO_ATTACH_FILTER = 26  # socket option of Linux, see socket(7)
 BPF_RETURN = 0x06  # the instruction to accept as many bytes as it says
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
@@ -70,7 +72,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 
 def run(settings: Settings, port: int) -> None:
     multiprocessing.set_start_method("spawn", force=True)  # a forked process would share ONNX Runtime's threads
-    draining = multiprocessing.Event()
+    # Without locks, which a worker that is killed would keep.
+    draining, failures = multiprocessing.RawValue(ctypes.c_bool, False), multiprocessing.RawValue(ctypes.c_int, 0)
     server = Granian(
         "tenfold",
         address=settings.host,
@@ -90,13 +93,15 @@ def run(settings: Settings, port: int) -> None:
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     server.on_startup(functools.partial(drain_on_signals, draining, before))
     try:
-        server.serve(target_loader=functools.partial(load_worker, settings, draining), wrap_loader=False)
+        server.serve(target_loader=functools.partial(load_worker, settings, draining, failures), wrap_loader=False)
     except SystemExit as ended:
-        if ended.code:
-            raise TenfoldError("the server's workers keep failing; the messages above say why") from None
+        if ended.code and not failures.value:
+            raise TenfoldError("the server's workers keep dying; the messages above say why") from None
+    if failures.value:
+        raise TenfoldError("the server's workers can't start; the messages above say why")
 
 
-def drain_on_signals(draining: Event, before: dict[signal.Signals, Any]) -> None:
+def drain_on_signals(draining: Flag, before: dict[signal.Signals, Any]) -> None:
     """Handle the first signal to stop by draining, and the next as Granian does; called once Granian handles them.
 
     before: the handlers of the process until then. Signals that were ignored, as by nohup, stay ignored.
@@ -104,18 +109,21 @@ def drain_on_signals(draining: Event, before: dict[signal.Signals, Any]) -> None
     stop = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if draining.is_set():
+        if draining.value:
             stop(number, frame)  # type: ignore[operator, misc]
             return
-        draining.set()
+        draining.value = True
         threading.Timer(DRAIN_SECONDS + SETTLE_SECONDS, stop, [number, frame]).start()  # type: ignore[arg-type]
 
     for number, handler in before.items():
         signal.signal(number, signal.SIG_IGN if handler == signal.SIG_IGN else handle)
 
 
-def load_worker(settings: Settings, draining: Event) -> FastAPI:
-    """The application of a worker process; called in it."""
+def load_worker(settings: Settings, draining: Flag, failures: Count) -> FastAPI:
+    """The application of a worker process; called in it.
+
+    failures: counts failed starts in a row; after a few of them the server stops.
+    """
     if os.name == "posix":
         os.setpgrp()  # Ctrl-C in a terminal is for the main process, which drains first
     logging.basicConfig(format="%(levelname)s %(message)s")
@@ -124,12 +132,21 @@ def load_worker(settings: Settings, draining: Event) -> FastAPI:
     state = ServerState()
     parent = multiprocessing.parent_process()
     threading.Thread(target=_watch, args=(draining, state, parent), daemon=True).start()
-    return create_app(settings, state)
+    try:
+        app = create_app(settings, state)
+    except Exception:
+        failures.value += 1
+        if failures.value >= MAX_START_FAILURES and parent is not None and parent.pid is not None:
+            os.kill(parent.pid, signal.SIGTERM)
+        raise
+    failures.value = 0
+    return app
 
 
-def _watch(draining: Event, state: ServerState, parent: Any) -> None:
+def _watch(draining: Flag, state: ServerState, parent: Any) -> None:
     """Tell the application when the server drains, and stop the worker if the main process has died."""
-    while not draining.wait(POLL_SECONDS):
+    while not draining.value:
+        time.sleep(POLL_SECONDS)
         if not parent.is_alive():
             os.kill(os.getpid(), signal.SIGTERM)
             return
@@ -141,7 +158,7 @@ def _watch(draining: Event, state: ServerState, parent: Any) -> None:
 
 
 def stop_listening() -> None:
-    """Let no new connections in, while those that exist are served on; a second later they are refused.
+    """Let no new connections in, while those that exist are served on, and are refused once the socket closes.
 
     Granian closes its listening socket and idle connections at the same moment, and would lose the requests of clients
     that connect just then. It has no call for this, so the sockets are found among the process' own (on Linux), and

@@ -30,7 +30,7 @@ def test_others_are_not_let_in_without_a_token(run_cli, trained):
     for host in ("0.0.0.0", "::", "192.0.2.1"):
         ran = run_cli("serve", trained, "--host", host)
         assert ran.code == 2
-        assert "can be reached by others; give a --token" in " ".join(ran.err.split())
+        assert "can be reached by others; set a --token" in " ".join(ran.err.split())
 
 
 def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trained, tmp_path):
@@ -43,7 +43,7 @@ def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trai
 
 
 def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_path):
-    feedback.keep(b"", np.zeros((28, 28), np.uint8), 1, 0.9, 5, "abcdef")
+    feedback.add(b"", np.zeros((28, 28), np.uint8), 1, 0.9, 5, "abcdef")
     out = tmp_path / "more.csv"
     ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", out, "--json")
     assert (ran.code, ran.document["rows"]) == (0, 1)
@@ -51,8 +51,8 @@ def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_p
     ran = run_cli("feedback", "report", trained, "--feedback", feedback.path)
     assert ran.code == 0, ran.err
     assert "1 corrections" in ran.out
-    assert "abcdef, then" in ran.out
-    assert json.loads(run_cli("feedback", "report", "--feedback", feedback.path, "--json").out)["then"][0]["n"] == 1
+    assert "abcdef, stored predictions" in ran.out
+    assert json.loads(run_cli("feedback", "report", "--feedback", feedback.path, "--json").out)["stored"][0]["n"] == 1
     assert run_cli("feedback", "report", "--feedback", tmp_path / "none.db").code == 5
 
 

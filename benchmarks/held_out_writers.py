@@ -34,7 +34,7 @@ from tenfold.evaluation.calibration import fit_temperature
 from tenfold.nets import Network
 from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
-from tenfold.recipes.toml import edited
+from tenfold.recipes.toml import with_settings
 from tenfold.run import Run
 from tenfold.training.device import find_device
 from tenfold.training.digits import fit
@@ -60,7 +60,7 @@ def main() -> int:
     for name in arguments.recipes.split(","):
         logits = []
         for seed in range(arguments.seeds):
-            recipe = edited(find(name).recipe, [*arguments.set, f"seed={seed}"])
+            recipe = with_settings(find(name).recipe, [*arguments.set, f"seed={seed}"])
             for k in range(recipe.ensemble_size):
                 member, began = recipe.member(k), time.perf_counter()
                 networks = [trained(member, mnist.subset(np.delete(np.arange(len(mnist)), block))) for block in blocks]

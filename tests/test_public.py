@@ -27,7 +27,7 @@ HEAVY = (
     "pooch",
     "cv2",
 )
-TRAINING = ("torch", "pydantic", "tomli_w", "safetensors", "onnx", "sklearn", "matplotlib")
+TRAINING = ("torch", "pydantic", "safetensors", "onnx", "sklearn", "matplotlib")
 
 
 def python(code: str, *args: str) -> subprocess.CompletedProcess[str]:

@@ -68,7 +68,7 @@ def common(
     pass
 
 
-TRAIN_PACKAGES = ("torch", "pydantic", "tomli_w", "safetensors", "onnx", "matplotlib")
+TRAIN_PACKAGES = ("torch", "pydantic", "safetensors", "onnx", "matplotlib")
 SERVE_PACKAGES = ("fastapi", "granian", "starlette", "msgspec", "prometheus_client", "python_multipart")
 EXTRAS = dict.fromkeys(TRAIN_PACKAGES, "train") | dict.fromkeys(SERVE_PACKAGES, "serve")
 INTERRUPTED = 130  # what Typer returns for KeyboardInterrupt

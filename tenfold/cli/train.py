@@ -162,15 +162,15 @@ def compare(
 
 
 def recipes(context: typer.Context, json: Json = False) -> None:
-    """List the recipes, or show one: source, parameters, published and reproduced figures."""
+    """List the recipes with their training times and results, or show one of them."""
     context.obj = json
     if context.invoked_subcommand is None:
         from tenfold.cli import output as console
 
-        known = console.recipes_in_full()
+        recipes = console.describe_recipes()
         if not json:
-            console.print_recipes(known)
-        finish(known, json)
+            console.print_recipes(recipes)
+        finish(recipes, json)
 
 
 def show(
@@ -181,10 +181,9 @@ def show(
     """Print a recipe as TOML: edit it and train it with --recipe my.toml."""
     from tenfold.cli import output as console
     from tenfold.recipes import find
-    from tenfold.recipes.toml import to_toml
 
     entry = find(name)
     json = json or context.obj  # `recipes --json show NAME`
     if not json:
-        console.write(f"# {entry.source}. {entry.story}\n{to_toml(entry.recipe)}")
+        console.print_recipe(entry)
     finish(entry.recipe.model_dump(mode="json"), json)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from tenfold.images import CLASSES
 from tenfold.nets.dropout import dropout
-from tenfold.recipes.schema import CNN
+from tenfold.recipes.networks import CNN
 
 
 class MeanMax(nn.Module):
@@ -28,8 +28,8 @@ class Places(nn.Module):
 
 def cnn(net: CNN, outputs: int = CLASSES) -> nn.Sequential:
     around = 2 if net.stem_padding == "same" else 0
-    layers = _convolution(1, net.stem, kernel=5, stride=net.stem_stride, padding=around, pool=net.stem_pool)
-    channels, padding = net.stem, 1 if net.padding == "same" else 0
+    layers = _convolution(1, net.stem_filters, kernel=5, stride=net.stem_stride, padding=around, pool=net.stem_pool)
+    channels, padding = net.stem_filters, 1 if net.padding == "same" else 0
     for stage, filters in enumerate(net.filters, 1):
         for place in range(1, net.depth + 1):
             pool = place == net.depth and stage < len(net.filters)
@@ -57,4 +57,4 @@ def _head(net: CNN, channels: int) -> tuple[list[nn.Module], int]:
         return [nn.AdaptiveAvgPool2d(1), nn.Flatten()], channels
     if net.head == "avgmax":
         return [MeanMax()], 2 * channels
-    return [Places()], channels * net.side() ** 2
+    return [Places()], channels * net.final_side() ** 2

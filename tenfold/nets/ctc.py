@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from tenfold.images import CLASSES
-from tenfold.recipes.schema import CTC
+from tenfold.recipes.networks import CTC
 
 BLANK = CLASSES  # "no digit here", the class after the digits
 SYMBOLS = CLASSES + 1
@@ -22,11 +22,11 @@ def ctc(net: CTC) -> nn.Sequential:
         *_convolution(one, two, 3, pool=(2, 2)),
         *_convolution(two, three, 3, pool=(2, 1)),
         *_convolution(three, four, 3),
-        *_convolution(four, net.context, (4, 1)),  # 4 rows to one
+        *_convolution(four, net.context_filters, (4, 1)),  # 4 rows to one
     ]
-    for _ in range(net.depth):
-        layers += _convolution(net.context, net.context, (1, 3))
-    layers += [nn.Conv2d(net.context, 2 * SYMBOLS, 1), Halves()]
+    for _ in range(net.context_layers):
+        layers += _convolution(net.context_filters, net.context_filters, (1, 3))
+    layers += [nn.Conv2d(net.context_filters, 2 * SYMBOLS, 1), Halves()]
     return nn.Sequential(*layers)
 
 

@@ -14,7 +14,8 @@ from tenfold.nets.ctc import ctc
 from tenfold.nets.mlp import mlp
 from tenfold.nets.normalize import NORMALIZERS
 from tenfold.nets.plain_cnn import plain_cnn
-from tenfold.recipes.schema import CTC, Recipe
+from tenfold.recipes.networks import CTC
+from tenfold.recipes.schema import Recipe
 
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels, down and right
 FAMILIES: dict[str, Callable[[Any, int], nn.Sequential]] = {"plain_cnn": plain_cnn, "mlp": mlp, "cnn": cnn}

@@ -5,7 +5,7 @@ from torch import nn
 from tenfold.images import CLASSES, SIDE
 from tenfold.nets.dropout import dropout
 from tenfold.nets.init import glorot
-from tenfold.recipes.schema import PlainCNN
+from tenfold.recipes.networks import PlainCNN
 
 
 def plain_cnn(net: PlainCNN, outputs: int = CLASSES) -> nn.Sequential:

@@ -1,38 +1,57 @@
-"""Recipes from TOML and from `--set key=value`, and back; a wrong key or value says which exist."""
+"""Recipes from TOML, JSON and `--set key=value`, and back; error messages list the keys or values that exist."""
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import tomli_w
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tenfold.errors import RecipeError
-from tenfold.recipes.schema import KINDS, Augment, Optimizer, Part, Recipe, Synthesis, Variant
+from tenfold.recipes.networks import Settings
+from tenfold.recipes.schema import KINDS, Augment, Optimizer, Recipe, Synthesis, Variant
+
+GROUPS: dict[str, type[Settings]] = {"augment": Augment, "synthesis": Synthesis, "optimizer": Optimizer}
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML that `from_file` reads back to an equal value, with what its settings mean as comments."""
-    group: Part | None = recipe
-    lines = []
-    for line in tomli_w.dumps(recipe.model_dump(mode="json"), multiline_strings=False).splitlines():
-        if line.startswith("["):
-            group = getattr(recipe, line.strip("[]"), None)  # None for the other ways of an ensemble
-        name = line.partition(" = ")[0]
-        lines.append(line + (_comment(type(group), name) if isinstance(group, Part) else ""))
-    return "\n".join(lines) + "\n"
+    """The recipe as TOML that `from_file` reads back to an equal value, with a comment for each setting."""
+    return "\n".join(_toml_lines(recipe, "")).strip() + "\n"
 
 
-def _comment(group: type[Part], name: str) -> str:
-    field = group.model_fields.get(name)
-    if field is None:
-        return ""
+def _toml_lines(settings: Settings, prefix: str) -> Iterator[str]:
+    """The settings of a table and then, as TOML has it, the tables in it."""
+    values = [(name, getattr(settings, name)) for name in type(settings).model_fields]
+    tables = [(name, value) for name, value in values if isinstance(value, Settings)]
+    arrays = [(name, value) for name, value in values if isinstance(value, tuple) and _has_tables(value)]
+    for name, value in values:
+        if (name, value) not in tables + arrays:
+            yield f"{name} = {json.dumps(value)}{_comment(type(settings), name)}"
+    for name, table in tables:
+        yield from ("", f"[{prefix}{name}]  # {_first_line(type(table))}")
+        yield from _toml_lines(table, f"{prefix}{name}.")
+    for name, array in arrays:
+        for table in array:
+            yield from ("", f"[[{prefix}{name}]]  # {_first_line(type(table))}")
+            yield from _toml_lines(table, f"{prefix}{name}.")
+
+
+def _has_tables(value: tuple[Any, ...]) -> bool:
+    return any(isinstance(item, Settings) for item in value)
+
+
+def _first_line(group: type[Settings]) -> str:
+    return (group.__doc__ or "").partition("\n")[0]
+
+
+def _comment(group: type[Settings], name: str) -> str:
+    field = group.model_fields[name]
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    said = [" | ".join(map(str, choices)) if len(choices) > 1 else "", " ".join((field.description or "").split())]
-    return "  # " + ". ".join(filter(None, said)) if any(said) else ""
+    choice_list = " | ".join(map(str, choices)) if len(choices) > 1 else ""
+    description = " ".join((field.description or "").split())
+    return "  # " + ". ".join(filter(None, (choice_list, description))) if choice_list or description else ""
 
 
 def from_file(path: Path) -> Recipe:
@@ -43,48 +62,48 @@ def from_file(path: Path) -> Recipe:
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise RecipeError(f"{path}: this is not text in UTF-8; save it as such") from None
+        raise RecipeError(f"{path}: expected text in UTF-8") from None
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        raise RecipeError(f"{path}: this is no {path.suffix.lstrip('.').upper() or 'TOML'} file: {error}") from None
+        raise RecipeError(f"{path}: invalid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from None
     if not isinstance(values, dict):
-        raise RecipeError(f"{path}: a recipe is a table of settings, not a {type(values).__name__}")
+        raise RecipeError(f"{path}: expected a table of settings, not a {type(values).__name__}")
     return from_dict(values, str(path))
 
 
-def from_dict(values: dict[str, Any], where: str) -> Recipe:
-    """A recipe from plain values; `where` begins the message of a RecipeError."""
+def from_dict(values: dict[str, Any], source: str) -> Recipe:
+    """A recipe from plain values. Raises RecipeError, whose message begins with `source`."""
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error, values)}") from None
+        raise RecipeError(f"{source}: {explain(error, values)}") from None
 
 
-def edited(recipe: Recipe, settings: Sequence[str]) -> Recipe:
-    """A copy of `recipe` with settings such as 'optimizer.lr=0.002' or 'net.filters=[16,32]' put in."""
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """A copy of `recipe` with settings such as 'optimizer.lr=0.002' or 'net.filters=[16,32]'. Raises RecipeError."""
     values = recipe.model_dump(mode="json")
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"--set {setting}: expected key=value, such as optimizer.lr=0.002")
-        _put(values, key.strip(), _value(text.strip()), setting)
+        _set(values, key.strip(), _parse_value(text.strip()), setting)
     return from_dict(values, "--set " + " ".join(settings)) if settings else recipe
 
 
-def _put(values: dict[str, Any], key: str, value: Any, setting: str) -> None:
+def _set(values: dict[str, Any], key: str, value: Any, setting: str) -> None:
     group, _, name = key.rpartition(".")
     table = values.get(group) if group else values
     if not isinstance(table, dict):
-        raise RecipeError(f"--set {setting}: there is no group '{group}'; choose from {', '.join(_fields('', values))}")
+        raise RecipeError(f"--set {setting}: unknown group '{group}'; choose from {', '.join(_fields('', values))}")
     if name == "kind" and name in table and table[name] != value:
-        table.clear()  # another kind of net or schedule has other settings; each has defaults or is then asked for
+        table.clear()  # another kind of net or schedule has other settings: their defaults, or they must be given
     elif name not in _fields(group, values):
-        exist = ", ".join(_fields(group, values))
-        raise RecipeError(f"--set {setting}: there is no '{key}'; choose from {exist}")
+        choices = ", ".join(_fields(group, values))
+        raise RecipeError(f"--set {setting}: unknown setting '{key}'; choose from {choices}")
     table[name] = value
 
 
-def _value(text: str) -> Any:
-    """The text as a TOML value; what is none (same, adam) is meant as a string."""
+def _parse_value(text: str) -> Any:
+    """The text as a TOML value; anything else (same, adam) is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -92,43 +111,51 @@ def _value(text: str) -> Any:
 
 
 def explain(error: ValidationError, values: dict[str, Any]) -> str:
-    """The first thing that is wrong, in one sentence; beside a missing key also one too many, for it may be meant."""
+    """The first error in one sentence; with a missing setting also the first unknown one, likely a misspelling."""
     first, *others = error.errors(include_url=False)
-    said = _explained(first, values)
+    message = _message(first, values)
     unknown = [other for other in others if other["type"] == "extra_forbidden"]
-    return f"{said}, and {_explained(unknown[0], values)}" if first["type"] == "missing" and unknown else said
+    return f"{message}, and {_message(unknown[0], values)}" if first["type"] == "missing" and unknown else message
 
 
-def _explained(first: ErrorDetails, values: dict[str, Any]) -> str:
-    place, before = [str(part) for part in first["loc"]], ""
-    whole: type[Part] = Recipe
-    if place[:1] == ["variants"] and place[2:]:  # within another way to teach, of which a recipe may hold several
-        values, whole, before = values["variants"][int(place[1])], Variant, f"variants.{place[1]}."
-        del place[:2]
-    if len(place) > 1 and place[1] in KINDS.get(place[0], {}):
-        del place[1]  # Pydantic names the chosen kind within the place ('net', 'conv', 'filters'); people do not
-    key = before + ".".join(place)
-    if first["type"] == "extra_forbidden":
-        return f"there is no '{key}'; choose from {', '.join(_fields(place[0] if place[1:] else '', values, whole))}"
-    if first["type"] == "missing":
-        return f"'{key}' is missing"
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    if first["type"] == "union_tag_invalid":
-        possible = first["ctx"]["expected_tags"].replace("'", "")
-        return f"{key}.kind = {first['ctx']['tag']!r}: possible are {possible}"
-    if first["type"] == "union_tag_not_found":
-        return f"'{key}.kind' is missing: possible are {', '.join(KINDS[place[0]])}"
-    shown = "a table" if isinstance(first["input"], dict) else repr(first["input"])
-    if first["type"] in ("model_type", "model_attributes_type", "tuple_type"):
-        return f"{key} = {shown}: expected {'a list' if first['type'] == 'tuple_type' else 'a table of settings'}"
-    return f"{key} = {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
+def _message(error: ErrorDetails, values: dict[str, Any]) -> str:
+    path, prefix = [str(part) for part in error["loc"]], ""
+    top: type[Settings] = Recipe
+    if path[:1] == ["variants"] and path[2:]:
+        values, top, prefix = values["variants"][int(path[1])], Variant, f"variants.{path[1]}."
+        del path[:2]
+    if len(path) > 1 and path[1] in KINDS.get(path[0], {}):
+        del path[1]  # Pydantic puts the kind into the path ('net', 'cnn', 'filters')
+    key = prefix + ".".join(path)
+    match error["type"]:
+        case "extra_forbidden":
+            fields = _fields(path[0] if path[1:] else "", values, top)
+            return f"unknown setting '{key}'; choose from {', '.join(fields)}"
+        case "missing":
+            return f"'{key}' is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "union_tag_invalid":
+            choices = error["ctx"]["expected_tags"].replace("'", "")
+            return f"{key}.kind = {error['ctx']['tag']!r}: choose from {choices}"
+        case "union_tag_not_found":
+            return f"'{key}.kind' is missing; choose from {', '.join(KINDS[path[0]])}"
+    value = "a table" if isinstance(error["input"], dict) else repr(error["input"])
+    return f"{key} = {value}: {_expected(error)}"
 
 
-def _fields(group: str, values: dict[str, Any], whole: type[Part] = Recipe) -> list[str]:
-    """The settings that exist in a group of the recipe; '' is the recipe itself, or the `whole` that `values` is of."""
+def _expected(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "tuple_type":
+            return "expected a list"
+        case "model_type" | "model_attributes_type":
+            return "expected a table of settings"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _fields(group: str, values: dict[str, Any], top: type[Settings] = Recipe) -> list[str]:
+    """The settings that exist in a group; '' is the `top` level, that of a recipe or a variant."""
     if group in KINDS:
         kind = KINDS[group].get(str(values[group].get("kind")))
         return list(kind.model_fields) if kind else ["kind"]
-    groups: dict[str, type[Part]] = {"": whole, "augment": Augment, "synthesis": Synthesis, "optimizer": Optimizer}
-    return list(groups[group].model_fields)
+    return list(({"": top} | GROUPS)[group].model_fields)

@@ -19,7 +19,7 @@ def augmented(pixels: Tensor, ranges: Augment) -> Tensor:
     pixels: float (B, 28, 28), 0 to 255. Draws from PyTorch's default generator of the device; resamples bilinearly,
     once for all changes of place.
     """
-    if ranges.moves:
+    if ranges.is_geometric:
         pixels = _moved(pixels, ranges)
     if ranges.cutout:
         pixels = pixels.masked_fill(_squares(pixels, ranges.cutout), 0)
@@ -28,17 +28,17 @@ def augmented(pixels: Tensor, ranges: Augment) -> Tensor:
 
 def _moved(pixels: Tensor, ranges: Augment) -> Tensor:
     batch, device = len(pixels), pixels.device
-    bend = displacements(batch, ranges.elastic, device) if ranges.elastic else None
+    bend = displacements(batch, ranges.elastic_alpha, device) if ranges.elastic_alpha else None
     return warped(pixels, affine_matrices(batch, ranges, device), bend)
 
 
 def affine_matrices(batch: int, ranges: Augment, device: torch.device) -> Tensor:
     """Maps from places in the new image to places in the old one, (B, 2, 3), in units of half a side."""
     draw = torch.rand(6, batch, device=device) * 2 - 1  # (6, B), -1 to 1
-    turn = draw[0] * math.radians(ranges.rotate)
+    turn = draw[0] * math.radians(ranges.rotation)
     shear = draw[1] * math.radians(ranges.shear)
     width, height = 1 + draw[2] * ranges.zoom, 1 + draw[3] * ranges.zoom
-    shift_x, shift_y = draw[4] * 2 * ranges.shift, draw[5] * 2 * ranges.shift
+    shift_x, shift_y = draw[4] * 2 * ranges.translation, draw[5] * 2 * ranges.translation
     cos, sin = torch.cos(turn), torch.sin(turn)
     # Rotation times shear (x moves with y) times scale.
     tan = torch.tan(shear)

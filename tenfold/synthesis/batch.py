@@ -27,7 +27,7 @@ class Mixture:
         self.settings = settings
         self.images, self.labels = images.cpu(), labels.cpu()
         self.pool = pool(seed) if settings.negatives else None
-        self.penned = all_penned(seed) if settings.hands else None
+        self.penned = all_penned(seed) if settings.handwriting else None
 
     def batch(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """The digits of a step, then its negatives: float (B + M, 28, 28), where the digits came from."""
@@ -42,20 +42,20 @@ class Mixture:
         clean = round(CLEAN * len(pixels))  # the order is random already
         quiet = posed(pixels[:clean], uniform(clean, 0, 0.35))
         other = self._hands(pixels[clean:], labels[clean:])
-        return torch.cat([quiet, corrupted(other, self.settings.corrupt)]).clamp(0, 255)
+        return torch.cat([quiet, corrupted(other, self.settings.corruption)]).clamp(0, 255)
 
     def negatives(self, count: int) -> Tensor:
         """Pictures (count, 28, 28), float, 0 to 255, that are no digits, drawn and damaged as the digits are."""
         assert self.pool is not None, "a recipe without negatives asks for none"
         pixels = negatives(count, self.pool, self.images, self.labels)[torch.randperm(count)]
-        some = torch.rand(count) < 0.3 * self.settings.hands
+        some = torch.rand(count) < 0.3 * self.settings.handwriting
         pixels[some] = redrawn(pixels[some])
         bent = posed(pixels, uniform(count, 0, 1.6))
         # The outline of a dash or a blot would be a 0.
-        return corrupted(bent, self.settings.corrupt, without=("edges",)).clamp(0, 255)
+        return corrupted(bent, self.settings.corruption, without=("edges",)).clamp(0, 255)
 
     def _hands(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        share = self.settings.hands
+        share = self.settings.handwriting
         pixels = national(pixels, labels, share)
         if self.penned is not None:
             some = torch.rand(len(pixels)) < 0.5 * share * torch.tensor(DRAWN)[labels]

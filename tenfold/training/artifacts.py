@@ -157,7 +157,7 @@ def story(recipe: Recipe) -> str:
     entry = RECIPES.get(recipe.name)
     if entry is None or entry.recipe.model_copy(update={"seed": recipe.seed}) != recipe:
         return "An edited recipe."
-    return f"{entry.source}. {entry.story}" if entry.source != "tenfold" else entry.story
+    return f"{entry.source}. {entry.description}" if entry.source != "tenfold" else entry.description
 
 
 def facts(metrics: dict[str, Any]) -> dict[str, str]:
@@ -179,7 +179,7 @@ def augmentation_samples(recipe: Recipe, train: Dataset) -> Images | None:
     In several ways in turns, where members are taught so; None where nothing changes images.
     """
     assert train.labels is not None
-    if not recipe.synthesis.active and not any(way.augment.active for way in recipe.ways):
+    if not recipe.synthesis.active and not any(way.augment.active for way in recipe.member_configs):
         return None
     rows = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
     originals = torch.tensor(train.images[rows])  # (k, 28, 28)
@@ -187,8 +187,8 @@ def augmentation_samples(recipe: Recipe, train: Dataset) -> Images | None:
     with torch.random.fork_rng(devices=[]):
         seed_step(recipe.seed, 0, 0, torch.device("cpu"))
         pixels = originals[copies].float()
-        for k, way in enumerate(recipe.ways):
-            turns = slice(k, None, len(recipe.ways))
+        for k, way in enumerate(recipe.member_configs):
+            turns = slice(k, None, len(recipe.member_configs))
             pixels[turns] = augmented(pixels[turns], way.augment)
         if recipe.synthesis.active:
             labels = torch.tensor(train.labels[rows], dtype=torch.int64)

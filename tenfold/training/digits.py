@@ -47,7 +47,7 @@ def fit(
 
 def check_row_count(recipe: Recipe, train: Dataset) -> None:
     """Raises DataError for a single row where batch norm needs two."""
-    if len(train) < 2 and recipe.needs_pairs:
+    if len(train) < 2 and recipe.has_dense_batch_norm:
         raise DataError(f"{train.source}: one row is too few to train on with batch norm of a dense layer")
 
 

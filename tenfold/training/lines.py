@@ -15,7 +15,8 @@ from tenfold.data.dataset import Dataset
 from tenfold.nets import Network
 from tenfold.nets.ctc import BLANK, STEP
 from tenfold.ocr.strip import HEIGHT, strip
-from tenfold.recipes.schema import CTC, Recipe
+from tenfold.recipes.networks import CTC
+from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.synthesis.augment import augmented
 from tenfold.synthesis.lines.compose import Workshop
@@ -46,7 +47,9 @@ def fit_lines(
     learner = begun(recipe, torch.zeros(1, HEIGHT, HEIGHT, device=device), run)
     state, shape = learner.state, (recipe.batch_size, HEIGHT, USUAL)
     state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
-    return learn(recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines * task.net.passes)
+    return learn(
+        recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines_per_epoch * task.net.passes_per_epoch
+    )
 
 
 class WholeRows:
@@ -62,8 +65,10 @@ class WholeRows:
 
     def begin(self, epoch: int) -> int:
         draw = np.random.default_rng(derived_seed(self.recipe.seed, epoch, -1))
-        self.lines = composed(self.workshop, self.net.lines, draw)
-        passes = [batches_of_like_width(self.lines, self.recipe.batch_size, draw) for _ in range(self.net.passes)]
+        self.lines = composed(self.workshop, self.net.lines_per_epoch, draw)
+        passes = [
+            batches_of_like_width(self.lines, self.recipe.batch_size, draw) for _ in range(self.net.passes_per_epoch)
+        ]
         self.batches = [rows for batches in passes for rows in batches]
         return len(self.batches)
 

@@ -25,24 +25,31 @@ def make_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optim
     weights = [p for p in parameters if p.ndim > 1]
     hidden = weights[1:-1] if settings.name == "muon" else []
     rest = [weights[0], weights[-1]] if hidden else weights
-    times = (settings.rest_lr or settings.lr) / settings.lr
+    times = (settings.adamw_lr or settings.lr) / settings.lr
     groups: list[dict[str, Any]] = [
         {"params": rest, "weight_decay": settings.weight_decay, "times": times, "hidden": False},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "times": times, "hidden": False},
     ]
     if hidden:
-        groups.append({"params": hidden, "weight_decay": 0.0, "times": 1.0, "hidden": True})
+        groups.append(
+            {
+                "params": hidden,
+                "weight_decay": 0.0,
+                "times": 1.0,
+                "hidden": True,
+                "betas": (settings.momentum, settings.betas[1]),
+            }
+        )
     for group in groups:
         # A step that is recorded on CUDA reads the rate, and counts its steps, there.
         lr = settings.lr * group["times"]
         group["lr"] = torch.tensor(lr, device=device) if on_cuda else lr
-    momentum, smoothing = settings.momentum, settings.smoothing
     if settings.name == "rmsprop":
-        return RMSprop(groups, alpha=smoothing, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
+        return RMSprop(groups, alpha=settings.alpha, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
     if settings.name == "sgd":
-        return SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
+        return SGD(groups, momentum=settings.momentum, nesterov=settings.momentum > 0, fused=True)
     kinds: dict[str, type[torch.optim.Adam]] = {"adam": Adam, "adamw": AdamW, "muon": Muon}
-    return kinds[settings.name](groups, betas=(momentum, smoothing), eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
+    return kinds[settings.name](groups, betas=settings.betas, eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -59,9 +66,9 @@ def scheduled(recipe: Recipe, step: int, steps: int) -> float:
     """The share of the recipe's rate that its schedule gives to step `step` of `steps`; a plateau is not among them."""
     schedule = recipe.schedule
     if isinstance(schedule, OneCycle):
-        return one_cycle(step, steps, schedule.warmup)
+        return one_cycle(step, steps, schedule.warmup_fraction)
     if isinstance(schedule, Linear):
-        return linear(step, steps, schedule.warmup)
+        return linear(step, steps, schedule.warmup_fraction)
     return 1.0
 
 

@@ -19,7 +19,7 @@ from tenfold.errors import RunError, TenfoldError, UnavailableError
 from tenfold.files import validate_output_path
 from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
-from tenfold.recipes.toml import edited, from_dict, from_file
+from tenfold.recipes.toml import from_dict, from_file, with_settings
 from tenfold.run import Run
 from tenfold.training.callbacks import Watch
 from tenfold.training.compare import Contest
@@ -55,7 +55,7 @@ def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | N
         raise UnavailableError(
             f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to start with"
         )
-    changed = edited(base, settings)
+    changed = with_settings(base, settings)
     for key, value in (("epochs", epochs), ("seed", seed)):
         if value is not None:
             changed = from_dict(changed.model_dump(mode="json") | {key: value}, f"--{key} {value}")

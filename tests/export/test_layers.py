@@ -37,7 +37,7 @@ def assert_same(model, layers, x):
 @pytest.fixture
 def layers(make_recipe, make_digits):
     """Two stages that begin with pooling, with batch norm statistics as after a training."""
-    recipe = make_recipe(net={"kind": "cnn", "stem": 4, "filters": [6, 8], "depth": 2, "head": "avgmax"})
+    recipe = make_recipe(net={"kind": "cnn", "stem_filters": 4, "filters": [6, 8], "depth": 2, "head": "avgmax"})
     network = build(recipe, torch.tensor(make_digits(50).images))
     torch.manual_seed(0)
     for norm in norms(network.body):

@@ -14,7 +14,7 @@ from tenfold.training.loop import Unwatched
 from tenfold.training.train import split, train
 from tenfold.training.trained import network_of
 
-NET = {"kind": "cnn", "stem": 16, "stem_stride": 2, "filters": [32], "depth": 2, "head": "flatten"}
+NET = {"kind": "cnn", "stem_filters": 16, "stem_stride": 2, "filters": [32], "depth": 2, "head": "flatten"}
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from tenfold.errors import RecipeError
 from tenfold.nets import build, layer_table, parameter_count
 from tenfold.nets.cnn import MeanMax
 from tenfold.recipes import RECIPES, find
-from tenfold.recipes.schema import CNN
-from tenfold.recipes.toml import edited, from_dict
+from tenfold.recipes.networks import CNN
+from tenfold.recipes.toml import from_dict, with_settings
 
 
 def images(n=40, seed=0):
@@ -41,9 +41,9 @@ def outputs(recipe):
 
 def stages(net, outputs):
     """Weights without biases, and two parameters a channel for each batch norm."""
-    channels = [net.stem, *(filters for filters in net.filters for _ in range(net.depth))]
-    convolutions = 25 * net.stem + sum(9 * i * o for i, o in pairwise(channels))
-    features = channels[-1] * {"avg": 1, "avgmax": 2, "flatten": net.side() ** 2}[net.head]
+    channels = [net.stem_filters, *(filters for filters in net.filters for _ in range(net.depth))]
+    convolutions = 25 * net.stem_filters + sum(9 * i * o for i, o in pairwise(channels))
+    features = channels[-1] * {"avg": 1, "avgmax": 2, "flatten": net.final_side() ** 2}[net.head]
     return convolutions + 2 * sum(channels) + normed(features, *net.dense, outputs)
 
 
@@ -68,7 +68,7 @@ def test_parameters_are_counted_as_by_hand(name):
     if isinstance(recipe.net, CNN):
         expected = stages(recipe.net, outputs(recipe))
     else:
-        by_layers = normed if getattr(recipe.net, "norm", False) else dense
+        by_layers = normed if getattr(recipe.net, "batch_norm", False) else dense
         expected = COUNTS.get(name) or by_layers(784, *recipe.net.dense, 10)
     assert parameter_count(build(recipe)) == expected * recipe.ensemble_size
 
@@ -119,7 +119,7 @@ def test_the_layer_table_tells_the_whole_network_and_changes_nothing(name):
 
 
 def test_a_layer_says_what_it_is():
-    rows = layer_table(build(edited(find("cnn-635k").recipe, ["net.kernels=[5,1,5,3]"])))
+    rows = layer_table(build(with_settings(find("cnn-635k").recipe, ["net.kernel_sizes=[5,1,5,3]"])))
     convolutions = [row.kind for row in rows if row.kind.startswith("Conv")]
     assert convolutions == ["Conv 5×5, valid", "Conv 1×1, same", "Conv 5×5, valid", "Conv 3×3, same"]
 
@@ -146,7 +146,7 @@ def test_weights_follow_from_the_seed_and_from_nothing_else(name):
     assert torch.equal(torch.rand(3), expected)
     torch.manual_seed(1)
     assert torch.equal(torch.rand(3), expected), "building must not draw from the global generator"
-    other = build(edited(recipe, ["seed=7"]), images()).state_dict()
+    other = build(with_settings(recipe, ["seed=7"]), images()).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
     weights = [key for key in first if key.endswith(".weight") and first[key].ndim > 1]
     assert len(weights) >= 2
@@ -174,7 +174,7 @@ def test_the_write_ups_networks_begin_as_keras_does(name):
 )
 def test_a_network_that_the_schema_accepts_can_be_built_and_run(filters, kernel, padding, pool_every):
     values = find("cnn-887k").recipe.model_dump(mode="json")
-    values["net"] |= {"filters": filters, "kernels": [kernel], "padding": [padding], "pool_every": pool_every}
+    values["net"] |= {"filters": filters, "kernel_sizes": [kernel], "padding": [padding], "pool_every": pool_every}
     try:
         recipe = from_dict(values, "drawn")
     except RecipeError:
@@ -186,13 +186,13 @@ def test_a_network_that_the_schema_accepts_can_be_built_and_run(filters, kernel,
 @pytest.mark.parametrize("filters", [(4,), (4, 4, 4)])
 def test_batch_norm_can_train_on_a_single_image(filters, depth):
     """The last batch of an epoch may be one image: every map must keep more than one pixel."""
-    recipe = find("fast").recipe.model_copy(update={"net": CNN(stem=4, filters=filters, depth=depth)})
+    recipe = find("fast").recipe.model_copy(update={"net": CNN(stem_filters=4, filters=filters, depth=depth)})
     logits = build(recipe, images()).train()(images(1))
     assert logits.isfinite().all()
 
 
 def test_digitness_is_a_head_of_its_own_where_there_are_negatives():
-    with_head = edited(find("fast").recipe, ["synthesis.negatives=0.5"])
+    with_head = with_settings(find("fast").recipe, ["synthesis.negatives=0.5"])
     network = build(with_head, images()).eval()
     assert network.tells_digits
     assert not build(find("fast").recipe, images()).tells_digits
@@ -208,8 +208,8 @@ def test_digitness_is_a_head_of_its_own_where_there_are_negatives():
 
 @pytest.mark.parametrize("settings", [[], ["synthesis.negatives=0.5"]])
 def test_five_views_give_the_mean_logits_of_an_image_moved_a_pixel_to_each_side(settings):
-    recipe = edited(find("flash").recipe, ["tta=1", *settings])
-    once, often = build(recipe, images()).eval(), build(edited(recipe, ["tta=5"]), images()).eval()
+    recipe = with_settings(find("flash").recipe, ["tta=1", *settings])
+    once, often = build(recipe, images()).eval(), build(with_settings(recipe, ["tta=5"]), images()).eval()
     often.load_state_dict(once.state_dict())
     moves = [(0, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
     with torch.no_grad():
@@ -228,7 +228,7 @@ def test_five_views_give_the_mean_logits_of_an_image_moved_a_pixel_to_each_side(
 def test_a_stage_net_that_is_let_through_trains_also_on_one_image(head, padding, stride, around, filters, depth):
     settings = {"head": head, "padding": padding, "stem_stride": stride, "stem_padding": around}
     try:
-        net = CNN(stem=4, filters=filters, depth=depth, **settings)
+        net = CNN(stem_filters=4, filters=filters, depth=depth, **settings)
     except ValidationError:
         assert padding == "valid" or stride == 2  # nothing is left of the map
         return

@@ -7,7 +7,7 @@ from tenfold.nets import build
 from tenfold.nets.normalize import NORMALIZERS
 from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
-from tenfold.recipes.toml import edited
+from tenfold.recipes.toml import with_settings
 
 SEEN = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)
 NEW = np.random.default_rng(1).integers(0, 256, (30, 28, 28), dtype=np.uint8)
@@ -89,7 +89,7 @@ def test_strange_training_rows_give_finite_figures(name, seen):
 
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_figures_travel_with_the_weights(name):
-    recipe = edited(find("dense-s").recipe, [f"normalize={name}"])
+    recipe = with_settings(find("dense-s").recipe, [f"normalize={name}"])
     trained = build(recipe, torch.tensor(SEEN))
     empty = build(recipe)
     empty.load_state_dict(trained.state_dict())

@@ -94,10 +94,14 @@ def test_stays_small(pages):
 
 def test_other_ways_to_teach_are_groups_of_their_own():
     html = recipe(
-        {"name": "two", "variants": [{"batch_size": 32, "net": {"stem": 8, "filters": [16, 32]}}], "net": {"stem": 4}}
+        {
+            "name": "two",
+            "variants": [{"batch_size": 32, "net": {"stem_filters": 8, "filters": [16, 32]}}],
+            "net": {"stem_filters": 4},
+        }
     )
     assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["run", "variants 1", "net"]
     text = re.sub(r"\s*<[^>]*>\s*", " ", html)
-    for setting in ("batch_size 32", "net.stem 8", "net.filters 16, 32", "stem 4"):
+    for setting in ("batch_size 32", "net.stem_filters 8", "net.filters 16, 32", "stem_filters 4"):
         assert re.sub(r" +", " ", text).count(setting) >= 1
     assert "{" not in html

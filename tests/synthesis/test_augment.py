@@ -58,14 +58,14 @@ def test_without_ranges_the_images_come_back_and_nothing_is_drawn(digits):
 def test_the_identity_gives_the_same_images(digits, draw):
     draw()
     torch.testing.assert_close(
-        augmented(digits, Augment(rotate=10, zoom=0.1, shift=0.1, shear=5)), digits, atol=1e-3, rtol=0
+        augmented(digits, Augment(rotation=10, zoom=0.1, translation=0.1, shear=5)), digits, atol=1e-3, rtol=0
     )
 
 
 @pytest.mark.parametrize("share", [1, -0.5])
 def test_rotation_is_scipys(digits, draw, share):
     draw(turn=share)
-    ours = augmented(digits, Augment(rotate=30))
+    ours = augmented(digits, Augment(rotation=30))
     theirs = ndimage.rotate(
         digits.numpy(), 30 * share, axes=(1, 2), reshape=False, order=1, mode="grid-constant", prefilter=False
     )
@@ -74,12 +74,14 @@ def test_rotation_is_scipys(digits, draw, share):
 
 def test_a_quarter_turn_is_exact(digits, draw):
     draw(turn=1)
-    torch.testing.assert_close(augmented(digits, Augment(rotate=90)), torch.rot90(digits, 1, (1, 2)), atol=0.01, rtol=0)
+    torch.testing.assert_close(
+        augmented(digits, Augment(rotation=90)), torch.rot90(digits, 1, (1, 2)), atol=0.01, rtol=0
+    )
 
 
 def test_a_shift_by_whole_pixels_moves_them_and_leaves_black(digits, draw):
     draw(x=1, y=-0.5)
-    ours = augmented(digits, Augment(shift=4 / 28))
+    ours = augmented(digits, Augment(translation=4 / 28))
     expected = torch.zeros_like(digits)
     expected[:, 2:, :-4] = digits[:, :-2, 4:]  # seen from 4 pixels further right and 2 further up
     torch.testing.assert_close(ours, expected, atol=0.01, rtol=0)
@@ -87,7 +89,7 @@ def test_a_shift_by_whole_pixels_moves_them_and_leaves_black(digits, draw):
 
 def test_a_shift_is_a_share_of_the_side(digits, draw):
     draw(x=1)
-    agrees(augmented(digits, Augment(shift=0.1)), resampled(digits, np.eye(2), (0, 2.8)))
+    agrees(augmented(digits, Augment(translation=0.1)), resampled(digits, np.eye(2), (0, 2.8)))
 
 
 @pytest.mark.parametrize("share", [1, -1])
@@ -110,17 +112,17 @@ def test_all_together_are_one_after_the_other(digits, draw):
     scale = np.diag([0.9, 1.05])  # y, x
     shear = np.array([[1, 0], [tan, 1]])
     rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    ours = augmented(digits, Augment(rotate=15, shear=8, zoom=0.1, shift=0.2))
+    ours = augmented(digits, Augment(rotation=15, shear=8, zoom=0.1, translation=0.2))
     agrees(ours, resampled(digits, rotation @ shear @ scale, (-0.2 * 28, 0.05 * 28)))
 
 
 def test_amounts_fill_their_ranges_and_no_more():
     torch.manual_seed(0)
     n = 20_000
-    turns = affine_matrices(n, Augment(rotate=12), CPU)
+    turns = affine_matrices(n, Augment(rotation=12), CPU)
     angles = torch.rad2deg(torch.atan2(turns[:, 1, 0], turns[:, 0, 0]))
     zooms = affine_matrices(n, Augment(zoom=0.3), CPU)
-    shifts = affine_matrices(n, Augment(shift=0.2), CPU)
+    shifts = affine_matrices(n, Augment(translation=0.2), CPU)
     shears = affine_matrices(n, Augment(shear=10), CPU)
     for drawn, limit in (
         (angles, 12),
@@ -141,12 +143,12 @@ def test_amounts_fill_their_ranges_and_no_more():
 def test_each_image_is_changed_by_its_own_amount(digits):
     torch.manual_seed(0)
     same = digits[:1].expand(6, 28, 28)
-    changed = augmented(same, Augment(rotate=20))
+    changed = augmented(same, Augment(rotation=20))
     assert len({tuple(image.flatten().tolist()) for image in changed}) == 6
 
 
 def test_the_seed_decides_and_values_stay_in_range(digits):
-    everything = Augment(rotate=180, zoom=0.9, shift=0.5, shear=60)
+    everything = Augment(rotation=180, zoom=0.9, translation=0.5, shear=60)
     torch.manual_seed(3)
     first = augmented(digits, everything)
     torch.manual_seed(3)
@@ -174,7 +176,7 @@ def test_an_elastic_field_is_a_cubic_spline_of_its_points():
 
 def test_an_elastic_change_bends_but_keeps_most_of_the_ink(digits):
     torch.manual_seed(0)
-    bent = augmented(digits, Augment(elastic=1))
+    bent = augmented(digits, Augment(elastic_alpha=1))
     assert not torch.allclose(bent, digits, atol=20)
     correlation = torch.corrcoef(torch.stack([bent.flatten(), digits.flatten()]))[0, 1]
     assert 0.7 < correlation < 0.99

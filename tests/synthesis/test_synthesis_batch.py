@@ -12,7 +12,7 @@ def mixture(circles, **settings):
 
 
 def test_a_batch_is_its_digits_and_then_negatives(circles):
-    mixed = mixture(circles, hands=0.5, corrupt=0.5, negatives=0.4)
+    mixed = mixture(circles, handwriting=0.5, corruption=0.5, negatives=0.4)
     torch.manual_seed(4)
     first = mixed.batch(circles, torch.zeros(30).long())
     torch.manual_seed(4)
@@ -27,14 +27,14 @@ def test_a_batch_is_its_digits_and_then_negatives(circles):
 
 
 def test_without_negatives_there_is_no_pool(circles):
-    mixed = mixture(circles, corrupt=1.0)
+    mixed = mixture(circles, corruption=1.0)
     assert mixed.pool is None
     assert mixed.batch(circles, torch.zeros(30).long()).shape == circles.shape
 
 
 def test_three_in_ten_stay_nearly_clean(circles):
     """All others are damaged here, some of them beyond likeness."""
-    out = mixture(circles, corrupt=1.0, hands=1.0).batch(circles, torch.zeros(30).long())
+    out = mixture(circles, corruption=1.0, handwriting=1.0).batch(circles, torch.zeros(30).long())
     far = (out - circles).abs().mean(dim=(1, 2))
     assert far[:9].max() < 25
     assert far[9:].max() > 25
@@ -42,13 +42,13 @@ def test_three_in_ten_stay_nearly_clean(circles):
 
 def test_the_callers_images_are_left_alone(circles):
     before = circles.clone()
-    mixture(circles, hands=1.0, corrupt=1.0, negatives=1.0).batch(circles, torch.zeros(30).long())
+    mixture(circles, handwriting=1.0, corruption=1.0, negatives=1.0).batch(circles, torch.zeros(30).long())
     assert torch.equal(circles, before)
 
 
 def test_some_digits_are_drawn_by_strokes(circles):
     """Seen on pictures that were black before; a few more get a piece of such a digit as a neighbor."""
-    mixed = mixture(circles, hands=1.0)
+    mixed = mixture(circles, handwriting=1.0)
     drawn = mixed.digits(torch.zeros(1000, 28, 28), torch.full((1000,), 4))[300:]  # the first three in ten stay clean
     share = (drawn.amax(dim=(1, 2)) > 100).float().mean()
     assert 0.45 / 2 - 0.05 < share < 0.45 / 2 + 0.12, "half as often as a row's hand draws its 4s so"

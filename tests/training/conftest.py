@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
     "batch_size": 32,
     "epochs": 2,
     "validation_split": 0.2,
-    "net": {"kind": "plain_cnn", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.2},
+    "net": {"kind": "plain_cnn", "filters": [4, 8], "kernel_sizes": [3], "padding": ["same"], "dropout": 0.2},
     "optimizer": {"name": "adam", "lr": 0.003},
 }
 

@@ -8,7 +8,7 @@ from tenfold.model import Model
 from tenfold.nets import build
 from tenfold.training.bundle import halved, main
 
-NET = {"kind": "cnn", "stem": 8, "filters": [16, 32], "depth": 2}
+NET = {"kind": "cnn", "stem_filters": 8, "filters": [16, 32], "depth": 2}
 
 
 def test_half_the_bytes_give_nearly_the_same_probabilities(make_recipe, make_digits, tmp_path, monkeypatch, capsys):

@@ -10,13 +10,13 @@ from tenfold.training.state import Learner
 OPTIMIZERS = [
     {"name": "adam", "lr": 0.01},
     {"name": "adamw", "lr": 0.01, "weight_decay": 0.1},
-    {"name": "rmsprop", "lr": 0.01, "smoothing": 0.9},
+    {"name": "rmsprop", "lr": 0.01, "alpha": 0.9},
     {"name": "sgd", "lr": 0.01},
     {"name": "sgd", "lr": 0.01, "momentum": 0},
-    {"name": "muon", "lr": 0.01, "rest_lr": 0.005},
+    {"name": "muon", "lr": 0.01, "adamw_lr": 0.005},
 ]
 NAMES = ["adam", "adamw", "rmsprop", "sgd", "sgd without momentum", "muon"]
-STAGES = {"kind": "cnn", "stem": 4, "filters": [4, 8], "depth": 1}
+STAGES = {"kind": "cnn", "stem_filters": 4, "filters": [4, 8], "depth": 1}
 
 
 def steps(learner, data, n):

@@ -11,7 +11,7 @@ import tenfold.training.train as training
 from tenfold.data.dataset import Dataset
 from tenfold.errors import Interrupted, RecipeError, RunError
 from tenfold.recipes import find
-from tenfold.recipes.toml import edited
+from tenfold.recipes.toml import with_settings
 from tenfold.run import Run
 from tenfold.training.callbacks import Watch
 from tenfold.training.compare import Contest, compare
@@ -71,7 +71,7 @@ def begun(monkeypatch):
 
 
 def recipe(name, *settings):
-    return edited(
+    return with_settings(
         find("dense-s").recipe,
         [f"name={name}", "net.dense=[4]", "validation_split=20", "epochs=2", "batch_size=40", *settings],
     )

@@ -13,18 +13,18 @@ from tenfold.training.train import train
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EVERYTHING = {
     "augment": {
-        "rotate": 10,
+        "rotation": 10,
         "zoom": 0.1,
-        "shift": 0.1,
+        "translation": 0.1,
         "shear": 5,
-        "elastic": 0.5,
+        "elastic_alpha": 0.5,
         "cutout": 6,
         "clean_fraction": 0.4,
     },
     "ema": 0.9,
     "normalize": "standardize",
     "schedule": {"kind": "onecycle"},
-    "net": {"kind": "cnn", "stem": 8, "filters": [8, 16], "depth": 1, "dense": [16], "dropout": 0.2},
+    "net": {"kind": "cnn", "stem_filters": 8, "filters": [8, 16], "depth": 1, "dense": [16], "dropout": 0.2},
     "validation_split": 0,
     "epochs": 4,
 }
@@ -40,7 +40,7 @@ def batches(recipe, data, teacher=None):
 
 
 def test_whole_batches_repeat_and_their_kind_changes_once(make_recipe, digits):
-    found = batches(make_recipe(batch_size=64, epochs=5, augment={"rotate": 10, "clean_fraction": 0.3}), digits)
+    found = batches(make_recipe(batch_size=64, epochs=5, augment={"rotation": 10, "clean_fraction": 0.3}), digits)
     assert [len(batch.rows) for batch in found] == [64, 64, 64, 8] * 5
     assert [batch.repeats for batch in found] == [True, True, True, False] * 5
     assert [batch.kind for batch in found] == ["augmented"] * 14 + ["clean"] * 6
@@ -51,7 +51,7 @@ def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_
     taught = make_recipe(distillation_weight=0.5)
     assert any(batch.repeats for batch in batches(taught, digits, load_teacher(str(run.folder))))
     assert not any(batch.repeats for batch in batches(taught, digits, load_model(run.folder)))
-    assert not any(batch.repeats for batch in batches(make_recipe(synthesis={"hands": 0.5}), digits))
+    assert not any(batch.repeats for batch in batches(make_recipe(synthesis={"handwriting": 0.5}), digits))
 
 
 @pytest.mark.cuda
@@ -59,9 +59,9 @@ def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_
     "optimizer",
     [
         {"name": "adamw", "lr": 0.01, "weight_decay": 0.1},
-        {"name": "rmsprop", "lr": 0.01, "smoothing": 0.9},
+        {"name": "rmsprop", "lr": 0.01, "alpha": 0.9},
         {"name": "sgd", "lr": 0.01},
-        {"name": "muon", "lr": 0.02, "rest_lr": 0.01},
+        {"name": "muon", "lr": 0.02, "adamw_lr": 0.01},
     ],
     ids=lambda optimizer: optimizer["name"],
 )

@@ -78,7 +78,7 @@ def test_where_nothing_can_be_kept_it_is_measured_each_time(measurements, make_r
 
 
 def test_a_real_measurement_chooses_one_of_the_two_and_leaves_the_network_alone(make_recipe):
-    recipe = make_recipe(net={"kind": "cnn", "stem": 4, "filters": [4], "depth": 1})
+    recipe = make_recipe(net={"kind": "cnn", "stem_filters": 4, "filters": [4], "depth": 1})
     network = build(recipe).eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert choose_precision(network, recipe, (100, 28, 28), CPU) in ("float32", "bfloat16")

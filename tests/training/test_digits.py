@@ -20,15 +20,15 @@ from tenfold.training.train import split
 
 CPU = torch.device("cpu")
 EVERYTHING = {
-    "augment": {"rotate": 10, "zoom": 0.1, "shift": 0.1},
+    "augment": {"rotation": 10, "zoom": 0.1, "translation": 0.1},
     "ema": 0.9,
     "label_smoothing": 0.1,
     "normalize": "standardize",
     "schedule": {"kind": "plateau", "patience": 1},
     "checkpoint": "best",
 }
-SYNTHESIS = {"synthesis": {"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, "ema": 0.9}
-ONE_CYCLE = {"schedule": {"kind": "onecycle"}, "net": {"kind": "cnn", "stem": 4, "filters": [4, 8], "depth": 1}}
+SYNTHESIS = {"synthesis": {"handwriting": 0.5, "corruption": 0.5, "negatives": 0.3}, "ema": 0.9}
+ONE_CYCLE = {"schedule": {"kind": "onecycle"}, "net": {"kind": "cnn", "stem_filters": 4, "filters": [4, 8], "depth": 1}}
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_plateau_lowers_the_rate_of_the_next_epoch(train, make_recipe):
 
 
 def test_one_cycle_ends_where_it_should(train, make_recipe):
-    recipe = make_recipe(schedule={"kind": "onecycle", "warmup": 0.3})
+    recipe = make_recipe(schedule={"kind": "onecycle", "warmup_fraction": 0.3})
     rates = [row["learning_rate"] for row in train(recipe)[0].state.history]
     assert rates == pytest.approx([0.003 * one_cycle(4, 10, 0.3), 0.003 / 250_000])
 
@@ -291,7 +291,7 @@ def test_half_a_checkpoint_is_said_to_be_none(train, make_recipe):
     "changes",
     [
         {"net": {"kind": "mlp", "dense": [8]}},
-        {"net": {"kind": "plain_cnn", "filters": [5, 8], "kernels": [3], "padding": ["same"]}},
+        {"net": {"kind": "plain_cnn", "filters": [5, 8], "kernel_sizes": [3], "padding": ["same"]}},
     ],
     ids=["kind", "size"],
 )
@@ -304,7 +304,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(changes, train, make_recipe):
 
 @pytest.mark.parametrize(
     "optimizer",
-    [{"name": "sgd", "lr": 1e30}, {"name": "adam", "lr": 1e38}, {"name": "rmsprop", "lr": 1e36, "smoothing": 0.9}],
+    [{"name": "sgd", "lr": 1e30}, {"name": "adam", "lr": 1e38}, {"name": "rmsprop", "lr": 1e36, "alpha": 0.9}],
     ids=["sgd", "adam", "rmsprop"],
 )
 @pytest.mark.parametrize("validation_split", [0.2, 0])
@@ -373,7 +373,7 @@ def test_normalization_learns_from_training_rows_alone(train, make_recipe, digit
 
 def test_held_out_rows_are_scored_as_they_are(train, make_recipe, digits, monkeypatch):
     """Augmentation is for training rows: every image it gets is one of those."""
-    recipe = make_recipe(augment={"rotate": 10}, epochs=1)
+    recipe = make_recipe(augment={"rotation": 10}, epochs=1)
     got = []
     real = fit_module.augmented
     monkeypatch.setattr(fit_module, "augmented", lambda pixels, ranges: (got.append(pixels), real(pixels, ranges))[1])
@@ -402,6 +402,6 @@ def test_an_epoch_shows_each_image_once_and_none_alone(rows, size):
 
 
 def test_one_row_is_too_few_for_batch_norm_of_a_dense_layer(train, digits, make_recipe):
-    net = {"kind": "mlp", "dense": [8], "norm": True}
+    net = {"kind": "mlp", "dense": [8], "batch_norm": True}
     with pytest.raises(DataError, match="one row is too few to train on"):
         train(make_recipe(validation_split=0, net=net), digits.subset(np.arange(1)))

@@ -106,7 +106,7 @@ def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained
 
 def test_the_report_shows_each_way_to_change_images(make_recipe, digits):
     turned = {"net": make_recipe().net.model_dump(), "optimizer": {"name": "adam", "lr": 0.01}, "batch_size": 8}
-    recipe = make_recipe(ensemble_size=2, variants=[turned | {"augment": {"rotate": 90}}])
+    recipe = make_recipe(ensemble_size=2, variants=[turned | {"augment": {"rotation": 90}}])
     shown = augmentation_samples(recipe, digits)
     as_it_is, draws = shown[:, :1], shown[:, 1:]
     same = (draws == as_it_is).all((2, 3)).ravel()
@@ -277,7 +277,7 @@ def test_what_goes_wrong_side_by_side_is_said_once(trained, capfd):
 
 
 def test_one_row_is_too_few_side_by_side_too(digits, tmp_path, Watcher, make_recipe):  # noqa: N803
-    net = {"kind": "mlp", "dense": [8], "norm": True}
+    net = {"kind": "mlp", "dense": [8], "batch_norm": True}
     with pytest.raises(DataError, match="one row is too few"):
         train(
             make_recipe(net=net, validation_split=0, **TWO),

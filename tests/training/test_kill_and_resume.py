@@ -39,10 +39,10 @@ DRIVER = textwrap.dedent('''
         {
             "name": "killed", "batch_size": 16, "epochs": 4, "validation_split": 0.2, "checkpoint": "best", "ema": 0.9,
             "normalize": "standardize_per_pixel", "label_smoothing": 0.1,
-            "net": {"kind": "plain_cnn", "filters": [4, 8], "kernels": [3], "padding": ["same"], "dropout": 0.25},
-            "optimizer": {"name": "rmsprop", "lr": 0.001, "smoothing": 0.9},
+            "net": {"kind": "plain_cnn", "filters": [4, 8], "kernel_sizes": [3], "padding": ["same"], "dropout": 0.25},
+            "optimizer": {"name": "rmsprop", "lr": 0.001, "alpha": 0.9},
             "schedule": {"kind": "plateau", "patience": 1},
-            "augment": {"rotate": 10, "zoom": 0.1, "shift": 0.1},
+            "augment": {"rotation": 10, "zoom": 0.1, "translation": 0.1},
         },
         "killed",
     )

@@ -28,8 +28,15 @@ RECIPE = {
     "epochs": 2,
     "validation_split": 0.2,
     "ema": 0.9,
-    "net": {"kind": "ctc", "filters": [2, 4, 4, 8], "context": 8, "depth": 1, "lines": 48, "passes": 2},
-    "augment": {"zoom": 0.05, "shift": 0.02},
+    "net": {
+        "kind": "ctc",
+        "filters": [2, 4, 4, 8],
+        "context_filters": 8,
+        "context_layers": 1,
+        "lines_per_epoch": 48,
+        "passes_per_epoch": 2,
+    },
+    "augment": {"zoom": 0.05, "translation": 0.02},
     "optimizer": {"name": "adamw", "lr": 0.02},
     "schedule": {"kind": "onecycle"},
 }
@@ -99,13 +106,13 @@ def test_it_learns(trained):
     [
         {"ensemble_size": 2},
         {"normalize": "standardize"},
-        {"augment": {"elastic": 1}},
+        {"augment": {"elastic_alpha": 1}},
         {"schedule": {"kind": "plateau"}},
         {"int8": True},
     ],
 )
 def test_what_means_nothing_to_rows_is_refused(change):
-    with pytest.raises(RecipeError, match="reads rows"):
+    with pytest.raises(RecipeError, match="reads lines"):
         from_dict(RECIPE | change, "test")
 
 

@@ -49,8 +49,8 @@ def test_every_step_gets_a_share_of_the_rate(steps, warmup, data):
 def test_a_recipes_schedule_is_the_one_that_counts():
     recipe = find("dense-s").recipe
     for schedule, expected in (
-        (OneCycle(warmup=0.4), one_cycle(3, 20, 0.4)),
-        (Linear(warmup=0.4), linear(3, 20, 0.4)),
+        (OneCycle(warmup_fraction=0.4), one_cycle(3, 20, 0.4)),
+        (Linear(warmup_fraction=0.4), linear(3, 20, 0.4)),
         (Constant(), 1.0),
         (Plateau(), 1.0),  # works on the rate itself
     ):
@@ -140,7 +140,9 @@ def test_an_average_holds_copies():
 )
 def test_each_optimizer_gets_the_recipes_settings(name, kind, expected):
     network = Two()
-    optimizer = make_optimizer(network, Optimizer(name=name, lr=0.3, weight_decay=0.01, momentum=0.8, smoothing=0.99))
+    optimizer = make_optimizer(
+        network, Optimizer(name=name, lr=0.3, weight_decay=0.01, betas=(0.8, 0.99), momentum=0.8)
+    )
     assert type(optimizer) is getattr(eager, kind.__name__)
     decayed, spared = optimizer.param_groups
     assert [tuple(p.shape) for p in decayed["params"]] == [(1, 2)]
@@ -152,9 +154,9 @@ def test_each_optimizer_gets_the_recipes_settings(name, kind, expected):
 
 
 def test_muon_moves_hidden_weights_and_adamw_the_rest(make_recipe):
-    net = {"kind": "cnn", "stem": 4, "filters": [4, 8], "depth": 1, "dense": [6]}
+    net = {"kind": "cnn", "stem_filters": 4, "filters": [4, 8], "depth": 1, "dense": [6]}
     network = build(make_recipe(net=net))
-    muon = Optimizer(name="muon", lr=0.04, rest_lr=0.01, weight_decay=0.1, momentum=0.8, smoothing=0.99)
+    muon = Optimizer(name="muon", lr=0.04, adamw_lr=0.01, weight_decay=0.1, betas=(0.8, 0.99), momentum=0.8)
     optimizer = make_optimizer(network, muon)
     rest, _, hidden = optimizer.param_groups
     assert [tuple(p.shape) for p in rest["params"]] == [(4, 1, 5, 5), (10, 6)]  # the first and the last
@@ -165,7 +167,7 @@ def test_muon_moves_hidden_weights_and_adamw_the_rest(make_recipe):
     assert [group["lr"] for group in optimizer.param_groups] == [0.005, 0.005, 0.02]
 
     twin = build(make_recipe(net=net))
-    adamw = make_optimizer(twin, muon.model_copy(update={"name": "adamw", "lr": 0.005, "rest_lr": 0.0}))
+    adamw = make_optimizer(twin, muon.model_copy(update={"name": "adamw", "lr": 0.005, "adamw_lr": 0.0}))
     images, labels = torch.rand(8, 28, 28) * 255, torch.arange(8)
     for one, of in ((network, optimizer), (twin, adamw)):
         torch.nn.functional.cross_entropy(one(images), labels).backward()
@@ -180,7 +182,7 @@ def test_rmsprop_is_keras_step():
     weight = nn.Parameter(torch.tensor([[1.0]]))
     holder = nn.Module()
     holder.weight = weight
-    optimizer = make_optimizer(holder, Optimizer(name="rmsprop", lr=0.1, smoothing=0.9))
+    optimizer = make_optimizer(holder, Optimizer(name="rmsprop", lr=0.1, alpha=0.9))
     mean_square, w = 0.0, 1.0
     for gradient in (0.5, -2.0, 0.1):
         weight.grad = torch.tensor([[gradient]])

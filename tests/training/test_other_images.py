@@ -19,8 +19,8 @@ def test_images_in_fashion_mnists_files_are_learned(tmp_path, make_digits, make_
         write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", data.images)
         write_idx(tmp_path / f"{name}-labels-idx1-ubyte.gz", data.labels)
     source = load_data(str(tmp_path))
-    net = {"kind": "cnn", "stem": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "flatten"}
+    net = {"kind": "cnn", "stem_filters": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "flatten"}
     run = Run(tmp_path / "run")
-    train(make_recipe(net=net, epochs=4, augment={"shift": 0.02}), source.train, None, run, Watcher())
+    train(make_recipe(net=net, epochs=4, augment={"translation": 0.02}), source.train, None, run, Watcher())
     right = load_model(run.folder).predict(source.test.images) == source.test.labels
     assert right.mean() > 0.9

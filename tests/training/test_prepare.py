@@ -42,7 +42,7 @@ def test_a_recipe_by_its_name_with_changes():
     assert (changed.optimizer.lr, changed.epochs, changed.seed) == (0.5, 3, 7)
     assert prepare.recipe("dense-128", [], None, None).seed == 42
     assert prepare.recipe("dense-128", [], None, 0).seed == 0
-    with pytest.raises(RecipeError, match="there is no recipe 'quick'"):
+    with pytest.raises(RecipeError, match="unknown recipe 'quick'"):
         prepare.recipe("quick", [], None, None)
 
 

@@ -45,7 +45,7 @@ def files(run):
 
 @pytest.fixture(scope="module")
 def recipe(make_recipe):
-    return make_recipe(epochs=3, augment={"rotate": 10}, checkpoint="best")
+    return make_recipe(epochs=3, augment={"rotation": 10}, checkpoint="best")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,9 @@ def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
 ):
     fitted_on = []
     monkeypatch.setattr(train_module, "calibrate", lambda network, held: fitted_on.append(held.digest))
-    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, tta=5)
+    recipe = make_recipe(
+        epochs=1, synthesis={"handwriting": 0.5, "corruption": 0.5, "negatives": 0.3}, calibrate=True, tta=5
+    )
     trained = train(recipe, digits, None, Run(tmp_path / "run"), Watcher())
     assert fitted_on == [digits.subset(split(recipe, digits)[1]).digest]
     assert load_model(tmp_path / "run").digitness(digits.images).shape == (200,)

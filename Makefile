@@ -52,6 +52,7 @@ bench: .venv/dev-installed  ## short runs of the benchmarks
 	$(BIN)/python benchmarks/training_speed.py --quick
 	$(BIN)/python benchmarks/reading_speed.py --quick
 	$(BIN)/python benchmarks/serving.py --quick
+	$(BIN)/python benchmarks/fixed_cost.py --quick
 
 serve: .venv/dev-installed  ## serve the page and the API at http://127.0.0.1:8000
 	$(BIN)/tenfold serve

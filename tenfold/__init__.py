@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-# ONNX Runtime would keep a number for this machine and tell its makers about it; it looks when it is loaded.
+# ONNX Runtime reads this when it is imported; without it, it stores an identifier of the machine and sends events.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"

@@ -20,8 +20,6 @@ PENDING_FUNCTIONS = {
     "training/combine.py: combine",
     "recipes/schema.py: Recipe.can_be_trained",
     "recipes/toml.py: _explained",
-    "report/check.py: render",
-    "report/check.py: _figures",
     "cli/read.py: read",
     "cli/train.py: train",
     "synthesis/lines/stock.py: _removable",

@@ -1,14 +1,12 @@
 """Digits as small PNG data URIs.
 
-The ink is kept as opacity: a page shows dark ink on light paper, and inverts it in the dark theme.
+The ink is stored as opacity: a page shows dark ink on light paper, and inverts it in the dark theme.
 """
 
 from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +14,8 @@ from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.images import CLASSES, SIDE, Images
-from tenfold.report.page import css_class
 
-_SAMPLES = 14
+SAMPLES_PER_DIGIT = 14
 
 
 def mosaic(images: Images, columns: int, gap: int = 2) -> NDArray[np.uint8]:
@@ -26,19 +23,10 @@ def mosaic(images: Images, columns: int, gap: int = 2) -> NDArray[np.uint8]:
     rows = -(-len(images) // columns)
     step = SIDE + gap
     canvas = np.zeros((rows * step - gap, columns * step - gap), np.uint8)
-    for place, image in enumerate(images):
-        top, left = step * (place // columns), step * (place % columns)
+    for index, image in enumerate(images):
+        top, left = step * (index // columns), step * (index % columns)
         canvas[top : top + SIDE, left : left + SIDE] = image
     return canvas
-
-
-def picture(ink: NDArray[np.uint8], alt: str, scale: int = 1, kind: str = "") -> str:
-    """An `<img>` of uint8 (H, W) ink, each pixel `scale` CSS pixels wide. `kind` adds a CSS class."""
-    height, width = ink.shape
-    return (
-        f'<img{css_class(f"ink {kind}")} src="{data_uri(ink)}" alt="{escape(alt)}" '
-        f'width="{width * scale}" height="{height * scale}">'
-    )
 
 
 def data_uri(ink: NDArray[np.uint8]) -> str:
@@ -49,26 +37,12 @@ def data_uri(ink: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()
 
 
-def strip(images: Images, alt: str, scale: int = 1) -> str:
-    """Digits side by side in one picture."""
-    return picture(mosaic(images, columns=len(images), gap=4), alt, scale)
-
-
-def samples_by_digit(dataset: Dataset, what: str) -> str:
-    """The first rows of each digit, one line a digit. what: what the rows are, for the caption."""
+def samples_by_digit(dataset: Dataset) -> list[tuple[int, Images]]:
+    """The first images of each digit that occurs."""
     assert dataset.labels is not None  # without labels there is nothing to sort by
-    items = []
+    samples = []
     for digit in range(CLASSES):
-        rows = np.flatnonzero(dataset.labels == digit)[:_SAMPLES]
-        if len(rows):
-            samples = strip(dataset.images[rows], f"{what} of the digit {digit}")
-            items.append(f"<li><b>{digit}</b><span>{samples}</span></li>")
-    return f'<div><p class="small">{what}, the first of each digit</p><ul class="rows">{"".join(items)}</ul></div>'
-
-
-def gallery(figures: Sequence[str], kind: str = "") -> str:
-    return f"<div{css_class(f'gallery {kind}')}>{''.join(figures)}</div>"
-
-
-def figure(img: str, caption_html: str, kind: str = "") -> str:
-    return f"<figure{css_class(kind)}>{img}<figcaption>{caption_html}</figcaption></figure>"
+        indices = np.flatnonzero(dataset.labels == digit)[:SAMPLES_PER_DIGIT]
+        if len(indices):
+            samples.append((digit, dataset.images[indices]))
+    return samples

@@ -1,4 +1,4 @@
-"""The page of a line reader's training: the rows that it learned from, the network, how the training went."""
+"""The page of a line reader's training: the lines that it learned from, the network, how the training went."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
-from tenfold.report import training
-from tenfold.report.images import figure, gallery, picture
-from tenfold.report.page import Section, count, page, paragraph, percent, tiles
-from tenfold.report.page import facts as shown_facts
+from tenfold.report.formats import count, percent
+from tenfold.report.pages import Section, render_page
+from tenfold.report.training import history_context, network_context, recipe_groups
 
 if TYPE_CHECKING:
     from tenfold.nets import Layer
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LineReport:
-    """lines: held-out rows as ((strip uint8 (32, W), truth), read). held_out: as in metrics.json, or None."""
+    """lines: held-out lines as ((strip uint8 (32, W), truth), prediction). held_out: as in metrics.json, or None."""
 
     title: str
     recipe: dict[str, Any]
@@ -35,37 +34,32 @@ class LineReport:
 
 
 def render(report: LineReport) -> str:
-    """HTML of `report`. Needs matplotlib for the curves."""
-    sections = [Section("network", "The network", training.network(report.layers, "a strip 32 pixels high to digits"))]
-    if report.lines:
-        sections.insert(0, Section("rows", "Rows that it never saw", _rows(report)))
+    """The page as HTML."""
+    context: dict[str, Any] = {
+        "tiles": _tiles(report),
+        "notes": [f"Lines composed of {report.train.source}. {report.note}"],
+        "facts": report.facts,
+        "lines": [(strip, truth, prediction) for (strip, truth), prediction in report.lines],
+        "recipe_groups": recipe_groups(report.recipe),
+    } | network_context(report.layers, "a strip 32 pixels high to digits")
+    sections = [Section("lines", "Held-out lines")] if report.lines else []
+    sections.append(Section("network", "The network"))
     if report.history:
-        sections.append(Section("training", "Training", training.curves(report.history)))
-    sections.append(Section("recipe", "The recipe", training.recipe(report.recipe)))
-    return page("training report", report.title, report.story, _head(report), sections)
+        context |= history_context(report.history)
+        sections.append(Section("training", "Training"))
+    sections.append(Section("recipe", "The recipe"))
+    return render_page("training report", report.title, "figures", sections, context, report.story)
 
 
-def _head(report: LineReport) -> str:
-    held = report.held_out
-    own = [("Parameters", count(sum(layer.parameters for layer in report.layers)), "")]
-    if held:
-        lower, upper = held["accuracy_interval"]
-        own = [
-            ("Rows read right", percent(held["accuracy"]), f"{percent(lower)} to {percent(upper)}, n = {held['n']:,}"),
-            ("Digit error rate", percent(held["digit_error_rate"]), f"of {held['digits']:,} digits"),
-            ("Calibration error", percent(held["calibration_error"]), "of a text's confidence"),
-            *own,
+def _tiles(report: LineReport) -> list[tuple[str, str, str]]:
+    tiles = [("Parameters", count(sum(layer.parameters for layer in report.layers)), "")]
+    if held_out := report.held_out:
+        lower, upper = held_out["accuracy_interval"]
+        interval = f"{percent(lower)} to {percent(upper)}, n = {held_out['n']:,}"
+        tiles = [
+            ("Lines read correctly", percent(held_out["accuracy"]), interval),
+            ("Digit error rate", percent(held_out["digit_error_rate"]), f"of {held_out['digits']:,} digits"),
+            ("Calibration error", percent(held_out["calibration_error"]), "of a text's confidence"),
+            *tiles,
         ]
-    said = paragraph(f"Rows composed of {report.train.source}. {report.note}")
-    return tiles(own) + said + shown_facts(report.facts)
-
-
-def _rows(report: LineReport) -> str:
-    figures = []
-    for (strip, truth), read in report.lines:
-        caption = f"<strong>{read or 'nothing'}</strong>"
-        if read != truth:
-            caption += f" is {truth or 'nothing'}"
-        alt = f"A row that shows {truth or 'no digit'}, read as {read or 'none'}"
-        figures.append(figure(picture(strip, alt), caption, "" if read == truth else "doubtful"))
-    return paragraph("Composed of digits held out, as the network sees them, with what it reads.") + gallery(figures)
+    return tiles

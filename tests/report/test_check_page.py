@@ -8,10 +8,10 @@ from tenfold.data.dataset import Dataset
 from tenfold.report.check import render
 
 
-def test_verdict_comes_first(digits, parse):
+def test_check_page_verdict_and_findings(digits, parse):
     result = check_data(digits, None, None)
     fine = parse(render(replace(result, findings=[]), "a", (), digits, None)).text
-    assert "This data can be trained on300 training rows, nothing to object to." in fine
+    assert "This data can be trained on300 training images, no problems found." in fine
     findings = [
         Finding("error", "one"),
         Finding("warning", "two"),
@@ -33,14 +33,14 @@ def test_verdict_comes_first(digits, parse):
     ]
 
 
-def test_bars_are_proportional_to_the_counts(digits, parse):
+def test_check_page_bars(digits, parse):
     few = digits.subset(np.r_[0:100, 100:200:10])  # ten of each digit, ten more noughts
     html = render(check_data(few, None, None), "a", (), few, None)
     widths = [float(width) for width in re.findall(r'style="width:([\d.]+)%', html)]
     assert widths == [100.0] + [50.0] * 9
 
 
-def test_the_map_shows_the_constant_pixels(digits):
+def test_check_page_constant_pixels(digits):
     html = render(check_data(digits, None, None), "a", (), digits, None)
     (path,) = re.findall(r'<path d="((?:M\d+ \d+h1v1h-1z)+)"', html)
     drawn = {(int(row), int(column)) for column, row in re.findall(r"M(\d+) (\d+)", path)}
@@ -49,26 +49,26 @@ def test_the_map_shows_the_constant_pixels(digits):
     assert f"{784 - 16 * 12} constant pixels, {16 * 12} that vary" in html
 
 
-def test_mean_images_and_samples_for_each_digit_that_occurs(digits, parse):
+def test_check_page_mean_images(digits, parse):
     some = digits.subset(np.flatnonzero(digits.labels < 4))
     alts = [image["alt"] for image in parse(render(check_data(some, None, None), "a", (), some, None)).all("img")]
     assert [alt for alt in alts if alt.startswith("Mean image of the digit")] == [
         f"Mean image of the digit {digit}" for digit in range(4)
     ]
-    assert sum(alt.startswith("Training rows of the digit") for alt in alts) == 4
+    assert sum(alt.startswith("Training images of the digit") for alt in alts) == 4
 
 
-def test_overlap_is_shown_where_it_is_known(digits, parse):
+def test_check_page_overlap(digits, parse):
     test = Dataset(digits.images[:30], None, "test.csv")
     text = parse(render(check_data(digits, test, None), "a", (), digits, test)).text
-    assert "Test rows among the training rows30100.0 %" in text
+    assert "Test images among the training images30100.0 %" in text
     assert "in public MNIST" not in text
 
 
-def test_test_rows_alone(digits, parse):
+def test_check_page_of_test_images_alone(digits, parse):
     test = Dataset(digits.images[:30], None, "test.csv")
     html = render(check_data(None, test, None), "a", (), None, test)
     page = parse(html)
     assert "can’t be trained on" in page.text
-    assert "The first 30 test rows" in html
+    assert "The first 30 test images" in html
     assert "Labels" not in page.text

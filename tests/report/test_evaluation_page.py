@@ -18,7 +18,7 @@ def test_headline_and_notes(digits, probabilities, parse):
 def test_without_a_mistake_the_page_says_so(digits, parse):
     perfect = np.eye(10, dtype=np.float32)[digits.labels]
     html = render(evaluate_predictions(perfect, digits.labels), digits, perfect, "fast")
-    assert "None: all 300 rows were read right." in parse(html).text
+    assert "None: all 300 images were predicted correctly." in parse(html).text
     assert 'class="wrong"' not in html
 
 

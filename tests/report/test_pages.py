@@ -13,7 +13,7 @@ KINDS = ["training", "check", "evaluation", "compare"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_well_formed_with_unique_ids_and_anchors_that_exist(kind, pages, parse):
+def test_pages_are_well_formed(kind, pages, parse):
     page = parse(pages[kind])
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -23,7 +23,7 @@ def test_well_formed_with_unique_ids_and_anchors_that_exist(kind, pages, parse):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_loads_nothing_and_runs_nothing(kind, pages, parse):
+def test_pages_are_self_contained(kind, pages, parse):
     page = parse(pages[kind])
     assert not page.all("script")
     for tag, attributes in page.tags:
@@ -39,13 +39,13 @@ def test_loads_nothing_and_runs_nothing(kind, pages, parse):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hostile_names_are_shown_as_text(kind, pages, parse):
+def test_pages_escape_names(kind, pages, parse):
     assert "<script>alert(1)</script>\"'&.csv" in parse(pages[kind]).text
     assert "<script>" not in pages[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_accessible(kind, pages, parse):
+def test_pages_are_accessible(kind, pages, parse):
     page = parse(pages[kind])
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == 1
@@ -55,18 +55,18 @@ def test_accessible(kind, pages, parse):
     assert all(cell.get("scope") in ("row", "col") for cell in page.all("th"))
 
 
-def test_headings_go_down_one_level_at_a_time(pages):
+def test_pages_heading_levels(pages):
     for html in pages.values():
         levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", html)]
         assert levels[0] == 1
         assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_same_input_same_bytes(pages, training_report):
+def test_pages_are_reproducible(pages, training_report):
     assert training_page.render(training_report) == pages["training"]
 
 
-def test_the_core_pages_need_no_matplotlib_and_no_torch():
+def test_pages_import_neither_matplotlib_nor_torch():
     program = (
         "import sys, tenfold.report.check, tenfold.report.evaluation, tenfold.report.compare, tenfold.report.training;"
         "print([m for m in ('matplotlib', 'torch', 'sklearn', 'pydantic') if m in sys.modules])"
@@ -82,7 +82,7 @@ def _luminance(color: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_colors_have_the_contrast_that_wcag_aa_asks_for(theme, pages):
+def test_pages_text_contrast(theme, pages):
     # The first block of variables is the light theme, the second the dark one.
     blocks = re.findall(r":root \{(.*?)\}", pages["check"], re.DOTALL)
     colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", blocks[theme == "dark"]))

@@ -9,10 +9,15 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from tenfold.export.graph import Graph
-from tenfold.nets.cnn import MeanMax, Places
-from tenfold.nets.ctc import SYMBOLS, Halves
-from tenfold.nets.dropout import Dropout
-from tenfold.nets.normalize import Standardize, StandardizePixels, UnitColumns
+from tenfold.nets.ctc import SYMBOLS, SplitTimeSteps
+from tenfold.nets.layers import (
+    AvgMaxPool,
+    ChannelsLastFlatten,
+    Dropout,
+    NormalizeColumns,
+    Standardize,
+    StandardizePerPixel,
+)
 
 
 class UnsupportedLayer(Exception):
@@ -155,32 +160,32 @@ def _add_standardize(graph: Graph, layer: Standardize, x: str) -> str:
     return graph.add("Div", x, graph.constant(layer.deviation))
 
 
-@converts(StandardizePixels)
-def _add_standardize_pixels(graph: Graph, layer: StandardizePixels, x: str) -> str:
+@converts(StandardizePerPixel)
+def _add_standardize_per_pixel(graph: Graph, layer: StandardizePerPixel, x: str) -> str:
     x = graph.add("Div", graph.add("Sub", x, graph.constant(layer.mean)), graph.constant(layer.deviation))
     return graph.add("Clip", x, graph.constant(-10.0), graph.constant(10.0))
 
 
-@converts(UnitColumns)
-def _add_unit_columns(graph: Graph, layer: UnitColumns, x: str) -> str:
+@converts(NormalizeColumns)
+def _add_normalize_columns(graph: Graph, layer: NormalizeColumns, x: str) -> str:
     x = graph.add("Div", x, graph.constant(255.0))
     norms = graph.add("ReduceL2", x, axes=[2], keepdims=1)
     return graph.add("Div", x, graph.add("Max", norms, graph.constant(1e-6)))
 
 
-@converts(MeanMax)
-def _add_mean_max(graph: Graph, layer: MeanMax, x: str) -> str:
+@converts(AvgMaxPool)
+def _add_avg_max_pool(graph: Graph, layer: AvgMaxPool, x: str) -> str:
     mean, maximum = (graph.add(op, x, axes=[2, 3], keepdims=0) for op in ("ReduceMean", "ReduceMax"))
     return graph.add("Concat", mean, maximum, axis=1)
 
 
-@converts(Places)
-def _add_channels_last_flatten(graph: Graph, layer: Places, x: str) -> str:
+@converts(ChannelsLastFlatten)
+def _add_channels_last_flatten(graph: Graph, layer: ChannelsLastFlatten, x: str) -> str:
     return graph.add("Reshape", graph.add("Transpose", x, perm=[0, 2, 3, 1]), graph.constant([0, -1]))
 
 
-@converts(Halves)
-def _add_halves(graph: Graph, layer: Halves, x: str) -> str:
+@converts(SplitTimeSteps)
+def _add_split_time_steps(graph: Graph, layer: SplitTimeSteps, x: str) -> str:
     x = graph.add("Reshape", x, graph.constant([0, 2, SYMBOLS, -1]))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     return graph.add("Reshape", x, graph.constant([0, -1, SYMBOLS]))

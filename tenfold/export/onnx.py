@@ -21,7 +21,7 @@ from tenfold.export.layers import UnsupportedLayer, add_layer
 from tenfold.files import write_bytes
 from tenfold.images import CLASSES, SIDE
 from tenfold.nets import Ensemble, Network
-from tenfold.nets.network import SHIFTS, LineNetwork
+from tenfold.nets.network import TTA_SHIFTS, LineNetwork
 
 STRIP_HEIGHT = 32
 OLDEST_RUNTIME = "1.16"  # of ONNX Runtime, that the tests load models with
@@ -65,7 +65,7 @@ def digit_model(network: Network, metadata: dict[str, str]) -> onnx.ModelProto:
     # The ensemble's logits are the logarithm of its members' mean probabilities; softmax gives these again.
     graph.add("Mean", *(probabilities for probabilities, _ in outputs), output="probabilities")
     types: dict[str, TensorType] = {"probabilities": (TensorProto.FLOAT, ["batch", CLASSES])}
-    if network.tells_digits:
+    if network.has_digitness_head:
         graph.add("Mean", *(digitness for _, digitness in outputs if digitness), output="digitness")
         types["digitness"] = (TensorProto.FLOAT, ["batch"])
     return graph.to_model({"images": (TensorProto.UINT8, ["batch", SIDE, SIDE])}, types, metadata)
@@ -73,14 +73,14 @@ def digit_model(network: Network, metadata: dict[str, str]) -> onnx.ModelProto:
 
 def _add_heads(graph: Graph, network: Network, images: str) -> tuple[str, str | None]:
     """Probabilities (B, 10) and digitness (B,), if the network has it, of images (B, 1, 28, 28)."""
-    uses_tta = network.views > 1
+    uses_tta = network.tta > 1
     pixels = _add_shifts(graph, images) if uses_tta else images
     logits = add_layer(graph, network.body, add_layer(graph, network.normalize, pixels))
-    outputs = network.last.out_features
+    outputs = network.classifier.out_features
     if uses_tta:
-        logits = graph.add("Reshape", logits, graph.constant([len(SHIFTS), -1, outputs]))
+        logits = graph.add("Reshape", logits, graph.constant([len(TTA_SHIFTS), -1, outputs]))
         logits = graph.add("ReduceMean", logits, axes=[0], keepdims=0)
-    if not network.tells_digits:
+    if not network.has_digitness_head:
         return graph.add("Softmax", logits, axis=1), None
     names = [f"{logits}_digit", f"{logits}_digitness"]
     digit, digitness = graph.add_split("Split", logits, graph.constant([CLASSES, 1]), outputs=names, axis=1)
@@ -89,12 +89,12 @@ def _add_heads(graph: Graph, network: Network, images: str) -> tuple[str, str | 
 
 
 def _add_shifts(graph: Graph, images: str) -> str:
-    """Images (B, 1, 28, 28) moved by each of SHIFTS, one after the other (5 B, 1, 28, 28); black comes in."""
+    """Images (B, 1, 28, 28) moved by each of TTA_SHIFTS, one after the other (5 B, 1, 28, 28); black comes in."""
     padded = graph.add("Pad", images, graph.constant([0, 0, 1, 1, 0, 0, 1, 1]), mode="constant")
     axes = graph.constant([2, 3])
     shifted = [
         graph.add("Slice", padded, graph.constant([1 + y, 1 + x]), graph.constant([1 + y + SIDE, 1 + x + SIDE]), axes)
-        for y, x in SHIFTS
+        for y, x in TTA_SHIFTS
     ]
     return graph.add("Concat", *shifted, axis=0)
 
@@ -107,15 +107,15 @@ class Probabilities(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        if self.network.tells_digits:
-            logits, digitness = self.network.heads(images)
+        if self.network.has_digitness_head:
+            logits, digitness = self.network.forward_heads(images)
             return logits.softmax(dim=1), digitness.sigmoid()
         return (self.network(images).softmax(dim=1),)
 
 
 def traced_model(network: Network, metadata: dict[str, str], layer: str) -> onnx.ModelProto:
     """The ONNX model by PyTorch's exporter, for a network with a `layer` of another kind. Raises UnavailableError."""
-    names = ["images", "probabilities", *(["digitness"] if network.tells_digits else [])]
+    names = ["images", "probabilities", *(["digitness"] if network.has_digitness_head else [])]
     sizes: tuple[dict[int, Any]] = ({0: torch.export.Dim("batch")},)
     try:
         program = torch.onnx.export(

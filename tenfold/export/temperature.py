@@ -22,6 +22,6 @@ def calibrate(network: Network, held_out: Dataset) -> float:
     starts = range(0, len(held_out), BATCH_SIZE)
     logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH_SIZE])).numpy() for i in starts])
     temperature = fit_temperature(logits, held_out.labels)
-    network.last.weight[:CLASSES] /= temperature
-    network.last.bias[:CLASSES] /= temperature
+    network.classifier.weight[:CLASSES] /= temperature
+    network.classifier.bias[:CLASSES] /= temperature
     return temperature

@@ -1,4 +1,4 @@
-"""The network as a table: what each layer is, what it gives, how many parameters it has."""
+"""The network as a table: type, output shape and parameters of each layer."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -23,30 +23,36 @@ def parameter_count(network: nn.Module) -> int:
 
 
 def layer_table(network: Network, size: tuple[int, int] = (SIDE, SIDE)) -> list[Layer]:
-    """A row a layer, in the order of the forward pass; found by running one blank image of this size through it."""
-    if isinstance(network, Ensemble):  # a table for each kind of network in it, one after the other
-        kinds = Counter(tuple(layer_table(member, size)) for member in network)
-        return [
-            replace(
-                layer,
-                name=f"{number}.{layer.name}" if len(kinds) > 1 else layer.name,
-                kind=f"{layer.kind}, {times} times",
-                parameters=layer.parameters * times,
-            )
-            for number, (table, times) in enumerate(kinds.items(), 1)
-            for layer in table
-        ]
-    rows: list[Layer] = []
+    """The layers in the order of the forward pass, found by passing a blank image of this size through the network.
+
+    An ensemble's members of the same architecture share their layers.
+    """
+    if not isinstance(network, Ensemble):
+        return _layers(network, size)
+    architectures = Counter(tuple(_layers(member, size)) for member in network)
+    return [
+        replace(
+            layer,
+            name=f"{number}.{layer.name}" if len(architectures) > 1 else layer.name,
+            kind=f"{layer.kind}, {count} times",
+            parameters=layer.parameters * count,
+        )
+        for number, (layers, count) in enumerate(architectures.items(), 1)
+        for layer in layers
+    ]
+
+
+@torch.no_grad()
+def _layers(network: Network, size: tuple[int, int]) -> list[Layer]:
     x: Tensor = network.normalize(torch.zeros(1, 1, *size))
-    rows.append(Layer("normalize", type(network.normalize).__name__, _shape(x), 0))
-    training = network.training
-    network.eval()
-    with torch.no_grad():
-        for name, module in network.body.named_children():
-            x = module(x)
-            rows.append(Layer(name, _describe(module), _shape(x), parameter_count(module)))
-    network.train(training)
-    return rows
+    layers = [Layer("normalize", type(network.normalize).__name__, _shape(x), 0)]
+    was_training = network.training
+    network.eval()  # the blank image must not change batch norm's statistics
+    for name, module in network.body.named_children():
+        x = module(x)
+        layers.append(Layer(name, _describe(module), _shape(x), parameter_count(module)))
+    network.train(was_training)
+    return layers
 
 
 def _shape(x: Tensor) -> str:
@@ -54,9 +60,9 @@ def _shape(x: Tensor) -> str:
 
 
 def _describe(module: nn.Module) -> str:
-    if isinstance(module, nn.Conv2d):
-        height, width = module.kernel_size
-        stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
-        padded = module.padding == "same" or module.padding == (height // 2, width // 2)
-        return f"Conv {height}×{width}, {'same' if padded else 'valid'}{stride}"
-    return type(module).__name__
+    if not isinstance(module, nn.Conv2d):
+        return type(module).__name__
+    height, width = module.kernel_size
+    stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
+    is_same = module.padding == "same" or module.padding == (height // 2, width // 2)
+    return f"Conv {height}×{width}, {'same' if is_same else 'valid'}{stride}"

@@ -130,10 +130,10 @@ def losses(network: Network, pixels: Tensor, target: Tensor) -> tuple[Tensor, Te
     tells digits from other things, being wrong about that counts as much as taking one digit for another.
     """
     digits = len(target)
-    if not network.tells_digits:
+    if not network.has_digitness_head:
         logits = network(pixels).float()
         return logits, F.cross_entropy(logits, target)
-    logits, digitness = (head.float() for head in network.heads(pixels))
+    logits, digitness = (head.float() for head in network.forward_heads(pixels))
     is_digit = (torch.arange(len(pixels), device=pixels.device) < digits).float()
     loss = F.cross_entropy(logits[:digits], target)
     return logits[:digits], loss + F.binary_cross_entropy_with_logits(digitness, is_digit)

@@ -22,9 +22,9 @@ def load_teacher(name: str) -> Teacher:
     if run.manifest.exists():
         run.verify_files(run.recipe, run.weights, run.rows)
     network = network_of(run)
-    for part in network.modules():
-        if isinstance(part, Network):
-            part.views = 1  # it sees many changed images of each digit: one look at each is enough
+    for module in network.modules():
+        if isinstance(module, Network):
+            module.tta = 1  # it sees many changed images of each digit: one look at each is enough
     return network
 
 

@@ -42,11 +42,11 @@ def make_trained_like(network, inputs):
 
 
 def standardize_logits(network, images):
-    heads = network.heads(images) if network.tells_digits else [network(images)]
+    heads = network.forward_heads(images) if network.has_digitness_head else [network(images)]
     logits = torch.cat([head.view(len(images), -1) for head in heads], dim=1)
     scale = 1 / logits.std(0).mean()
-    network.last.weight.mul_(scale)
-    network.last.bias.sub_(logits.mean(0)).mul_(scale)
+    network.classifier.weight.mul_(scale)
+    network.classifier.bias.sub_(logits.mean(0)).mul_(scale)
 
 
 @pytest.fixture(scope="module", params=RECIPES)
@@ -70,7 +70,9 @@ def test_probabilities_match_pytorch_at_any_batch_size(exported, make_digits):
     images = np.concatenate([make_digits(30, seed=1).images, noise, black, white])
     with torch.no_grad():
         expected = network(torch.tensor(images)).softmax(1).numpy()
-        digitness = network.heads(torch.tensor(images))[1].sigmoid().numpy() if network.tells_digits else None
+        digitness = (
+            network.forward_heads(torch.tensor(images))[1].sigmoid().numpy() if network.has_digitness_head else None
+        )
     for n in (1, 2, 7, len(images)):
         probabilities = np.concatenate([model.predict_proba(images[i : i + n]) for i in range(0, len(images), n)])
         np.testing.assert_allclose(probabilities, expected, rtol=0, atol=TOLERANCE)
@@ -136,7 +138,7 @@ def test_inputs_and_outputs(exported):
             "log_probabilities": (float32, ["batch", "steps", 11]),
         }
         return
-    digitness = {"digitness": (float32, ["batch"])} if network.tells_digits else {}
+    digitness = {"digitness": (float32, ["batch"])} if network.has_digitness_head else {}
     assert (
         shapes
         == {
@@ -145,7 +147,7 @@ def test_inputs_and_outputs(exported):
         }
         | digitness
     )
-    assert network.tells_digits == bool(recipe.synthesis.negatives)
+    assert network.has_digitness_head == bool(recipe.synthesis.negatives)
 
 
 def test_operators_exist_in_the_declared_operator_set(exported, tmp_path, make_digits):

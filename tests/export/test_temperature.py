@@ -12,9 +12,9 @@ def test_calibrate_divides_the_logits_and_nothing_else(make_recipe, digits):
     network = build(make_recipe(synthesis={"negatives": 0.5})).eval()
     images = torch.tensor(digits.images)
     with torch.no_grad():
-        before, digitness = network.heads(images)
+        before, digitness = network.forward_heads(images)
         temperature = calibrate(network, digits)
-        after, same = network.heads(images)
+        after, same = network.forward_heads(images)
     assert temperature == pytest.approx(fit_temperature(before.numpy(), digits.labels))
     torch.testing.assert_close(after * temperature, before, rtol=1e-4, atol=1e-4)
     assert torch.equal(digitness, same)
@@ -24,7 +24,7 @@ def test_calibrating_twice_changes_nothing(make_recipe, digits):
     """The network is right on four of five samples."""
     network = build(make_recipe()).eval()
     with torch.no_grad():
-        network.last.weight.mul_(20)
+        network.classifier.weight.mul_(20)
         labels = network(torch.tensor(digits.images)).argmax(1).numpy().astype(np.uint8)
     labels[::5] = (labels[::5] + 1) % 10
     data = Dataset(digits.images, labels, "mostly right")

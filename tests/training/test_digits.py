@@ -88,8 +88,8 @@ def test_it_learns_to_tell_digits_from_other_pictures(train, make_recipe, digits
     glyphs = torch.zeros(20, 28, 28)
     glyphs[:, 6:22, 13:15] = glyphs[:, 13:15, 6:22] = 255
     with torch.no_grad():
-        _, of_digits = fitted.network.heads(torch.tensor(digits.images[:50]))
-        _, of_glyphs = fitted.network.heads(glyphs)
+        _, of_digits = fitted.network.forward_heads(torch.tensor(digits.images[:50]))
+        _, of_glyphs = fitted.network.forward_heads(glyphs)
     assert fitted.state.history[-1]["val_accuracy"] > 0.9
     assert of_digits.min() > of_glyphs.max()
 
@@ -99,7 +99,7 @@ def test_the_loss_counts_digits_and_digitness(make_recipe):
     pixels = torch.rand(5, 28, 28) * 255
     target = torch.eye(10)[[3, 1, 4]] * 0.9 + 0.01
     logits, loss = losses(network, pixels, target)
-    all_logits, digitness = network.heads(pixels)
+    all_logits, digitness = network.forward_heads(pixels)
     is_digit = digitness.sigmoid()
     by_hand = -(is_digit[:3].log().sum() + (1 - is_digit[3:]).log().sum()) / 5
     expected = -(target * all_logits[:3].log_softmax(1)).sum() / 3 + by_hand

@@ -29,7 +29,7 @@ from PIL import Image
 import tenfold
 from tenfold.model import Model
 from tenfold.ocr.framing import frame
-from tenfold.ocr.image import open_picture
+from tenfold.ocr.image import load_image
 
 QUICK = 60  # pictures of each kind with --quick
 LETTERS_LIKE_DIGITS = frozenset("OoIlizZSsBbgq")
@@ -145,14 +145,14 @@ def ours(model: Model, picture: np.ndarray, expect: str) -> Answer:
 
 def resized(model: Model, picture: np.ndarray) -> Answer:
     """The naive way: the whole picture to 28x28, turned if it is light."""
-    gray = open_picture(picture).gray
+    gray = load_image(picture).gray
     small = cv2.resize(gray, (28, 28), interpolation=cv2.INTER_AREA)
     return best(model, 255 - small if small.mean() > 127 else small)
 
 
 def framed(model: Model, picture: np.ndarray) -> Answer:
     """The usual way: Otsu's threshold, the box around the ink, MNIST's framing."""
-    gray = open_picture(picture).gray
+    gray = load_image(picture).gray
     gray = 255 - gray if gray.mean() > 127 else gray
     threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return best(model, frame(np.where(gray > threshold, gray, 0).astype(np.uint8)))
@@ -165,7 +165,7 @@ def best(model: Model, image: np.ndarray) -> Answer:
 
 def tesseract(picture: np.ndarray, expect: str) -> Answer:
     layout = {"digit": "10", "line": "7"}.get(expect, "6")
-    gray = open_picture(picture).gray
+    gray = load_image(picture).gray
     gray = np.pad(255 - gray if gray.mean() < 127 else gray, 10, mode="edge")  # dark on light, as it wants it
     if gray.shape[0] < 60:
         gray = cv2.resize(gray, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)

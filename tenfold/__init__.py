@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tenfold.data import Dataset, load_data
     from tenfold.errors import TenfoldError
     from tenfold.model import Model, load_model
-    from tenfold.ocr.reader import Digit, Reading, read
+    from tenfold.ocr.reader import read
+    from tenfold.ocr.reading import Digit, Reading
 
 # Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
 _HOMES = {
@@ -23,8 +24,8 @@ _HOMES = {
     "Model": "tenfold.model",
     "load_model": "tenfold.model",
     "TenfoldError": "tenfold.errors",
-    "Digit": "tenfold.ocr.reader",
-    "Reading": "tenfold.ocr.reader",
+    "Digit": "tenfold.ocr.reading",
+    "Reading": "tenfold.ocr.reading",
     "read": "tenfold.ocr.reader",
 }
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.images import SIDE
-from tenfold.ocr.reader import Digit, Expect, Reading
+from tenfold.ocr.reading import Digit, Expect, Reading
 
 TIMEOUT_SECONDS = 60.0
 UNREACHABLE = (ConnectionRefusedError, socket.gaierror, TimeoutError)  # the next picture would fail in the same way
@@ -93,4 +93,4 @@ def _digit(content: dict[str, Any]) -> Digit:
     image = np.frombuffer(base64.b64decode(content["image"]), np.uint8).reshape(SIDE, SIDE)
     alternatives = tuple((int(value), float(probability)) for value, probability in content["alternatives"])
     box, confidence = (x, y, width, height), float(content["confidence"])
-    return Digit(int(content["value"]), confidence, box, alternatives, ink=image, is_framed=True)
+    return Digit(int(content["value"]), confidence, box, alternatives, image=image)

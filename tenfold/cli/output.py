@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
     from tenfold.ocr.batch import Read
-    from tenfold.ocr.reader import Reading
+    from tenfold.ocr.reading import Reading
     from tenfold.recipes import Entry
     from tenfold.serving.feedback_report import FeedbackReport
     from tenfold.submission import SubmissionSummary

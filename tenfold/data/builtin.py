@@ -16,8 +16,7 @@ from tenfold.data.split import stratified_split
 from tenfold.errors import DataError, UnavailableError
 from tenfold.files import cache_folder
 from tenfold.images import Images
-from tenfold.ocr.enlarge import enlarged
-from tenfold.ocr.framing import frame
+from tenfold.ocr.framing import frame, upscale
 
 TEST_SIZE = 360  # of the small digits: a fifth
 SPLIT_SEED = 0
@@ -52,7 +51,7 @@ def read_small_digits() -> dict[Split, Dataset]:
     with files("tenfold.data").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
         small, labels = arrays["images"], arrays["labels"]
     grays = np.rint(small * (255 / MAX_LEVEL)).astype(np.uint8)
-    images: Images = np.stack([frame(enlarged(gray)) for gray in grays])
+    images: Images = np.stack([frame(upscale(gray)) for gray in grays])
     train, test = stratified_split(labels, TEST_SIZE, SPLIT_SEED)
     return {
         "train": Dataset(images[train], labels[train], "training split of digits"),

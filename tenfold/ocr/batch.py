@@ -13,8 +13,9 @@ from typing import Any
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.files import write_json, write_text
 from tenfold.model import BUNDLED, Model, is_bundled, load_model
-from tenfold.ocr.image import SUFFIXES, content_of, open_picture
-from tenfold.ocr.reader import Digit, Expect, Reading, read_opened
+from tenfold.ocr.image import SUFFIXES, load_image, read_bytes
+from tenfold.ocr.reader import read_opened
+from tenfold.ocr.reading import Expect, Reading
 from tenfold.run import Run
 
 Reader = Callable[[bytes, Expect], Reading]
@@ -34,27 +35,10 @@ class Read:
         if self.error is not None:
             return {"file": str(self.file), "error": str(self.error)}
         first = next(iter(self.readings.values()))
-        told = {"file": str(self.file)} | reading_to_dict(first)
+        told = {"file": str(self.file)} | first.to_dict()
         if len(self.readings) > 1:
-            told["models"] = {name: reading_to_dict(reading) for name, reading in self.readings.items()}
+            told["models"] = {name: reading.to_dict() for name, reading in self.readings.items()}
         return told
-
-
-def reading_to_dict(reading: Reading) -> dict[str, Any]:
-    return {
-        "text": reading.text,
-        "confidence": reading.confidence,
-        "digits": [_digit_to_dict(digit) for digit in reading.digits],
-    }
-
-
-def _digit_to_dict(digit: Digit) -> dict[str, Any]:
-    return {
-        "value": digit.value,
-        "confidence": digit.confidence,
-        "box": list(digit.box),
-        "alternatives": [[value, probability] for value, probability in digit.alternatives],
-    }
 
 
 def picture_files(names: Sequence[str]) -> list[Path]:
@@ -116,7 +100,7 @@ def read_files(files: Sequence[Path], expect: Expect, models: dict[str, Model]) 
     """Read one file after the other; a file that can't be read is an answer too."""
 
     def read(file: Path) -> dict[str, Reading]:
-        opened = open_picture(file)
+        opened = load_image(file)
         return {name: read_opened(opened, expect, model) for name, model in models.items()}
 
     return _each(files, read)
@@ -127,7 +111,7 @@ def read_files_with(reader: Reader, name: str, files: Sequence[Path], expect: Ex
 
     def read(file: Path) -> dict[str, Reading]:
         try:
-            return {name: reader(content_of(file), expect)}
+            return {name: reader(read_bytes(file), expect)}
         except (DataError, UnavailableError) as error:
             if str(file) in str(error):
                 raise

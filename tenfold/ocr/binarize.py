@@ -33,16 +33,16 @@ Residual = NDArray[Any]  # uint8 or float32 (H, W), gray levels above the ground
 class Ink:
     """The ink of a picture.
 
-    ink: uint8 (H, W), white on pure black. light: whether it is lighter than its ground in the picture.
+    ink: uint8 (H, W), white on pure black. is_light: whether it is lighter than its ground in the picture.
     contrast: how many standard deviations of the ground it stands out by; 0 where there is none.
     """
 
     ink: NDArray[np.uint8]
-    light: bool
+    is_light: bool
     contrast: float
 
 
-def find_ink(gray: Gray, light: bool | None = None) -> Ink:
+def binarize(gray: Gray, light: bool | None = None) -> Ink:
     """The ink of `gray`, uint8 (H, W). `light` says that it is lighter (or darker) than its ground; else it is found.
 
     A picture without ink, uniform or nothing but noise, gives an empty map.

@@ -14,7 +14,7 @@ from tenfold.ocr.components import Blob, Components, joined, on_paper, pieced
 from tenfold.ocr.filled import filled_digit
 from tenfold.ocr.framing import frame
 from tenfold.ocr.image import Picture
-from tenfold.ocr.line_model import LineReader
+from tenfold.ocr.line_model import LineModel
 from tenfold.ocr.segmentation import Found, Judge
 
 MOST = 5  # characters among which the digit is looked for
@@ -76,7 +76,7 @@ def promised_digit(gray: NDArray[np.uint8], ink: Components, contrast: float, ju
     return best
 
 
-def read_twice(found: Found, gray: NDArray[np.uint8], reader: LineReader) -> Found:
+def read_twice(found: Found, gray: NDArray[np.uint8], reader: LineModel) -> Found:
     """A digit that leaves doubt, as two networks read it together: the mean of the logs of their probabilities.
 
     `reader` learned from gray rows, not from framed ink, so it gets other digits wrong. Whether this is a digit at all
@@ -103,7 +103,7 @@ def trust(contrast: float) -> float:
 def is_mnist_like(picture: Picture) -> bool:
     """Whether this is a digit framed as MNIST frames them, which nothing could frame better: 28x28, white on black."""
     gray = picture.gray
-    if not picture.plain or gray.shape != (SIDE, SIDE):
+    if not picture.is_unmodified or gray.shape != (SIDE, SIDE):
         return False
     if gray.max() < 128 or (gray == 0).mean() < 0.4:
         return False

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.ocr.binarize import FAINTEST
 from tenfold.ocr.components import Blob
-from tenfold.ocr.enlarge import enlarged
+from tenfold.ocr.framing import upscale
 from tenfold.ocr.quantile import quantile
 from tenfold.ocr.segmentation import Found, Judge
 
@@ -27,7 +27,7 @@ def filled_digit(gray: NDArray[np.uint8], judge: Judge) -> Found | None:
     """What is most surely a digit, the light or the dark part of `gray`, uint8 (H, W); None where that is even."""
     if int(gray.max()) - int(gray.min()) < FAINTEST:
         return None
-    inks = [enlarged(stretched(bright)) for bright in (gray, 255 - gray)]
+    inks = [upscale(stretched(bright)) for bright in (gray, 255 - gray)]
     judged = zip(inks, *judge(inks), strict=True)
     found = [Found(Blob((), _box(ink, gray.shape), 0), ink, p, float(d)) for ink, p, d in judged]
     return max(found, key=lambda one: one.sure)

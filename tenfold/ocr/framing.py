@@ -8,10 +8,13 @@ database of handwritten digits"). The details that the text leaves open are as t
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tenfold.images import SIDE
 
 BOX = 20
+UPSCALED_SIDE = 64  # pixels of the longer side of ink that was made smooth
+MIN_INK = 64  # of 255: what is fainter after upscaling is no ink
 MIDDLE = 15  # the box's corner is int(15 - center of mass), with pixel centers at .5
 
 
@@ -58,3 +61,10 @@ def _corner(mass: NDArray[np.float64]) -> int:
     """Where the box begins along one axis, given the ink in each of its 20 lines."""
     center = (mass @ (np.arange(BOX) + 0.5)) / mass.sum()
     return min(max(int(MIDDLE - center), 0), SIDE - BOX)
+
+
+def upscale(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """White ink on black, uint8 (H, W), with the longer side brought to 64 pixels, down too where it is longer."""
+    height, width = (max(1, round(side * UPSCALED_SIDE / max(ink.shape))) for side in ink.shape)
+    smooth = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC))
+    return np.where(smooth >= MIN_INK, smooth, 0).astype(np.uint8)

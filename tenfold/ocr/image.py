@@ -30,14 +30,14 @@ class Picture:
     """A picture ready to be read.
 
     gray: uint8 (H, W), at most WORKING_SIDE a side. size: width and height of the upright picture that was given.
-    plain: whether its pixels came as they are here: gray, neither reduced nor laid on a ground. left, top: where it
-    begins in the given picture, of which it may be a part.
+    is_unmodified: whether these are the given pixels: gray, neither resized nor composited. left, top: where it begins
+    in the given picture, of which it may be a part.
     """
 
     gray: NDArray[np.uint8]
     size: tuple[int, int]
     name: str
-    plain: bool = True
+    is_unmodified: bool = True
     left: int = 0
     top: int = 0
 
@@ -54,7 +54,7 @@ class Picture:
         return Picture(gray, size, self.name, False, self.left + int(left * across), self.top + int(top * down))
 
 
-def open_picture(source: Source) -> Picture:
+def load_image(source: Source) -> Picture:
     """Open `source`: a path, a file's bytes, a PIL image, or an array uint8 (H, W), (H, W, 3) or (H, W, 4).
 
     The camera's turn (EXIF) is undone, transparency laid on a ground that its ink stands out from, 16 bits become 8.
@@ -67,13 +67,13 @@ def open_picture(source: Source) -> Picture:
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the picture"
     elif isinstance(source, str | os.PathLike):
-        content, name = content_of(Path(source)), str(source)
+        content, name = read_bytes(Path(source)), str(source)
     else:
         raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
     return _from_bytes(content, name)
 
 
-def content_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The bytes of a file. Raises UnavailableError, DataError."""
     try:
         return path.read_bytes()
@@ -120,13 +120,13 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         reduced = image.size != (width, height)
         with UNWARNED:
             turn = image.getexif().get(0x0112, 1)
-            gray, plain = _gray(image if turn == 1 else ImageOps.exif_transpose(image))
+            gray, is_unmodified = _gray(image if turn == 1 else ImageOps.exif_transpose(image))
     except DataError:
         raise
     except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, IndexError, KeyError) as error:
         raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
     size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
-    return Picture(_reduced(gray), size, name, plain and not reduced)
+    return Picture(_reduced(gray), size, name, is_unmodified and not reduced)
 
 
 def _has_more(image: Image.Image) -> bool:
@@ -155,8 +155,8 @@ def _from_array(array: NDArray[np.uint8]) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     if array.ndim == 2:
         return Picture(_reduced(array), (width, height), name)
-    gray, plain = _gray(Image.fromarray(array))
-    return Picture(_reduced(gray), (width, height), name, plain)
+    gray, is_unmodified = _gray(Image.fromarray(array))
+    return Picture(_reduced(gray), (width, height), name, is_unmodified)
 
 
 def _gray(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:

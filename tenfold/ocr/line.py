@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.ocr.components import STEEPEST, Blob, Components, joined, on_paper, typical_height
-from tenfold.ocr.line_model import LineReader, LineReading
+from tenfold.ocr.line_model import LineModel, LineReading
 from tenfold.ocr.quantile import median
 from tenfold.ocr.segmentation import Found, Judge, Lattice, is_sign
 from tenfold.weights import read_weights
@@ -33,8 +33,8 @@ class Row:
 
 
 @cache
-def bundled_reader() -> LineReader:
-    return LineReader(read_weights("line"))
+def bundled_reader() -> LineModel:
+    return LineModel(read_weights("line"))
 
 
 def read_pieces(ink: Components, row: Sequence[Blob], judge: Judge) -> Row:
@@ -47,7 +47,7 @@ def read_row(
     ink: Components,
     row: Sequence[Blob],
     judge: Judge,
-    reader: LineReader,
+    reader: LineModel,
     trust: float,
     gray: NDArray[np.uint8] | None = None,
 ) -> Row:

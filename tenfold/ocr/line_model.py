@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +14,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.ocr import ctc
-from tenfold.ocr.strip import HEIGHT, SIDE_MARGIN, Strip, strip
 
+LineImage = NDArray[np.uint8]  # (32, W), white ink on black
+
+LINE_HEIGHT = 32  # rows of what the network sees
+SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
+MIN_CONTRAST = 24.0  # of 255: share of the paper's light that ink takes away at least
+MAX_WIDTH = 2048  # columns; a line that is even longer for its height is squeezed
+COARSE_HEIGHT = 24  # rows are enough to tell ink from paper
+MAX_WORKING_HEIGHT = 96  # rows; a smaller picture says the same
 STEP = 2  # columns of the strip that one answer of the network stands for
 CALIBRATION = "calibration"  # the ONNX file's metadata that says how sure its texts really are
 SLANTS = (0.0, 0.2, -0.2)  # of the looks at a row
@@ -41,7 +49,7 @@ class LineReading:
         return "".join(map(str, self.values))
 
 
-class LineReader:
+class LineModel:
     """Reads the picture of one row.
 
     content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, 11).
@@ -63,11 +71,11 @@ class LineReader:
         """
         if picture.dtype != np.uint8 or picture.ndim != 2 or not picture.size:
             raise ValueError(f"expected a gray picture, uint8 (H, W), got {picture.dtype} {picture.shape}")
-        seen = strip(picture)
+        seen = normalize_line(picture)
         if not seen.any():
             return LineReading((), (), (), 1.0, ())
-        text, chance, looks = self.likeliest(seen)
-        sure = confidence(chance, self._slope, self._offset)
+        text, chance, looks = self.decode(seen)
+        sure = calibrate(chance, self._slope, self._offset)
         if not text:
             return LineReading((), (), (), sure, ())
         chances = ctc.digit_probabilities(looks, text)  # (L, 10)
@@ -85,10 +93,10 @@ class LineReader:
 
     def digit(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
         """How likely each digit is if the picture, as for `read`, shows just one: (10,)."""
-        shares: NDArray[np.float64] = ctc.digit_probabilities(self.looks(strip(picture)), (0,))[0]
+        shares: NDArray[np.float64] = ctc.digit_probabilities(self.looks(normalize_line(picture)), (0,))[0]
         return shares
 
-    def likeliest(self, seen: Strip) -> tuple[ctc.Text, float, NDArray[np.float32]]:
+    def decode(self, seen: LineImage) -> tuple[ctc.Text, float, NDArray[np.float32]]:
         """The likeliest text of a strip, the log of its mean probability, and its looks."""
         looks = self.looks(seen)
         found = sorted({text for steps in looks for text in ctc.likeliest_texts(steps)[:3]})
@@ -96,7 +104,7 @@ class LineReader:
         best = int(chances.argmax())
         return found[best], float(chances[best]), looks
 
-    def looks(self, seen: Strip) -> NDArray[np.float32]:
+    def looks(self, seen: LineImage) -> NDArray[np.float32]:
         """What the network says of a strip as it is and slanted either way, float (3, T, 11).
 
         Hands slant more than it learned, and a text that is likely however one looks is more often right.
@@ -112,21 +120,21 @@ class LineReader:
         return np.asarray(answer, np.float32)
 
 
-def slanted(seen: Strip, slant: float) -> Strip:
+def slanted(seen: LineImage, slant: float) -> LineImage:
     """The strip with its top moved right by `slant` for each row above the middle."""
     if not slant:
         return seen
-    matrix = np.array([[1, -slant, slant * HEIGHT / 2], [0, 1, 0]])
+    matrix = np.array([[1, -slant, slant * LINE_HEIGHT / 2], [0, 1, 0]])
     return np.asarray(cv2.warpAffine(seen, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def confidence(log_probability: float, slope: float, offset: float) -> float:
+def calibrate(log_probability: float, slope: float, offset: float) -> float:
     """The probability that a text is right, given what the network thinks of it; slope and offset act on its odds."""
     chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
     return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
 
 
-def _spans(seen: Strip, shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
+def _spans(seen: LineImage, shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
     """From the steps that show each digit to columns of the picture.
 
     CTC shows a digit for a step or two somewhere inside it. Two digits are parted where there is the least ink between
@@ -152,3 +160,63 @@ def _spans(seen: Strip, shown: list[tuple[int, int]], width: int) -> tuple[tuple
         x0 = min(max(round((left - SIDE_MARGIN) * scale), 0), width - 1)
         spans.append((x0, min(max(round((right - SIDE_MARGIN) * scale), x0 + 1), width)))
     return tuple(spans)
+
+
+def normalize_line(picture: NDArray[np.uint8]) -> LineImage:
+    """What the network sees of the picture of one row, uint8 (H, W), of either polarity: uint8 (32, W').
+
+    Training and reading both come through here. The paper becomes black even where the light is uneven, the darkest
+    ink white; what is faintly printed on the paper stays, and the network has learned to leave it out.
+    """
+    height, width = picture.shape
+    if height > MAX_WORKING_HEIGHT:
+        smaller = max(round(width * MAX_WORKING_HEIGHT / height), 1), MAX_WORKING_HEIGHT
+        picture = _gray(cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA))
+    ink = flattened(picture)
+    rows = cv2.blur(ink, (3, 3)).max(axis=1) > 110
+    if rows.any():
+        top, bottom = int(rows.argmax()), len(rows) - int(rows[::-1].argmax())
+        margin = round(0.08 * (bottom - top))
+        ink = ink[max(top - margin, 0) : bottom + margin]
+    height, width = ink.shape
+    method = cv2.INTER_AREA if height > LINE_HEIGHT else cv2.INTER_LINEAR
+    across = min(max(round(width * LINE_HEIGHT / height), 4), MAX_WIDTH)
+    ink = _gray(cv2.resize(ink, (across, LINE_HEIGHT), interpolation=method))
+    return np.pad(ink, ((0, 0), (SIDE_MARGIN, SIDE_MARGIN)))
+
+
+def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The ink of a picture, uint8 (H, W), white on black: paper and uneven light taken away, contrast made full."""
+    dark_ink = 255 - picture if has_light_ink(picture) else picture
+    side = max(picture.shape[0] // 3, 3) | 1
+    paper = cv2.morphologyEx(dark_ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    smooth = (side // 4) | 1  # a wider blur would lay the light beyond a shadow's edge upon the shadow
+    paper = np.maximum(_gray(cv2.blur(paper, (smooth, smooth))), 1)
+    ink = 255 - _gray(cv2.divide(dark_ink, paper, scale=255))
+    pattern = np.uint8(_quantiles(ink, 0.5)[0])
+    ink = np.maximum(ink, pattern) - pattern
+    full = max(float(cv2.blur(ink, (3, 3)).max()), MIN_CONTRAST)
+    return _gray(cv2.convertScaleAbs(ink, alpha=255 / full))
+
+
+def has_light_ink(picture: NDArray[np.uint8]) -> bool:
+    """Whether the ink is lighter than the paper: what differs most, from its surroundings and from the whole."""
+    height, width = picture.shape
+    size = max(round(width * COARSE_HEIGHT / height), 1), COARSE_HEIGHT
+    small = _gray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    cubes = (small.astype(np.float32) - cv2.medianBlur(small, COARSE_HEIGHT + 1)) ** 3
+    near = float(cubes.sum() / max(float(np.abs(cubes).sum()), 1.0))
+    darkest, middle, lightest = _quantiles(picture, 0.005, 0.5, 0.995)
+    far = (lightest + darkest - 2 * middle) / max(lightest - darkest, 1.0)
+    return near + far > 0
+
+
+def _gray(picture: Any) -> NDArray[np.uint8]:
+    """What OpenCV gives back, typed."""
+    return np.asarray(picture, np.uint8)
+
+
+def _quantiles(picture: NDArray[np.uint8], *shares: float) -> list[float]:
+    """The gray levels below which these shares of the pixels lie; from a histogram, which is quicker than sorting."""
+    levels = np.bincount(picture.ravel(), minlength=256).cumsum()
+    return [float(np.searchsorted(levels, share * levels[-1])) for share in shares]

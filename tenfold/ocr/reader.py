@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Literal, get_args
+from functools import cache
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.images import SIDE
 from tenfold.model import BUNDLED, Model, load_model
-from tenfold.ocr.binarize import find_ink
+from tenfold.ocr.binarize import binarize
 from tenfold.ocr.components import (
     characters,
     find_blobs,
@@ -25,51 +24,18 @@ from tenfold.ocr.digit import as_it_is, is_mnist_like, one_digit, promised_digit
 from tenfold.ocr.filled import filled_digit, is_tiny
 from tenfold.ocr.form_boxes import without_boxes, without_frame
 from tenfold.ocr.framing import frame
-from tenfold.ocr.image import Picture, Source, open_picture
+from tenfold.ocr.image import Picture, Source, load_image
 from tenfold.ocr.line import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
 from tenfold.ocr.page import find_sheets
+from tenfold.ocr.reading import Digit, Expect, Reading
 from tenfold.ocr.ruled_lines import without_rulings
 from tenfold.ocr.segmentation import Found
 from tenfold.ocr.views import views
 
-Expect = Literal["auto", "digit", "line", "page"]
 MOST = 1000  # characters of a page; what has more is a pattern, with which reading would go on for minutes
 PROMISED = 0.1  # least digitness of a digit that `expect` promises
 UNSURE = 0.9  # confidence, below which a sheet is looked for
 WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
-
-
-@dataclass(frozen=True)
-class Digit:
-    """One digit of a reading.
-
-    box: x, y, width, height in pixels of the given picture, turned upright. alternatives: other values with their
-    probabilities, the likeliest first. ink: white on black, of the digit alone, uint8 (h, w), or framed already.
-    """
-
-    value: int
-    confidence: float
-    box: tuple[int, int, int, int]
-    alternatives: tuple[tuple[int, float], ...]
-    ink: NDArray[np.uint8] = field(repr=False, compare=False, kw_only=True)
-    is_framed: bool = field(default=False, repr=False, compare=False, kw_only=True)
-
-    @cached_property
-    def frame(self) -> NDArray[np.uint8]:
-        """What the network saw, uint8 (28, 28)."""
-        return self.ink if self.is_framed else frame(self.ink)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read: text with rows joined by newlines, "" where nothing is a digit; the probability that it is right.
-
-    digits: in reading order, all rows together.
-    """
-
-    text: str
-    confidence: float
-    digits: tuple[Digit, ...]
 
 
 def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -> Reading:
@@ -80,7 +46,7 @@ def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -
     """
     if expect not in get_args(Expect):
         raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
-    return read_opened(open_picture(picture), expect, model or bundled_model())
+    return read_opened(load_image(picture), expect, model or bundled_model())
 
 
 @cache
@@ -115,7 +81,7 @@ def _read_whole(opened: Picture, expect: Expect, model: Model) -> Reading:
     if expect in ("auto", "digit") and is_tiny(opened.gray):
         filled = filled_digit(opened.gray, judging)
         return _reading([_single(filled, expect)] if filled else [], opened)
-    found = find_ink(opened.gray)
+    found = binarize(opened.gray)
     all_ink = without_edge_of_shade(find_blobs(found.ink), opened.gray)
     ink = without_boxes(without_frame(all_ink))
     if (plain := without_rulings(ink.ink)) is not ink.ink:
@@ -184,4 +150,5 @@ def _digit(found: Found, picture: Picture) -> Digit:
     )
     alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
     is_framed = found.ink.shape == (SIDE, SIDE) and not found.blob.labels
-    return Digit(found.value, found.sure, box, alternatives, ink=found.ink, is_framed=is_framed)
+    image = found.ink if is_framed else frame(found.ink)
+    return Digit(found.value, found.sure, box, alternatives, image=image)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tenfold.errors import TenfoldError
 from tenfold.files import atomic_write, validate_output_path
 from tenfold.ocr.batch import Read
-from tenfold.ocr.reader import Reading
+from tenfold.ocr.reading import Reading
 
 SMALLEST, LARGEST = 480, 1600  # sides of the picture as it is shown
 SEEN = 84  # side of a shown 28x28
@@ -85,7 +85,7 @@ def drawn(file: Path, reading: Reading) -> Image.Image:
         pen.rectangle((x, y, x + width, y + height), outline=INK, width=2)
         pen.text((x + 3, y + 1), str(digit.value), INK, font)
         left, top = number % columns * (SEEN + 8), size[1] + number // columns * (SEEN + 32) + 8
-        seen = Image.fromarray(np.kron(digit.frame, np.ones((3, 3), np.uint8)))
+        seen = Image.fromarray(np.kron(digit.image, np.ones((3, 3), np.uint8)))
         page.paste(seen.convert("RGB"), (left, top))
         pen.text((left, top + SEEN + 1), f"{digit.value}  {100 * digit.confidence:.1f} %", (0, 0, 0), font)
     return page

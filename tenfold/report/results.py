@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from math import sqrt
 from typing import Any
 
@@ -27,7 +26,11 @@ Tile = tuple[str, str, str]
 
 def has_matplotlib() -> bool:
     """Without it the pages show tables only."""
-    return find_spec("matplotlib") is not None
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def headline(evaluation: Evaluation) -> list[Tile]:

@@ -16,7 +16,8 @@ from tenfold.errors import DataError
 from tenfold.images import SIDE, Images
 from tenfold.model import Model
 from tenfold.ocr.image import FORMATS
-from tenfold.ocr.reader import Expect, Reading, read
+from tenfold.ocr.reader import read
+from tenfold.ocr.reading import Expect, Reading
 from tenfold.serving.batcher import Batcher
 from tenfold.serving.errors import APIError
 from tenfold.serving.explain import occlusion_map

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from tenfold.images import SIDE, Images
-from tenfold.ocr.reader import Expect
+from tenfold.ocr.reading import Expect
 from tenfold.serving.errors import APIError, InvalidBody, QueueFull
 from tenfold.serving.schemas import GrayLevel
 from tenfold.serving.settings import MIB, Limits

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.images import Images
-from tenfold.ocr.batch import reading_to_dict
 from tenfold.serving.engine import Engine
 from tenfold.serving.errors import APIError, InvalidBody, JSONResponse, QueueFull, RequestTimeout
 from tenfold.serving.feedback import Correction, Feedback
@@ -63,9 +62,9 @@ class API:
         start = time.perf_counter()
         reading = await self._engine.read(picture, expect)
         self._metrics.observe_digits((digit.value, digit.confidence) for digit in reading.digits)
-        content = reading_to_dict(reading)
+        content = reading.to_dict()
         if details and reading.digits:
-            images = np.stack([digit.frame for digit in reading.digits])
+            images = np.stack([digit.image for digit in reading.digits])
             left = self._limits.seconds - (time.perf_counter() - start)
             probabilities = await self._predict_within(images, left)
             for digit, image, row in zip(content["digits"], images, probabilities, strict=True):
@@ -108,7 +107,7 @@ class API:
         number = await asyncio.to_thread(
             feedback.add,
             picture,
-            digit.frame,
+            digit.image,
             digit.value,
             digit.confidence,
             correction.label,

@@ -17,8 +17,7 @@ from tenfold.evaluation.statistics import wilson_interval
 from tenfold.export.onnx import add_metadata, export
 from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table
-from tenfold.ocr.line_model import CALIBRATION, LineReader, confidence
-from tenfold.ocr.strip import HEIGHT
+from tenfold.ocr.line_model import CALIBRATION, LINE_HEIGHT, LineModel, calibrate
 from tenfold.recipes.schema import Recipe
 from tenfold.report import line as report
 from tenfold.run import Run
@@ -46,7 +45,7 @@ def leave_line_reader(
     """Write everything that a run holds beside its checkpoints; returns the metrics."""
     checkpoint.save_weights(run.weights, fitted.network.state_dict())
     export(fitted.network, run.model, {"tenfold": __version__, "recipe": recipe.model_dump_json()})
-    read = read_lines(LineReader(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
+    read = read_lines(LineModel(run.model.read_bytes()), lines_held_out(recipe, held_out)) if held_out else None
     reached = None
     if read is not None:
         reached = figures(read, calibrated(read.chances, read.right))
@@ -57,7 +56,7 @@ def leave_line_reader(
         title=recipe.name,
         recipe=recipe.model_dump(mode="json"),
         story=story(recipe),
-        layers=layer_table(fitted.network, (HEIGHT, 4 * HEIGHT)),
+        layers=layer_table(fitted.network, (LINE_HEIGHT, 4 * LINE_HEIGHT)),
         history=fitted.state.history,
         train=train,
         lines=list(zip(read.lines, read.texts, strict=True))[:SHOWN_LINES] if read else [],
@@ -71,10 +70,10 @@ def leave_line_reader(
     return metrics
 
 
-def read_lines(reader: LineReader, lines: Lines) -> ReadLines:
+def read_lines(reader: LineModel, lines: Lines) -> ReadLines:
     texts, chances = [], []
     for strip, _ in lines:
-        text, chance, _ = reader.likeliest(strip)
+        text, chance, _ = reader.decode(strip)
         texts.append("".join(map(str, text)))
         chances.append(chance)
     right = np.array([text == truth for text, (_, truth) in zip(texts, lines, strict=True)])
@@ -87,7 +86,7 @@ def calibrated(chances: NDArray[np.float64], right: NDArray[np.bool_]) -> list[f
     chances: log P(text), float (N,). Newton's method on the logistic likelihood, with a little weight decay towards
     leaving the odds as they are, for where all texts are right.
     """
-    odds = np.array([confidence(chance, 1.0, 0.0) for chance in chances])
+    odds = np.array([calibrate(chance, 1.0, 0.0) for chance in chances])
     x = np.stack([np.log(odds / (1 - odds)), np.ones(len(odds))], axis=1)
     weights = start = np.array([1.0, 0.0])
     for _ in range(30):
@@ -101,7 +100,7 @@ def figures(read: ReadLines, calibration: list[float]) -> dict[str, Any]:
     """Whole rows right, digits wrong, and how honest the confidence is, calibrated by slope and offset."""
     n, right = len(read.right), int(read.right.sum())
     slope, offset = calibration
-    sure = np.array([confidence(chance, slope, offset) for chance in read.chances])
+    sure = np.array([calibrate(chance, slope, offset) for chance in read.chances])
     digits = sum(len(truth) for _, truth in read.lines)
     wrong = sum(edits(text, truth) for text, (_, truth) in zip(read.texts, read.lines, strict=True))
     return {
@@ -142,7 +141,7 @@ def card(recipe: Recipe, metrics: dict[str, Any]) -> str:
 {state}
 {story(recipe)}
 
-Reads the picture of one row of digits, made into a strip by `tenfold.ocr.strip`: `uint8 (N, 32, W)`, white ink on
+Reads a line of digits, normalized by `tenfold.ocr.line_model.normalize_line`: `uint8 (N, 32, W)`, white ink on
 black, to log probabilities `float32 (N, W / 2, 11)` of the ten digits and "none here", for CTC. It knows digits alone:
 a letter in the row is left out or read as the digit that it is most like.
 
@@ -158,7 +157,7 @@ a letter in the row is left out or read as the digit that it is most like.
 
 ```python
 from pathlib import Path
-from tenfold.ocr.line_model import LineReader
-LineReader(Path("model.onnx").read_bytes()).read(picture)
+from tenfold.ocr.line_model import LineModel
+LineModel(Path("model.onnx").read_bytes()).read(picture)
 ```
 """

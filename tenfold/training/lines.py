@@ -14,7 +14,7 @@ from torch import Tensor
 from tenfold.data.dataset import Dataset
 from tenfold.nets import Network
 from tenfold.nets.ctc import BLANK, STEP
-from tenfold.ocr.strip import HEIGHT, strip
+from tenfold.ocr.line_model import LINE_HEIGHT, normalize_line
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
@@ -44,8 +44,8 @@ def fit_lines(
     The figures of history.csv count rows: one is right where all of its digits are.
     """
     task = WholeRows(recipe, train, held_out, device)
-    learner = begun(recipe, torch.zeros(1, HEIGHT, HEIGHT, device=device), run)
-    state, shape = learner.state, (recipe.batch_size, HEIGHT, USUAL)
+    learner = begun(recipe, torch.zeros(1, LINE_HEIGHT, LINE_HEIGHT, device=device), run)
+    state, shape = learner.state, (recipe.batch_size, LINE_HEIGHT, USUAL)
     state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
     return learn(
         recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines_per_epoch * task.net.passes_per_epoch
@@ -95,7 +95,7 @@ def composed(workshop: Workshop, count: int, draw: np.random.Generator) -> Lines
     cv2.setNumThreads(1)  # pictures this small are drawn faster by one
     while len(lines) < count:
         picture, text = workshop.line(draw)
-        seen = strip(picture)
+        seen = normalize_line(picture)
         if STEP * 2 * len(text) < seen.shape[1] <= WIDEST:
             lines.append((seen, text))
     cv2.setNumThreads(threads)
@@ -123,7 +123,7 @@ def batches_of_like_width(lines: Lines, batch: int, draw: np.random.Generator) -
 def stacked(strips: list[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
     """Strips padded with black to one width, uint8 (B, 32, W), and how many answers each one gets, int64 (B,)."""
     widest = max(each.shape[1] for each in strips)
-    batch = np.zeros((len(strips), HEIGHT, -(-widest // WIDTHS) * WIDTHS), np.uint8)
+    batch = np.zeros((len(strips), LINE_HEIGHT, -(-widest // WIDTHS) * WIDTHS), np.uint8)
     for i, each in enumerate(strips):
         batch[i, :, : each.shape[1]] = each
     return torch.from_numpy(batch), torch.tensor([-(-each.shape[1] // (2 * STEP)) * 2 for each in strips])

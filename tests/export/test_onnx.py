@@ -15,7 +15,7 @@ from tenfold.export.quantize import quantize
 from tenfold.model import Model
 from tenfold.nets import build
 from tenfold.nets.network import LineNetwork
-from tenfold.ocr.line_model import LineReader
+from tenfold.ocr.line_model import LineModel
 from tenfold.recipes import RECIPES, Recipe, find
 
 TOLERANCE = 1e-5
@@ -88,7 +88,7 @@ def test_probabilities_match_pytorch_at_any_batch_size(exported, make_digits):
 @pytest.mark.parametrize(("n", "width"), [(1, 8), (2, 32), (3, 44), (1, 400)])
 def test_log_probabilities_match_pytorch_at_any_size(exported, n, width):
     _, network, path = exported
-    session = LineReader(path.read_bytes())._session
+    session = LineModel(path.read_bytes())._session
     strips = np.random.default_rng(width).integers(0, 256, (n, 32, width), dtype=np.uint8)
     (log_probabilities,) = session.run(None, {"strips": strips})
     with torch.no_grad():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tenfold.ocr.binarize import find_ink, is_light_on_dark
+from tenfold.ocr.binarize import binarize, is_light_on_dark
 from tests.ocr.drawn_digits import drawn, on_paper
 
 INK = drawn("2750", 60, 6)
@@ -46,9 +46,9 @@ SCENES = ["canvas", "drawn light on black", "paper", "board", "dim on black", "l
 
 @pytest.mark.parametrize("name", SCENES)
 def test_strokes_are_found_on_any_ground(name):
-    found = find_ink(scene(name))
+    found = binarize(scene(name))
     assert overlap(found.ink) > 0.75
-    assert found.light == (name in ("drawn light on black", "board", "dim on black"))
+    assert found.is_light == (name in ("drawn light on black", "board", "dim on black"))
     # The ground is pure black, but for specks.
     away = cv2.dilate(INK, np.ones((9, 9), np.uint8)) == 0
     assert (found.ink[away] > 0).mean() < 0.003
@@ -58,18 +58,18 @@ def test_strokes_are_found_on_any_ground(name):
 def test_the_negative_has_the_same_ink(name):
     picture = scene(name)
     assert is_light_on_dark(255 - picture) != is_light_on_dark(picture)
-    assert overlap(find_ink(255 - picture).ink) > 0.75
+    assert overlap(binarize(255 - picture).ink) > 0.75
 
 
 @pytest.mark.parametrize("pen", [2, 4, 8, 16, 24])
 def test_thin_pens_and_thick_brushes(pen):
     ink = drawn("5", 90, pen, margin=30)
-    assert overlap(find_ink(on_paper(ink)).ink, ink) > (0.6 if pen == 2 else 0.8)
+    assert overlap(binarize(on_paper(ink)).ink, ink) > (0.6 if pen == 2 else 0.8)
 
 
 def test_a_clean_drawing_stays_as_it_is():
     for picture in (INK, 255 - INK):
-        found = find_ink(picture).ink
+        found = binarize(picture).ink
         assert ((found > 0) <= (INK > 0)).all()
         np.testing.assert_array_equal(found[INK == 255], 255)
 
@@ -77,7 +77,7 @@ def test_a_clean_drawing_stays_as_it_is():
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (300, 200)])
 def test_a_uniform_picture_has_no_ink(level, shape):
-    found = find_ink(np.full(shape, level, np.uint8))
+    found = binarize(np.full(shape, level, np.uint8))
     assert not found.ink.any()
     assert found.contrast == 0
 
@@ -86,15 +86,15 @@ def test_soft_light_alone_is_no_ink():
     noise = np.random.default_rng(2).normal(0, 2, (240, 320))
     x = np.linspace(0, 1, 320)
     for depth in (20, 80, 140):
-        found = find_ink((230 - depth * x + noise).clip(0, 255).astype(np.uint8))
+        found = binarize((230 - depth * x + noise).clip(0, 255).astype(np.uint8))
         assert (found.ink > 0).mean() < 0.05
         assert found.contrast < 7
 
 
 def test_polarity_can_be_said():
     picture = scene("paper")
-    assert find_ink(picture, light=False).light is False
-    assert overlap(find_ink(picture, light=True).ink) < 0.3
+    assert binarize(picture, light=False).is_light is False
+    assert overlap(binarize(picture, light=True).ink) < 0.3
 
 
 @pytest.mark.parametrize("offset", range(1, 8))
@@ -102,7 +102,7 @@ def test_rulings_a_pixel_thin_are_no_ink_wherever_they_lie(offset):
     page = np.full((600, 800), 255, np.uint8)
     page[offset::24] = 185
     page = cv2.putText(page, "3", (300, 450), cv2.FONT_HERSHEY_SIMPLEX, 12, 40, 24)
-    ink = find_ink(page).ink
+    ink = binarize(page).ink
     assert ink[300:320, 420:470].any(), "the digit is there"
     assert not ink[:, :200].any()
 
@@ -118,8 +118,8 @@ def test_small_writing_is_found_wherever_it_lies_on_a_large_sheet(light, noise):
         pen = np.zeros(sheet.shape, np.uint8)
         cv2.putText(pen, "7", (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)  # 18 pixels high
         sheet = (sheet - 0.8 * pen + draw.normal(0, noise, sheet.shape)).clip(0, 255).astype(np.uint8)
-        found = find_ink(255 - sheet if light else sheet)
-        assert found.light is light
+        found = binarize(255 - sheet if light else sheet)
+        assert found.is_light is light
         assert (found.ink[pen > 200] > 128).mean() > 0.9
         assert (found.ink[pen == 0] > 128).mean() < 1e-5
 
@@ -142,8 +142,8 @@ def test_the_edge_of_a_shadow_is_no_ink_and_hides_none(angle, softness, left):
     behind = across * (SHEET[1] - 0.55) + down * (SHEET[0] - 0.3) > 0
     light = np.where(behind, left, 1.0)
     gray, ink = lit(cv2.GaussianBlur(light, (0, 0), softness) if softness else light)
-    found = find_ink(gray)
-    assert not found.light
+    found = binarize(gray)
+    assert not found.is_light
     assert overlap(found.ink, ink) > 0.75
 
 
@@ -151,7 +151,7 @@ def test_the_edge_of_a_shadow_is_no_ink_and_hides_none(angle, softness, left):
 def test_a_lamp_that_lights_a_part_of_the_sheet_does_not_make_its_ink_light(place):
     away = ((SHEET[1] - place[0]) ** 2 + (SHEET[0] - place[1]) ** 2) / (2 * 0.2**2)
     gray, ink = lit(1 - 0.4 * (1 - np.exp(-away)))
-    found = find_ink(gray)
-    assert not found.light
+    found = binarize(gray)
+    assert not found.is_light
     assert overlap(found.ink, ink) > 0.8
-    assert find_ink(255 - gray).light
+    assert binarize(255 - gray).is_light

@@ -4,8 +4,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 import tenfold
-from tenfold.ocr.enlarge import enlarged
 from tenfold.ocr.filled import TINY, stretched
+from tenfold.ocr.framing import upscale
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_enlarging_keeps_proportions_and_drops_what_is_faint():
     ink = np.zeros((4, 8), np.uint8)
     ink[1:3, 1:3] = 255
     ink[1, 6] = 40
-    large = enlarged(ink)
+    large = upscale(ink)
     assert large.shape == (32, 64)
     assert large[:, 44:].max() == 0
     assert large[8:24, 8:24].mean() > 200

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tenfold.errors import DataError, UnavailableError
 from tenfold.ocr import image as picture
-from tenfold.ocr.image import open_picture
+from tenfold.ocr.image import load_image
 from tenfold.ocr.unwarned import UNWARNED
 
 RNG = np.random.default_rng(7)
@@ -28,7 +28,7 @@ def encoded(image, kind="png", **options):
 
 def refused(source):
     with pytest.raises(DataError) as caught:
-        open_picture(source)
+        load_image(source)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -38,11 +38,11 @@ def test_path_bytes_image_and_array_are_the_same(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(GRAY))
     for source in (path, str(path), path.read_bytes(), Image.fromarray(GRAY), GRAY):
-        opened = open_picture(source)
+        opened = load_image(source)
         np.testing.assert_array_equal(opened.gray, GRAY)
         assert opened.size == (40, 30)
         assert opened.scale == (1, 1)
-        assert opened.plain
+        assert opened.is_unmodified
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_path_bytes_image_and_array_are_the_same(tmp_path):
     ids=["RGB", "16 bits", "32 bits", "0 to 1", "0 to 255", "opaque"],
 )
 def test_other_modes_hold_the_same_gray(image):
-    opened = open_picture(image)
+    opened = load_image(image)
     assert abs(opened.gray.astype(int) - GRAY).max() <= 1
-    assert not opened.plain
+    assert not opened.is_unmodified
 
 
 def test_palette_and_one_bit():
     two = np.where(GRAY > 127, 255, 0).astype(np.uint8)
     for image in (Image.fromarray(two).convert("P"), Image.fromarray(two).convert("1")):
-        np.testing.assert_array_equal(open_picture(encoded(image)).gray, two)
+        np.testing.assert_array_equal(load_image(encoded(image)).gray, two)
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -77,7 +77,7 @@ def test_the_cameras_turn_is_undone(turn):
         1: GRAY, 2: GRAY[:, ::-1], 3: GRAY[::-1, ::-1], 4: GRAY[::-1], 5: GRAY.T, 6: np.rot90(GRAY, -1),
         7: GRAY[::-1, ::-1].T, 8: np.rot90(GRAY),
     }[turn]  # fmt: skip
-    opened = open_picture(encoded(GRAY, exif=exif))
+    opened = load_image(encoded(GRAY, exif=exif))
     np.testing.assert_array_equal(opened.gray, shown)
     assert opened.size == shown.shape[::-1]
 
@@ -86,17 +86,17 @@ def test_the_cameras_turn_is_undone(turn):
 def test_what_is_drawn_on_nothing_stands_out(pen, ground):
     rgba = np.zeros((20, 30, 4), np.uint8)
     rgba[5:15, 10:14] = (pen, pen, pen, 255)
-    gray = open_picture(rgba).gray
+    gray = load_image(rgba).gray
     assert gray[0, 0] == ground
     assert gray[10, 12] == pen
-    np.testing.assert_array_equal(open_picture(encoded(rgba)).gray, gray)
+    np.testing.assert_array_equal(load_image(encoded(rgba)).gray, gray)
 
 
 def test_a_color_that_luminance_hides_is_seen():
     """Yellow on white: 29 levels of luminance, 255 of blue."""
     rgb = np.full((40, 40, 3), 255, np.uint8)
     rgb[10:30, 18:22, 2] = 0
-    assert np.ptp(open_picture(rgb).gray) == 255
+    assert np.ptp(load_image(rgb).gray) == 255
 
 
 @pytest.mark.parametrize("size", [(280, 280), (600, 300), (1000, 1400)])
@@ -107,30 +107,30 @@ def test_a_color_is_seen_in_strokes_a_pixel_thin(size, upright):
         rgb = np.full((*size, 3), (200, 255, 200), np.uint8)
         lines = rgb if upright else rgb.transpose(1, 0, 2)
         lines[20:-20, place::60] = (255, 231, 200)
-        assert np.ptp(open_picture(rgb).gray) == 55, "red, of which luminance shows nearly nothing"
+        assert np.ptp(load_image(rgb).gray) == 55, "red, of which luminance shows nearly nothing"
 
 
 def test_large_pictures_are_reduced_and_know_their_size():
     large = np.zeros((300, 5000), np.uint8)
     large[:, 2500:] = 255
     for source in (large, encoded(large), encoded(large, "jpeg")):
-        opened = open_picture(source)
+        opened = load_image(source)
         assert opened.gray.shape == (120, 2000)
         assert opened.size == (5000, 300)
         assert opened.scale == (2.5, 2.5)
         assert opened.gray[:, :990].max() < 20
         assert opened.gray[:, 1010:].min() > 235
-        assert not opened.plain or isinstance(source, np.ndarray | bytes)
+        assert not opened.is_unmodified or isinstance(source, np.ndarray | bytes)
 
 
 def test_one_pixel():
-    assert open_picture(np.full((1, 1), 9, np.uint8)).gray.tolist() == [[9]]
-    assert open_picture(encoded(np.full((1, 1), 9, np.uint8))).gray.tolist() == [[9]]
+    assert load_image(np.full((1, 1), 9, np.uint8)).gray.tolist() == [[9]]
+    assert load_image(encoded(np.full((1, 1), 9, np.uint8))).gray.tolist() == [[9]]
 
 
 def test_the_limit(monkeypatch):
     monkeypatch.setattr(picture, "MAX_PIXELS", 1200)
-    assert open_picture(encoded(GRAY)).size == (40, 30)
+    assert load_image(encoded(GRAY)).size == (40, 30)
     larger = np.zeros((30, 41), np.uint8)
     for source in (larger, encoded(larger), Image.fromarray(larger)):
         assert "has 1,230 pixels (41x30); at most 1,200 are read" in refused(source)
@@ -159,7 +159,7 @@ def test_animations_and_pages():
 
 
 def test_a_still_gif_is_a_picture():
-    np.testing.assert_array_equal(open_picture(encoded(GRAY, "gif")).gray, GRAY)
+    np.testing.assert_array_equal(load_image(encoded(GRAY, "gif")).gray, GRAY)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
@@ -183,12 +183,12 @@ def test_other_files_with_a_pictures_name(tmp_path):
 
 def test_a_picture_with_another_pictures_name(tmp_path):
     (tmp_path / "a.jpg").write_bytes(encoded(GRAY))
-    np.testing.assert_array_equal(open_picture(tmp_path / "a.jpg").gray, GRAY)
+    np.testing.assert_array_equal(load_image(tmp_path / "a.jpg").gray, GRAY)
 
 
 def test_places_without_a_picture(tmp_path):
     with pytest.raises(UnavailableError, match="there is no such file"):
-        open_picture(tmp_path / "nothing.png")
+        load_image(tmp_path / "nothing.png")
     assert "can't be read" in refused(tmp_path)
 
 
@@ -209,20 +209,20 @@ def test_every_suffix_can_be_read():
 
 def test_a_very_thin_photo():
     for size in ((3000, 1), (1, 5000)):
-        assert open_picture(encoded(Image.new("L", size, 255), "jpeg")).size == size
+        assert load_image(encoded(Image.new("L", size, 255), "jpeg")).size == size
 
 
 def test_the_callers_image_stays_as_it_is():
     """A JPEG that is decoded at half its size would change under the one who gave it."""
     image = Image.open(io.BytesIO(encoded(Image.new("L", (4800, 2400), 200), "jpeg")))
-    assert open_picture(image).size == (4800, 2400)
+    assert load_image(image).size == (4800, 2400)
     assert image.size == (4800, 2400)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_as_deep_as_cameras_and_scanners_go(bits):
     deep = np.linspace(0, 2**bits - 1, 600).astype(np.uint16).reshape(20, 30)
-    np.testing.assert_allclose(open_picture(Image.fromarray(deep)).gray, deep * (255 / (2**bits - 1)), atol=0.51)
+    np.testing.assert_allclose(load_image(Image.fromarray(deep)).gray, deep * (255 / (2**bits - 1)), atol=0.51)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "I;16"])
@@ -230,7 +230,7 @@ def test_a_large_picture_is_made_smaller_before_anything_is_reckoned(mode):
     """In floating point a picture of 50 megapixels would take over a gigabyte."""
     image = Image.new(mode, (4000, 4000), 100 if mode == "I;16" else (0, 0, 0, 128))
     tracemalloc.start()
-    opened = open_picture(image)
+    opened = load_image(image)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert opened.gray.shape == (2000, 2000)
@@ -246,7 +246,7 @@ def test_what_other_threads_are_warned_of_stays_theirs():
     def read(_):
         with UNWARNED:
             inside.wait(20)
-        return open_picture(png).size
+        return load_image(png).size
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(read, range(80))) == {(400, 400)}
@@ -255,10 +255,10 @@ def test_what_other_threads_are_warned_of_stays_theirs():
 
 def test_names_that_no_file_can_have():
     with pytest.raises(DataError, match="null"):
-        open_picture("a\0b")
+        load_image("a\0b")
 
 
 def test_a_matrix_is_an_array():
     array = np.zeros((30, 40), np.uint8)
     array[10:20, 10:20] = 255
-    np.testing.assert_array_equal(open_picture(array.view(np.matrix)).gray, open_picture(array).gray)
+    np.testing.assert_array_equal(load_image(array.view(np.matrix)).gray, load_image(array).gray)

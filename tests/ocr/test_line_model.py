@@ -4,14 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tenfold.ocr.line_model import LineReader, _spans, confidence
-from tenfold.ocr.strip import SIDE_MARGIN
+from tenfold.ocr.line_model import SIDE_MARGIN, LineModel, _spans, calibrate
 from tenfold.weights import read_weights
 
 
 @pytest.fixture(scope="module")
 def reader():
-    return LineReader(read_weights("line"))
+    return LineModel(read_weights("line"))
 
 
 # Points of a box 20 wide and 36 high, as one would write with a pen.
@@ -121,10 +120,10 @@ def test_spans_part_touching_digits_where_there_is_least_ink():
 
 
 def test_confidence_is_a_probability():
-    chances = [confidence(-x, 0.8, -0.5) for x in (0, 1e-12, 0.1, 2, 50, np.inf)]
+    chances = [calibrate(-x, 0.8, -0.5) for x in (0, 1e-12, 0.1, 2, 50, np.inf)]
     assert all(0 <= chance <= 1 for chance in chances)
     assert chances == sorted(chances, reverse=True)
-    assert confidence(np.log(0.3), 1, 0) == pytest.approx(0.3)
+    assert calibrate(np.log(0.3), 1, 0) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("picture", [np.zeros((30, 30, 3), np.uint8), np.zeros((30, 30)), np.zeros((0, 5), np.uint8)])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tenfold.ocr import reader as reading
 from tenfold.ocr.page import find_sheets
-from tenfold.ocr.reader import Reading, read
+from tenfold.ocr.reader import read
+from tenfold.ocr.reading import Reading
 from tests.ocr.drawn_digits import drawn, on_paper
 
 SIZE = (400, 600)

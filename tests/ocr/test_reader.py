@@ -99,7 +99,7 @@ def test_what_was_drawn_large_is_framed_as_mnist_would(model):
     for value in range(10):
         ink = drawn(str(value), 200, 24)
         (digit,) = read(255 - ink, "digit", model).digits
-        away.append(abs(digit.frame.astype(int) - frame(ink)).mean())
+        away.append(abs(digit.image.astype(int) - frame(ink)).mean())
     # Where the center of mass is just on the edge between two pixels, a hair moves the whole digit by one.
     assert np.median(away) < 2
     assert sorted(away)[7] < 4
@@ -109,7 +109,7 @@ def test_an_image_in_mnists_form_is_not_framed_again(model):
     image = frame(drawn("7", 90, 9))
     for expect in ("auto", "digit"):
         (digit,) = read(image, expect, model).digits
-        np.testing.assert_array_equal(digit.frame, image)
+        np.testing.assert_array_equal(digit.image, image)
         assert digit.value == 7
 
 
@@ -174,7 +174,7 @@ def test_mnist_drawn_large_is_framed_as_it_was(shared):
             reading = read(np.pad(picture, 40, mode="edge"), "digit", model)
             right += reading.text == str(label)
             if picture.max() == 255:
-                away += [abs(digit.frame.astype(int) - image).mean() for digit in reading.digits]
+                away += [abs(digit.image.astype(int) - image).mean() for digit in reading.digits]
     assert right >= 190
     assert np.median(away) < 8
 

@@ -71,7 +71,7 @@ def test_read_details(client, model):
     answer = client.post("/v1/read?details=true&expect=digit", content=ONE, headers=PNG).json()
     (said,) = answer["digits"]
     frame = np.frombuffer(base64.b64decode(said["image"]), np.uint8).reshape(1, 28, 28)
-    np.testing.assert_array_equal(frame[0], tenfold.read(ONE, "digit", model).digits[0].frame)
+    np.testing.assert_array_equal(frame[0], tenfold.read(ONE, "digit", model).digits[0].image)
     np.testing.assert_allclose(said["probabilities"], model.predict_proba(frame)[0], atol=1e-6)
 
 

@@ -27,7 +27,7 @@ def test_client_read_equals_library(server_url, model_file):
     assert (there.text, there.confidence) == (here.text, pytest.approx(here.confidence))
     (one,), (other,) = there.digits, here.digits
     assert (one.value, one.box, one.alternatives) == (other.value, other.box, other.alternatives)
-    np.testing.assert_array_equal(one.frame, other.frame)
+    np.testing.assert_array_equal(one.image, other.image)
 
 
 def test_client_errors(server_url, model_file):

@@ -10,8 +10,7 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import DataError, RecipeError
-from tenfold.ocr.line_model import LineReader, confidence
-from tenfold.ocr.strip import HEIGHT
+from tenfold.ocr.line_model import LINE_HEIGHT, LineModel, calibrate
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.synthesis.lines import compose as lines_module
@@ -77,8 +76,8 @@ def test_a_run_is_whole_and_its_model_is_its_network(trained):
     assert "small-line" in run.report.read_text()
     assert f"{result.metrics['parameters']:,}" in run.card.read_text()
 
-    reader = LineReader(run.model.read_bytes())
-    seen = np.random.default_rng(1).integers(0, 256, (HEIGHT, 100), dtype=np.uint8)
+    reader = LineModel(run.model.read_bytes())
+    seen = np.random.default_rng(1).integers(0, 256, (LINE_HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
         expected = network_of(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
     np.testing.assert_allclose(reader.steps(seen[None])[0], expected, atol=1e-5)
@@ -133,9 +132,9 @@ def test_best_paths_drop_blanks_and_repeats():
 
 
 def test_strips_are_padded_with_black():
-    strips = [np.full((HEIGHT, width), 9, np.uint8) for width in (30, 70)]
+    strips = [np.full((LINE_HEIGHT, width), 9, np.uint8) for width in (30, 70)]
     batch, widths = stacked(strips)
-    assert batch.shape == (2, HEIGHT, 96)
+    assert batch.shape == (2, LINE_HEIGHT, 96)
     assert widths.tolist() == [16, 36]
     assert batch[0, :, 30:].sum() == 0
 
@@ -156,7 +155,7 @@ def test_calibration_finds_how_sure_texts_are():
 
 def test_calibration_survives_perfection():
     slope, offset = calibrated(np.full(50, -1e-6), np.ones(50, bool))
-    assert confidence(-1e-6, slope, offset) > 0.9
+    assert calibrate(-1e-6, slope, offset) > 0.9
     assert json.dumps([slope, offset])
 
 

@@ -45,19 +45,19 @@ def read_images(folder: Path) -> tuple[Dataset, tuple[str, ...]]:
 
 def _read_image(path: Path) -> tuple[Images, bool]:
     """One image as uint8 (28, 28), and whether it was inverted."""
-    from tenfold.ocr.binarize import find_ink
+    from tenfold.ocr.binarize import binarize
     from tenfold.ocr.framing import frame
-    from tenfold.ocr.image import open_picture
+    from tenfold.ocr.image import load_image
 
-    picture = open_picture(path)
-    if picture.plain and picture.gray.shape == (SIDE, SIDE):
+    picture = load_image(path)
+    if picture.is_unmodified and picture.gray.shape == (SIDE, SIDE):
         is_dark = is_black_on_white(picture.gray[None])
         return (255 - picture.gray if is_dark else picture.gray), is_dark
-    ink = find_ink(picture.gray)
+    ink = binarize(picture.gray)
     image = frame(ink.ink)
     if not image.any():
         raise DataError("is blank; expected the image of a digit", file=path)
-    return image, not ink.light
+    return image, not ink.is_light
 
 
 def _notes(count: int, inverted: int, skipped: int, other_folders: list[str]) -> tuple[str, ...]:

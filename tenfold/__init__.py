@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenfold.ocr.reading import Digit, Reading
 
 # Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
-_HOMES = {
+_MODULES = {
     "Dataset": "tenfold.data",
     "load_data": "tenfold.data",
     "Model": "tenfold.model",
@@ -31,11 +31,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

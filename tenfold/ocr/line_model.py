@@ -10,9 +10,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from tenfold.model import create_session
 from tenfold.ocr import ctc
 
 LineImage = NDArray[np.uint8]  # (32, W), white ink on black
@@ -52,14 +52,12 @@ class LineReading:
 class LineModel:
     """Reads the picture of one row.
 
-    content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, 11).
+    content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, 11). Raises RunError for
+    anything else, also for weights in other files.
     """
 
     def __init__(self, content: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1  # a strip is too little work to share
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = create_session(content, "the line model", 1)  # a strip is too little work for several threads
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._slope, self._offset = json.loads(metadata.get(CALIBRATION, "[1.0, 0.0]"))
 

@@ -2,8 +2,10 @@
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
+from tenfold.errors import RunError
 from tenfold.ocr.line_model import SIDE_MARGIN, LineModel, _spans, calibrate
 from tenfold.weights import read_weights
 
@@ -150,3 +152,10 @@ def test_an_empty_picture_has_no_digit_but_probabilities(reader):
     shares = reader.digit(np.full((40, 30), 200, np.uint8))
     assert np.isfinite(shares).all()
     assert shares.sum() == pytest.approx(1)
+
+
+def test_line_model_rejects_weights_in_other_files():
+    model = onnx.load_from_string(read_weights("line"))
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    with pytest.raises(RunError, match=r"the line model: expected an ONNX model in one file"):
+        LineModel(model.SerializeToString())

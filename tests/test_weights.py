@@ -4,6 +4,7 @@ import hashlib
 from importlib.resources import files
 
 import numpy as np
+import onnx
 import pytest
 
 import tenfold
@@ -48,6 +49,15 @@ def test_nothing_in_them_names_a_machine():
 def test_the_card_tells_of_these_weights():
     card = files("tenfold.weights").joinpath("README.md").read_text()
     assert hashlib.sha256(read_weights("digits")).hexdigest() in card
+
+
+@pytest.mark.parametrize(("name", "ir_version", "opset"), [("digits", 7, 13), ("line", 8, 15)])
+def test_bundled_models_have_a_format_that_old_runtimes_load(name, ir_version, opset):
+    model = onnx.load_from_string(read_weights(name))
+    assert (model.ir_version, [imported.version for imported in model.opset_import]) == (ir_version, [opset])
+    onnx.checker.check_model(model)
+    card = files("tenfold.weights").joinpath("README.md").read_text()
+    assert f"IR version {ir_version}, operator set {opset}" in card
 
 
 def test_an_empty_or_even_picture_is_no_digit(model):

@@ -13,6 +13,7 @@ from tenfold.export.onnx import OLDEST_RUNTIME, export
 from tenfold.export.quantize import quantize
 from tenfold.nets import build
 from tenfold.recipes import RECIPES
+from tenfold.weights import read_weights
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("TENFOLD_OLD_RUNTIME", ROOT / ".venv-old-runtime" / "bin" / "python"))
@@ -28,8 +29,9 @@ print(onnxruntime.__version__)
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason=f"{PYTHON} is missing; `make old-runtime` installs it")
-def test_models_of_all_recipes_load_in_the_oldest_runtime(tmp_path, make_digits):
+def test_models_of_all_recipes_and_the_bundled_ones_load_in_the_oldest_runtime(tmp_path, make_digits):
     images = make_digits(20).images
+    strips = np.pad(images, ((0, 0), (2, 2), (0, 0)))
     paths = []
     for name, entry in RECIPES.items():
         paths.append(tmp_path / f"{name}.onnx")
@@ -37,7 +39,11 @@ def test_models_of_all_recipes_load_in_the_oldest_runtime(tmp_path, make_digits)
         if entry.recipe.int8:
             quantize(paths[-1], images)
         is_line = entry.recipe.net.kind == "ctc"
-        np.save(f"{paths[-1]}.npy", np.pad(images, ((0, 0), (2, 2), (0, 0))) if is_line else images)
+        np.save(f"{paths[-1]}.npy", strips if is_line else images)
+    for name, inputs in (("digits", images), ("line", strips)):
+        paths.append(tmp_path / f"bundled-{name}.onnx")
+        paths[-1].write_bytes(read_weights(name))
+        np.save(f"{paths[-1]}.npy", inputs)
     done = subprocess.run([PYTHON, "-c", SCRIPT, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{OLDEST_RUNTIME}.")

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAGGLE ?= digit-recognizer.zip
 
-.PHONY: help demo test lint format docs reproduce bench serve litserve-peer keras-peer old-runtime clean
+.PHONY: help demo test lint format docs reproduce bench serve keras-peer old-runtime clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,9 +57,6 @@ bench: .venv/dev-installed  ## short runs of the benchmarks
 serve: .venv/dev-installed  ## serve the page and the API at http://127.0.0.1:8000
 	$(BIN)/tenfold serve
 
-litserve-peer:  ## install LitServe, a peer in the serving benchmark, into its own environment
-	$(PYTHON) -m venv .venv-litserve
-	.venv-litserve/bin/python -m pip install --quiet litserve onnxruntime pillow
 
 keras-peer:  ## install Keras, a peer in the training benchmark, into its own environment
 	$(PYTHON) -m venv .venv-keras
@@ -70,4 +67,4 @@ old-runtime:  ## install the oldest ONNX Runtime that models load in, for a test
 	.venv-old-runtime/bin/python -m pip install --quiet onnxruntime==1.16.3 'numpy<2'
 
 clean:  ## remove the virtual environments, but no runs
-	rm -rf .venv .venv-keras .venv-litserve .venv-old-runtime
+	rm -rf .venv .venv-keras .venv-old-runtime

@@ -1,23 +1,26 @@
-"""`tenfold serve` under load, beside two peers with the same model: a plain FastAPI application and LitServe.
+"""`tenfold serve` under load, beside a plain FastAPI application on uvicorn with the same model.
 
-    python benchmarks/serving.py [--quick] [--litserve .venv-litserve/bin/python]
+    python benchmarks/serving.py [--quick]
 
-Each server has one core of the machine, the load generator another; the servers take turns. Each figure is a median
-over the rounds, and so is each ratio to a peer, of those in each round. Measured are the throughput of single images
-when saturated (as a PNG and as a JSON array), p50 and p99 at half of each server's own and, of tenfold, also at half of
-FastAPI's, and of tenfold alone: one PNG when idle, memory over many requests, and four times as many requests as it can
-answer. Exits with 1 when a claim fails.
-`make litserve-peer` makes the environment of LitServe.
+The load generator is wrk (`apt-get install wrk`). Each server has one core, wrk another; the servers take turns in
+every round. Single images are sent, as a PNG and as JSON. Measured are the peak throughput, p50 of one client, p99 at
+half of FastAPI's peak (connections that pause between requests), and of tenfold four times as many connections as at
+its peak, without pauses, and memory. Figures are medians over the rounds with their range.
+
+Claims: at least twice FastAPI's throughput; p99 at half of FastAPI's peak no worse than FastAPI's; at least 90 % of the
+peak's good responses under four times its load, and no connection reset; memory grows by 20 MB at most. Exits with 1
+when a claim fails.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import itertools
 import json
 import os
+import platform
+import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -25,290 +28,239 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-import tenfold
-from tenfold.data import load_data
-from tenfold.weights import read_weights
+from rich.console import Console
+from rich.table import Table
 
 HERE = Path(__file__).parent
-TENFOLD, FASTAPI, LITSERVE = "tenfold serve", "FastAPI, a call a request", "LitServe"
-FASTER, IDLE_MS, GROWTH_MB, KEPT = 2.0, 3.0, 10.0, 0.9
-FORMS = ("png", "array")
-CONNECTIONS = 32  # that saturate a server
-CROWD = 1000  # connections at overload: more than may wait at once
+MODEL = HERE.parent / "tenfold" / "weights" / "digits.onnx"
+TENFOLD, FASTAPI = "tenfold", "FastAPI"
+PATHS = {
+    (TENFOLD, "png"): "/v1/predict",
+    (TENFOLD, "json"): "/v1/predict",
+    (FASTAPI, "png"): "/png",
+    (FASTAPI, "json"): "/array",
+}
+FORMS = ("png", "json")
+PEAK_CONNECTIONS, PACED_CONNECTIONS, OVERLOAD = 128, 32, 4
+MIN_SPEEDUP, MAX_P99_RATIO, MIN_KEPT, MAX_GROWTH_MB = 2.0, 1.0, 0.9, 20.0
+PACKAGES = ("tenfold", "granian", "fastapi", "uvicorn", "onnxruntime", "numpy")
+SERVER_CORE, CLIENT_CORE = "0", "1"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: the program's processes, and how it wants to be asked for a single image."""
-
     name: str
-    pid: int
+    process: subprocess.Popen[bytes]
     port: int
 
-    def request(self, form: str) -> bytes:
-        path, kind, body = {
-            (TENFOLD, "png"): ("/v1/predict", "image/png", PNG),
-            (TENFOLD, "array"): ("/v1/predict", "application/json", ARRAY),
-            (TENFOLD, "read"): ("/v1/read", "image/png", PNG),
-            (TENFOLD, "drawing"): ("/v1/read", "image/png", DRAWING),
-            (FASTAPI, "png"): ("/png", "image/png", PNG),
-            (FASTAPI, "array"): ("/array", "application/json", ARRAY),
-            (LITSERVE, "png"): ("/predict", "application/json", PNG_IN_JSON),
-            (LITSERVE, "array"): ("/predict", "application/json", ARRAY),
-        }[self.name, form]
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
-
-    def load(self, form: str, kind: str, connections: int, seconds: float, rate: float = 0) -> dict:
-        """Ask it from another process, on another core."""
-        with tempfile.NamedTemporaryFile() as file:
-            Path(file.name).write_bytes(self.request(form))
-            arguments = [self.port, self.pid, file.name, kind, connections, seconds, rate]
-            return json.loads(
-                subprocess.run(
-                    [*pinned(GENERATOR_CORE), sys.executable, HERE / "load.py", *map(str, arguments)],
-                    check=True,
-                    stdout=subprocess.PIPE,
-                ).stdout
-            )
-
+    @property
     def memory_mb(self) -> float:
-        with Path(f"/proc/{self.pid}/status").open() as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+        """Resident memory of the process and its children."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return sum(_resident_mb(process) for process in (self.process.pid, *map(int, children)))
 
 
-def _family(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return [pid]
-    return [pid, *(one for child in children for one in _family(int(child)))]
+@dataclass(frozen=True)
+class Load:
+    """What wrk reports."""
 
-
-image = load_data("digits").test.images[0]
-PNG = cv2.imencode(".png", image)[1].tobytes()
-PNG_IN_JSON = json.dumps({"png": base64.b64encode(PNG).decode()}).encode()
-ARRAY = json.dumps({"images": [image.tolist()]}).encode()
-# A 2 as people draw it on the page: 320 pixels, black on white.
-CURVE = [(90, 110), (110, 60), (170, 45), (225, 75), (225, 130), (160, 200), (85, 270), (240, 268)]
-DRAWING = cv2.imencode(
-    ".png", cv2.polylines(np.full((320, 320), 255, np.uint8), [np.array(CURVE)], False, 0, 24, cv2.LINE_AA)
-)[1].tobytes()
-
-CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, GENERATOR_CORE = CORES[0], CORES[-1]
-
-
-def pinned(core: int) -> list[str]:
-    return ["taskset", "--cpu-list", str(core)]
-
-
-@contextlib.contextmanager
-def running(name: str, litserve: str, model: Path) -> Iterator[Server]:
-    """Start a server on its core and wait until it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = {
-        TENFOLD: [sys.executable, "-m", "tenfold", "serve", "--port", port, "--no-feedback"],
-        FASTAPI: [sys.executable, "-m", "uvicorn", "serving_fastapi:app", "--app-dir", HERE / "peers", "--port", port,
-                  "--no-access-log", "--log-level", "warning"],
-        LITSERVE: [litserve, HERE / "peers" / "serving_litserve.py", port],
-    }[name]  # fmt: skip
-    process = subprocess.Popen(
-        [*pinned(SERVER_CORE), *map(str, command)],
-        env=os.environ | {"MODEL": str(model)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        server = Server(name, process.pid, port)
-        wait(server)
-        yield server
-    finally:
-        for pid in reversed(_family(process.pid)):  # LitServe leaves its workers behind otherwise
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 15)
-        process.wait(30)
-
-
-def wait(server: Server) -> None:
-    head, _, body = server.request("array").partition(b"\r\n\r\n")
-    path = head.split()[1].decode()
-    for _ in range(300):
-        with contextlib.suppress(OSError):
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{server.port}{path}", body, {"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                check(json.load(answer))
-                return
-        time.sleep(0.1)
-    sys.exit(f"{server.name} does not answer")
-
-
-def check(answer: dict) -> None:
-    """All servers read the same model's probabilities from the same image."""
-    expected = tenfold.load_model().predict_proba(image[None])
-    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-4)
-
-
-def good(result: dict) -> float:
-    """Good answers a second; nothing else may have come."""
-    others = {status: n for status, n in result["statuses"].items() if status != "200"}
-    if others or result["lost"]:
-        sys.exit(f"at saturation came other answers than 200: {others}, {result['lost']} lost")
-    return result["statuses"]["200"] / result["seconds"]
-
-
-@dataclass
-class Figures:
-    rates: list[float]
-    costs: list[float]  # processor microseconds a request
-    p50: list[float]
-    p99: list[float]
-    p99_even: list[float]  # at half of FastAPI's rate; of the two alone, for LitServe can't answer as many
-
-
-def measure(
-    names: list[str], litserve: str, model: Path, rounds: int, seconds: float
-) -> dict[tuple[str, str], Figures]:
-    """Throughput, its cost, and latency at half of it, for each server and form, in turns."""
-    found: dict[tuple[str, str], Figures] = {}
-    for _ in range(rounds):
-        for form, name in itertools.product(FORMS, names):
-            with running(name, litserve, model) as server:
-                figures = found.setdefault((name, form), Figures([], [], [], [], []))
-                server.load(form, "closed", CONNECTIONS, 1)  # warm
-                result = server.load(form, "closed", CONNECTIONS, seconds)
-                rate = good(result)
-                figures.rates.append(rate)
-                figures.costs.append(1e6 * result["processor_seconds"] / result["statuses"]["200"])
-                half = server.load(form, "open", 256, seconds, rate / 2)
-                figures.p50.append(half["p50"])
-                figures.p99.append(half["p99"])
-                if name == FASTAPI:
-                    figures.p99_even.append(half["p99"])
-                elif name == TENFOLD:
-                    even = server.load(form, "open", 256, seconds, found[FASTAPI, form].rates[-1] / 2)
-                    figures.p99_even.append(even["p99"])
-    return found
-
-
-def show(found: dict[tuple[str, str], Figures]) -> None:
-    measured = ("requests/s", 12), ("min to max", 16), ("processor", 12), ("p50 at half", 13), ("p99 at half", 13)
-    columns = "".join(f"{title:>{width}}" for title, width in (*measured, ("at FastAPI's", 14), ("n", 3)))
-    print(f"{'':28}{'':>7}{columns}")
-    for (name, form), figures in found.items():
-        rate, cost, p50, p99 = (statistics.median(x) for x in (figures.rates, figures.costs, figures.p50, figures.p99))
-        spread = f"{min(figures.rates):,.0f} to {max(figures.rates):,.0f}"
-        even = f"{statistics.median(figures.p99_even):.2f} ms" if figures.p99_even else ""
-        times = f"{cost:>9.0f} µs{p50:>10.2f} ms{p99:>10.2f} ms{even:>14}"
-        print(f"{name:28}{form:>7}{rate:>12,.0f}{spread:>16}{times}{len(figures.rates):>3}")
-
-
-def claims_beside_peers(found: dict[tuple[str, str], Figures]) -> list[tuple[str, bool]]:
-    """Each round is compared in itself, for the pace of a shared machine changes from minute to minute."""
-    claims = []
-    for form in FORMS:
-        ours, fastapi = found[TENFOLD, form], found[FASTAPI, form]
-        peers = [figures for (name, one), figures in found.items() if name != TENFOLD and one == form]
-        rate = ratios(ours.rates, max, [peer.rates for peer in peers])
-        own = ratios(ours.p99, min, [peer.p99 for peer in peers])
-        even = ratios(ours.p99_even, min, [fastapi.p99_even])
-        claims += [
-            (f"{form}: at least {FASTER:g} times the better peer's throughput ({said(rate)})",
-             statistics.median(rate) >= FASTER),
-            (f"{form}: no worse p99 at half of it than the better peer's ({said(own)})", statistics.median(own) <= 1),
-            (f"{form}: no worse p99 at half of FastAPI's than that ({said(even)})", statistics.median(even) <= 1),
-        ]  # fmt: skip
-    return claims
-
-
-def ratios(ours: list[float], better: Callable[[Iterable[float]], float], theirs: list[list[float]]) -> list[float]:
-    """Of ours to the better of theirs, in each round."""
-    return [own / better(others) for own, *others in zip(ours, *theirs, strict=True)]
-
-
-def said(ratio: list[float]) -> str:
-    return f"{statistics.median(ratio):.2f} times, {min(ratio):.2f} to {max(ratio):.2f}"
-
-
-def claims_alone(litserve: str, model: Path, rounds: int, seconds: float, requests: int) -> list[tuple[str, bool]]:
-    claims = []
-    with running(TENFOLD, litserve, model) as server:
-        print()
-        for form, what in (("png", "/v1/predict"), ("read", "/v1/read"), ("drawing", "/v1/read, 320x320 drawing")):
-            server.load(form, "closed", 1, 1)
-            idle = server.load(form, "closed", 1, seconds)
-            print(f"one PNG when idle, {what}: p50 {idle['p50']:.2f} ms, p99 {idle['p99']:.2f} ms")
-            if form != "drawing":
-                claims.append((f"one PNG when idle, {what}: p50 within {IDLE_MS:g} ms ({idle['p50']:.2f})",
-                               idle["p50"] <= IDLE_MS))  # fmt: skip
-
-        server.load("read", "closed", CONNECTIONS, 1)
-        before, sent = server.memory_mb(), 0
-        while sent < requests:
-            sent += sum(server.load("png", "closed", CONNECTIONS, 1)["statuses"].values())
-        growth = server.memory_mb() - before
-        print(f"memory: {before:.0f} MB, {growth:+.1f} MB after {sent:,} requests")
-        claims.append((f"memory grows by at most {GROWTH_MB:g} MB ({growth:+.1f})", growth <= GROWTH_MB))
-
-        for form, crowd in (("png", CROWD), ("drawing", 256)):
-            claims += overload(server, form, crowd, seconds, rounds)
-    return claims
-
-
-def overload(server: Server, form: str, crowd: int, seconds: float, rounds: int) -> list[tuple[str, bool]]:
-    """Four times the requests of the peak, in turns with it."""
-    kept, peaks, told, others = [], [], Counter[str](), 0
-    for _ in range(rounds):
-        peaks.append(good(server.load(form, "closed", CONNECTIONS, seconds)))
-        over = server.load(form, "open", crowd, seconds, 4 * peaks[-1])
-        kept.append(over["statuses"].get("200", 0) / over["seconds"] / peaks[-1])
-        told.update(over["statuses"])
-        time.sleep(3)  # what still waits is worked on, though nobody listens any more
-        others += over["lost"] + sum(n for status, n in over["statuses"].items() if status not in ("200", "503", "504"))
-    answers = ", ".join(f"{n:,} x {status}" for status, n in sorted(told.items()))
-    share = statistics.median(kept)
-    print(f"{form} at 4 times its peak of {statistics.median(peaks):,.0f}/s: {answers}; {share:.0%} of the peak kept")
-    return [
-        (f"{form} at 4 times its peak: only 200, 503 and 504, nothing lost", others == 0),
-        (f"{form} at 4 times its peak: at least {KEPT:.0%} of its good answers ({share:.0%})", share >= KEPT),
-    ]
+    rate: float  # good responses a second
+    p50: float  # milliseconds
+    p99: float
+    errors: int  # connections that failed or were reset, and timeouts
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, short")
-    parser.add_argument("--litserve", default=".venv-litserve/bin/python", help="a Python that has LitServe")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s")
     arguments = parser.parse_args()
-    rounds, seconds, requests = (1, 3, 5_000) if arguments.quick else (5, 8, 20_000)
-    names = [FASTAPI, TENFOLD]
-    if Path(arguments.litserve).exists():
-        names.append(LITSERVE)
-    else:
-        print("LitServe is left out: `make litserve-peer` makes its environment")
-    if len(CORES) < 2:
-        sys.exit("needs two cores: one for the server, one for the load")
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "digits.onnx"
-        model.write_bytes(read_weights("digits"))
-        found = measure(names, arguments.litserve, model, rounds, seconds)
-        show(found)
-        claims = claims_beside_peers(found) + claims_alone(arguments.litserve, model, rounds, seconds, requests)
-    print()
-    for claim, holds in claims:
-        print(f"{'holds' if holds else 'FAILS'}  {claim}")
-    return 0 if all(holds for _, holds in claims) else 1
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing; it is a package of most distributions: apt-get install wrk")
+    rounds, seconds = (1, 2) if arguments.quick else (3, 4)
+    with tempfile.TemporaryDirectory() as folder, started(TENFOLD) as tenfold, started(FASTAPI) as fastapi:
+        scripts = Scripts(Path(folder))
+        figures: dict[tuple[str, str, str], list[Load]] = defaultdict(list)
+        run_wrk(tenfold, "png", scripts.write("png"), PEAK_CONNECTIONS, seconds)  # warm-up
+        memory = tenfold.memory_mb
+        for _ in range(rounds):
+            for form in FORMS:
+                measure_round(figures, scripts, (tenfold, fastapi), form, seconds)
+        growth = tenfold.memory_mb - memory
+    print_table(figures, growth)
+    print(f"{processor_name()}, {os.cpu_count()} cores; Python {platform.python_version()}, n = {rounds}; {versions()}")
+    return 0 if all([*check_claims(figures), claim("memory grows by at most", growth, MAX_GROWTH_MB, " MB")]) else 1
+
+
+class Scripts:
+    """Lua programs for wrk, which send one image again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        image = np.zeros((28, 28), np.uint8)
+        cv2.line(image, (14, 4), (13, 23), 255, 3, cv2.LINE_AA)
+        (folder / "image.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        (folder / "image.json").write_text(json.dumps({"images": [image.tolist()]}))
+
+    def write(self, form: str, pause_ms: float = 0.0) -> Path:
+        """pause_ms: between a response and the next request of the same connection."""
+        kind = {"png": "image/png", "json": "application/json"}[form]
+        script = self._folder / f"{form}-{pause_ms:.0f}.lua"
+        script.write_text(
+            f'local file = io.open("{self._folder}/image.{form}", "rb")\n'
+            'wrk.method = "POST"\nwrk.body = file:read("*a")\nfile:close()\n'
+            f'wrk.headers["Content-Type"] = "{kind}"\n'
+            + (f"function delay() return math.random(0, {round(2 * pause_ms)}) end\n" if pause_ms else "")
+        )
+        return script
+
+
+def measure_round(
+    figures: dict[tuple[str, str, str], list[Load]],
+    scripts: Scripts,
+    servers: tuple[Server, Server],
+    form: str,
+    seconds: int,
+) -> None:
+    tenfold, _ = servers
+    for server in servers:
+        figures[server.name, form, "idle"].append(run_wrk(server, form, scripts.write(form), 1, seconds))
+        peak = run_wrk(server, form, scripts.write(form), PEAK_CONNECTIONS, seconds)
+        figures[server.name, form, "peak"].append(peak)
+    # A connection sends again when its response has come and the pause is over: the rate is a little lower than aimed.
+    half = figures[FASTAPI, form, "peak"][-1].rate / 2
+    paced = scripts.write(form, pause_ms=1000 * PACED_CONNECTIONS / half)
+    for server in servers:
+        figures[server.name, form, "half"].append(run_wrk(server, form, paced, PACED_CONNECTIONS, seconds))
+    crowd = OVERLOAD * PEAK_CONNECTIONS
+    figures[TENFOLD, form, "overload"].append(run_wrk(tenfold, form, scripts.write(form), crowd, seconds))
+
+
+def run_wrk(server: Server, form: str, script: Path, connections: int, seconds: int) -> Load:
+    url = f"http://127.0.0.1:{server.port}{PATHS[server.name, form]}"
+    wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", str(script), url]
+    output = subprocess.run(pinned(CLIENT_CORE, wrk), capture_output=True, text=True, check=True).stdout
+    requests, duration = re.search(r"(\d+) requests in ([\d.]+\w+)", output).groups()  # type: ignore[union-attr]
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    good = int(requests) - (int(bad[1]) if bad else 0)
+    errors = sum(map(int, failed.groups())) if failed else 0
+    return Load(good / _seconds(duration), _percentile(output, 50), _percentile(output, 99), errors)
+
+
+def _percentile(output: str, percent: int) -> float:
+    """Milliseconds."""
+    found = re.search(rf"^\s+{percent}%\s+([\d.]+\w+)\s*$", output, re.MULTILINE)
+    assert found, output
+    return 1000 * _seconds(found[1])
+
+
+def _seconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[unit]
+
+
+def pinned(core: str, command: list[str]) -> list[str]:
+    return ["taskset", "-c", core, *command] if shutil.which("taskset") else command
+
+
+@contextlib.contextmanager
+def started(name: str) -> Iterator[Server]:
+    """A server on a core of its own, once it accepts connections."""
+    port = free_port()
+    arguments = {
+        TENFOLD: ["-m", "tenfold", "serve", "--no-feedback", "--port", str(port)],
+        FASTAPI: ["-m", "uvicorn", "serving_fastapi:app", "--port", str(port), "--log-level", "error"],
+    }[name]
+    environment = os.environ | {"MODEL": str(MODEL)}
+    command = pinned(SERVER_CORE, [sys.executable, *arguments])
+    folder = HERE / "peers" if name == FASTAPI else HERE.parent
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(port)
+        yield Server(name, process, port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json").close()
+            return
+        time.sleep(0.1)
+    sys.exit("the server did not start within a minute")
+
+
+def _resident_mb(process: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def print_table(figures: dict[tuple[str, str, str], list[Load]], growth: float) -> None:
+    table = Table("server", "image", "load", "responses/s", "range", "p50, ms", "p99, ms", "failed")
+    for (name, form, load), measured in figures.items():
+        rates = [each.rate for each in measured]
+        table.add_row(
+            name,
+            form,
+            load,
+            f"{statistics.median(rates):,.0f}",
+            f"{min(rates):,.0f} to {max(rates):,.0f}",
+            f"{median(measured, 'p50'):.2f}",
+            f"{median(measured, 'p99'):.2f}",
+            str(sum(each.errors for each in measured)),
+        )
+    Console(width=110).print(table)
+    print(f"memory of tenfold: {growth:+.1f} MB")
+
+
+def median(measured: list[Load], field: str) -> float:
+    return statistics.median(getattr(each, field) for each in measured)
+
+
+def check_claims(figures: dict[tuple[str, str, str], list[Load]]) -> Iterator[bool]:
+    for form in FORMS:
+        ours, theirs = figures[TENFOLD, form, "peak"], figures[FASTAPI, form, "peak"]
+        speedup = statistics.median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True))
+        yield claim(f"{form}: throughput at least", speedup, MIN_SPEEDUP, " times FastAPI's", at_least=True)
+        ours, theirs = figures[TENFOLD, form, "half"], figures[FASTAPI, form, "half"]
+        ratio = statistics.median(a.p99 / b.p99 for a, b in zip(ours, theirs, strict=True))
+        yield claim(f"{form}: p99 at half of FastAPI's peak at most", ratio, MAX_P99_RATIO, " times FastAPI's")
+        peak, overload = figures[TENFOLD, form, "peak"], figures[TENFOLD, form, "overload"]
+        kept = statistics.median(a.rate / b.rate for a, b in zip(overload, peak, strict=True))
+        yield claim(f"{form}: kept under {OVERLOAD} times the load", kept, MIN_KEPT, " of the peak", at_least=True)
+        yield claim(f"{form}: connections that failed", sum(each.errors for each in overload), 0, "")
+
+
+def claim(text: str, value: float, limit: float, unit: str, at_least: bool = False) -> bool:
+    holds = value >= limit if at_least else value <= limit
+    print("holds" if holds else "FAILS", f"{text} {limit:g}{unit} ({value:.2f})")
+    return holds
+
+
+def processor_name() -> str:
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.processor()
+
+
+def versions() -> str:
+    return ", ".join(f"{package} {version(package)}" for package in PACKAGES)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from tenfold.images import SIDE, Images
 from tenfold.ocr.reading import Expect
 from tenfold.serving.errors import APIError, InvalidBody, QueueFull
-from tenfold.serving.schemas import GrayLevel
+from tenfold.serving.schemas import GrayLevel, PredictRequest
 from tenfold.serving.settings import MIB, Limits
 
 PIXELS = SIDE * SIDE
@@ -139,7 +139,7 @@ def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 class _Images(msgspec.Struct):
-    """A PredictRequest, whose images may also be flat lists of 784."""
+    """As PredictRequest, but images may be flat lists of 784, and gray levels written as 64.0."""
 
     images: list[list[GrayLevel | list[GrayLevel]]]
 
@@ -147,8 +147,22 @@ class _Images(msgspec.Struct):
 IMAGES_DECODER = msgspec.json.Decoder(_Images)
 
 
+PREDICT_DECODER = msgspec.json.Decoder(PredictRequest)
+
+
 def parse_json_images(body: bytes) -> Images:
-    """A PredictRequest -> uint8 (N, 28, 28). Raises APIError (400), InvalidBody."""
+    """Images in JSON -> uint8 (N, 28, 28). Raises APIError (400), InvalidBody."""
+    try:  # the documented form, in a third of the time
+        images = PREDICT_DECODER.decode(body).images
+        return np.frombuffer(b"".join(bytes(row) for image in images for row in image), np.uint8).reshape(
+            -1, SIDE, SIDE
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _parse_other_json_images(body)
+
+
+def _parse_other_json_images(body: bytes) -> Images:
+    """Also flat lists, and whole numbers written as 64.0."""
     try:
         levels = np.array(decode_json(body, IMAGES_DECODER).images, np.float64)
     except ValueError:  # ragged

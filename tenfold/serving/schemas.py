@@ -24,7 +24,8 @@ DigitImage = Annotated[
     ),
 ]
 GrayLevel = Annotated[float, Meta(ge=0, le=255, multiple_of=1)]
-PixelRow = Annotated[list[GrayLevel], Meta(min_length=SIDE, max_length=SIDE)]
+PixelValue = Annotated[int, Meta(ge=0, le=255)]
+PixelRow = Annotated[list[PixelValue], Meta(min_length=SIDE, max_length=SIDE)]
 ImageRows = Annotated[list[PixelRow], Meta(min_length=SIDE, max_length=SIDE)]
 
 

@@ -37,7 +37,7 @@ def _small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few of the pictures that a training with synthesis makes before it begins, which take it seconds."""
     for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
         monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 60)
-    monkeypatch.setattr("tenfold.synthesis.batch.PENNED", 20)
+    monkeypatch.setattr("tenfold.synthesis.batch.DRAWN_PER_DIGIT", 20)
 
 
 @pytest.fixture(scope="session")

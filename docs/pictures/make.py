@@ -11,8 +11,8 @@ import numpy as np
 from tenfold.data import load_data
 from tenfold.ocr.reader import read
 from tenfold.ocr.visualize import drawn
-from tenfold.synthesis.lines.compose import Workshop
-from tenfold.synthesis.lines.stock import Stock
+from tenfold.synthesis.lines.generator import LineGenerator
+from tenfold.synthesis.lines.glyph_bank import GlyphBank
 
 HERE = Path(__file__).parent
 SIDE = 120
@@ -54,9 +54,9 @@ def photo(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 def cheque(digits, draw: np.random.Generator) -> np.ndarray:
     """A row as `line` learns from them: touching digits, signs between, a printed pattern behind."""
-    workshop = Workshop.of(Stock.of(digits), draw)
+    generator = LineGenerator.create(GlyphBank.from_dataset(digits), draw)
     while True:
-        picture, text = workshop.line(draw)
+        picture, text = generator.generate(draw)
         if 4 <= len(text) <= 7 and picture.shape[0] >= 40:
             return cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
 

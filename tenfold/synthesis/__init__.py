@@ -1,5 +1,5 @@
-"""More than MNIST holds, made from its training rows: other hands and pens, damage, what is no digit, and whole lines.
+"""Training images that MNIST lacks, made from its training samples: other handwriting, corruptions, negatives, lines.
 
-Single images are made in whole batches of tensors, from PyTorch's default generator; lines one by one with OpenCV, from
-a NumPy generator. Either way a seeded step is repeatable.
+Single images are made in batches of tensors with PyTorch's default generator, lines one by one with OpenCV and a NumPy
+generator. Both repeat with their seed.
 """

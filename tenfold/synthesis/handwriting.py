@@ -1,158 +1,188 @@
-"""Other people's hands: pens from hair-thin to brush, other national shapes, coarse scans, imperfect cutting-out."""
+"""Handwriting that MNIST hardly shows: other pens, regional shapes, coarse scans, imperfect segmentation."""
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tenfold.images import SIDE
-from tenfold.synthesis.lines.drawing import (
-    affine,
-    blurred,
-    column,
-    doubled,
-    halved,
-    places,
-    segments,
-    skeleton,
-    smooth_field,
+from tenfold.images import SIDE, Images
+from tenfold.ocr.framing import frame
+from tenfold.synthesis.ops import (
+    affine_matrices,
+    blur,
+    dilate,
+    downsample,
+    draw_segments,
+    per_image,
+    pixel_centers,
+    skeletonize,
+    smooth_displacement,
     uniform,
-    warped,
-    widened,
+    upsample,
+    warp,
 )
+from tenfold.synthesis.strokes import DIGIT_JITTER, DIGIT_STROKES, sample_strokes
 
-PENS = 4  # steps in which a pen gets wider; two of them are three half pixels on each side
+PEN_SIZES = 4  # dilations by a half pixel, then a whole one, on each side
+DRAWN_HEIGHT = 64  # pixels of a digit drawn by strokes, before it is framed
+DRAWN_MARGIN = 12  # pixels: more than a pen's radius
 
 
-def national(pixels: Tensor, labels: Tensor, share: float) -> Tensor:
-    """A share of the 7s gets a bar through the stem, of the 1s an upstroke, a foot or both; a few 9s look like a P.
+def add_regional_strokes(pixels: Tensor, labels: Tensor, fraction: float) -> Tensor:
+    """Give a fraction of the 7s a crossbar and of the 1s an upstroke, a foot or both; mirror a few 9s.
 
     pixels: float (B, 28, 28), 0 to 255. labels: (B,).
     """
-    wanted = torch.rand(len(pixels)) < share
-    sevens = (wanted & (labels == 7)).nonzero().flatten()
-    ones = (wanted & (labels == 1)).nonzero().flatten()
-    nines = (wanted & (labels == 9) & (torch.rand(len(pixels)) < 0.2)).nonzero().flatten()
+    is_chosen = torch.rand(len(pixels)) < fraction
+    sevens = (is_chosen & (labels == 7)).nonzero().flatten()
+    ones = (is_chosen & (labels == 1)).nonzero().flatten()
+    nines = (is_chosen & (labels == 9) & (torch.rand(len(pixels)) < 0.2)).nonzero().flatten()
     out = pixels.clone()
     out[nines] = out[nines].flip(2)
     if len(sevens):
-        out[sevens] = crossed(out[sevens])
+        out[sevens] = add_crossbar(out[sevens])
     if len(ones):
-        out[ones] = with_serifs(out[ones])
+        out[ones] = add_serifs(out[ones])
     return out
 
 
-def crossed(pixels: Tensor) -> Tensor:
-    """A short bar through the stem, somewhat below the middle."""
+def add_crossbar(pixels: Tensor) -> Tensor:
+    """A short bar through the stem, slightly below the middle."""
     batch = len(pixels)
-    top, bottom = _extent(pixels)
-    height = top + (bottom - top) * uniform(batch, 0.42, 0.68)
-    middle = _ink_at(pixels, height)
-    half, tilt = uniform(batch, 3, 6), uniform(batch, -0.25, 0.25)
-    reach = torch.stack([half, tilt * half], dim=1)
-    place = torch.stack([middle + uniform(batch, -1, 1), height], dim=1)
-    return _with_stroke(pixels, place - reach, place + reach)
+    top, bottom = _vertical_extent(pixels)
+    y = top + (bottom - top) * uniform(batch, 0.42, 0.68)
+    x = _ink_center(pixels, y)
+    half_width, slope = uniform(batch, 3, 6), uniform(batch, -0.25, 0.25)
+    half = torch.stack([half_width, slope * half_width], dim=1)
+    center = torch.stack([x + uniform(batch, -1, 1), y], dim=1)
+    return _add_stroke(pixels, center - half, center + half)
 
 
-def with_serifs(pixels: Tensor) -> Tensor:
+def add_serifs(pixels: Tensor) -> Tensor:
     """An upstroke to the top, short or nearly as long as the stem, a foot, or both."""
     batch = len(pixels)
-    top, bottom = _extent(pixels)
-    foot = torch.rand(batch) < 0.4
-    up = ~foot | (torch.rand(batch) < 0.6)
-    tip = torch.stack([_ink_at(pixels, top + 1), top + 0.7], dim=1)
-    back = torch.stack([uniform(batch, -9, -2.5), (bottom - top) * uniform(batch, 0.12, 0.6)], dim=1)
-    back[:, 1] = torch.minimum(back[:, 1], back[:, 0].abs() * 1.7)
-    out = torch.where(column(up), _with_stroke(pixels, tip, tip + back), pixels)
-    ground = torch.stack([_ink_at(pixels, bottom - 1), bottom - 0.7], dim=1)
+    top, bottom = _vertical_extent(pixels)
+    has_foot = torch.rand(batch) < 0.4
+    has_upstroke = ~has_foot | (torch.rand(batch) < 0.6)
+    tip = torch.stack([_ink_center(pixels, top + 1), top + 0.7], dim=1)
+    upstroke = torch.stack([uniform(batch, -9, -2.5), (bottom - top) * uniform(batch, 0.12, 0.6)], dim=1)
+    upstroke[:, 1] = torch.minimum(upstroke[:, 1], upstroke[:, 0].abs() * 1.7)
+    out = torch.where(per_image(has_upstroke), _add_stroke(pixels, tip, tip + upstroke), pixels)
+    base = torch.stack([_ink_center(pixels, bottom - 1), bottom - 0.7], dim=1)
     half = torch.stack([uniform(batch, 2.5, 6), uniform(batch, -0.5, 0.5)], dim=1)
-    return torch.where(column(foot), _with_stroke(out, ground - half, ground + half), out)
+    return torch.where(per_image(has_foot), _add_stroke(out, base - half, base + half), out)
 
 
-def _extent(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """The y of the first row with ink and of the end of the last, (B,) each."""
+def _vertical_extent(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """The y of the first row with ink and the end of the last one, (B,) each."""
     rows = (pixels.amax(dim=2) > 100).float()
     return rows.argmax(dim=1).float(), SIDE - rows.flip(1).argmax(dim=1).float()
 
 
-def _ink_at(pixels: Tensor, height: Tensor) -> Tensor:
+def _ink_center(pixels: Tensor, height: Tensor) -> Tensor:
     """The mean x of the ink in the rows around `height`, (B,)."""
-    x, y = places(SIDE)
-    ink = pixels * ((y - column(height)).abs() < 1.6) + 1e-3
+    x, y = pixel_centers(SIDE)
+    ink = pixels * ((y - per_image(height)).abs() < 1.6) + 1e-3
     return (ink * x).sum(dim=(1, 2)) / ink.sum(dim=(1, 2))
 
 
-def _with_stroke(pixels: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """One more stroke, about as wide as MNIST's are."""
-    cover = segments(start, end, uniform(len(pixels), 1.2, 2.6), SIDE)
-    return torch.maximum(pixels, 255 * cover)
+def _add_stroke(pixels: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """One more stroke, about as wide as MNIST's."""
+    coverage = draw_segments(start, end, uniform(len(pixels), 1.2, 2.6), SIDE)
+    return torch.maximum(pixels, 255 * coverage)
 
 
-def redrawn(pixels: Tensor) -> Tensor:
-    """The same strokes with another pen, from half a pixel to eight wide, hard or soft.
+def change_pen(pixels: Tensor) -> Tensor:
+    """The same strokes with another pen, half a pixel to eight pixels wide, hard or soft.
 
     pixels: float (B, 28, 28), 0 to 255.
     """
     batch = len(pixels)
-    drawn = skeleton(doubled(pixels), uniform(batch, 1.4, 2.2))
-    reach = 1 + (torch.rand(batch).square() * PENS).long()  # thin pens are the more frequent ones
-    for turn in range(PENS):
-        wider = reach > turn
-        drawn[wider] = widened(drawn[wider], 1 + turn % 2)
-    drawn = blurred(drawn, uniform(batch, 0.3, 1.5))
-    ink = halved((2 * drawn).clamp(max=255))
+    ink = skeletonize(upsample(pixels), uniform(batch, 1.4, 2.2))
+    pen_size = 1 + (torch.rand(batch).square() * PEN_SIZES).long()  # thin pens are more frequent
+    for size in range(PEN_SIZES):
+        is_wider = pen_size > size
+        ink[is_wider] = dilate(ink[is_wider], 1 + size % 2)
+    ink = downsample((2 * blur(ink, uniform(batch, 0.3, 1.5))).clamp(max=255))
     return ink * (255 / ink.amax(dim=(1, 2), keepdim=True).clamp(min=40))
 
 
-def neighbored(pixels: Tensor) -> Tensor:
-    """What is left of a neighbor at one edge, as after cutting a row into digits."""
+def add_neighbor_edge(pixels: Tensor) -> Tensor:
+    """Add the edge of a neighboring digit, as segmentation of a line leaves it."""
     batch = len(pixels)
-    other = pixels[torch.randperm(batch)]
-    one, none = torch.ones(batch), torch.zeros(batch)
+    neighbors = pixels[torch.randperm(batch)]
     side = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
-    right, down = side * uniform(batch, 15, 21) / SIDE, uniform(batch, -5, 5) / SIDE
-    beside = warped(other, affine(none, one, one * uniform(batch, 0.8, 1.2), none, right, down))
-    return torch.maximum(pixels, beside)
+    shift_x, shift_y = side * uniform(batch, 15, 21) / SIDE, uniform(batch, -5, 5) / SIDE
+    scale_y = uniform(batch, 0.8, 1.2)
+    matrices = affine_matrices(batch, scale_y=scale_y, shift_x=shift_x, shift_y=shift_y)
+    return torch.maximum(pixels, warp(neighbors, matrices))
 
 
-def scanned(pixels: Tensor) -> Tensor:
-    """As in the old collections: the box pulled to a square of 12 to 20 pixels, in gray or two levels, then framed.
+def simulate_scan(pixels: Tensor) -> Tensor:
+    """A coarse scan as in old collections: the box resized to 12 to 20 pixels, in gray or two levels, then framed.
 
     pixels: float (B, 28, 28), 0 to 255.
     """
     batch = len(pixels)
-    left, right = _extent(pixels.transpose(1, 2))
-    top, bottom = _extent(pixels)
-    wide, high = (right - left).clamp(min=3), (bottom - top).clamp(min=3)
-    most = torch.maximum(wide, high)
-    pulled = torch.rand(batch)  # 0: proportions stay; 1: the box becomes a square
-    wide, high = wide + (most - wide) * (1 - pulled), high + (most - high) * (1 - pulled)
-    # From the new square, -1 to 1, to the box in the old picture.
+    left, right = _vertical_extent(pixels.transpose(1, 2))
+    top, bottom = _vertical_extent(pixels)
+    width, height = (right - left).clamp(min=3), (bottom - top).clamp(min=3)
+    longest = torch.maximum(width, height)
+    squareness = torch.rand(batch)  # 0: proportions stay; 1: the box becomes a square
+    width = width + (longest - width) * (1 - squareness)
+    height = height + (longest - height) * (1 - squareness)
+    # From the new square, -1 to 1, to the box in the old image.
     matrices = torch.zeros(batch, 2, 3)
-    matrices[:, 0, 0], matrices[:, 1, 1] = wide / SIDE, high / SIDE
+    matrices[:, 0, 0], matrices[:, 1, 1] = width / SIDE, height / SIDE
     matrices[:, 0, 2], matrices[:, 1, 2] = (left + right) / SIDE - 1, (top + bottom) / SIDE - 1
     side = int(torch.randint(12, 21, ()))
-    small = F.avg_pool2d(warped(pixels, matrices, side=3 * side).unsqueeze(1), 3)
-    cut = torch.where(small > 255 * uniform(batch, 0.25, 0.65).view(-1, 1, 1, 1), 255.0, 0.0)
-    small = torch.where(torch.rand(batch, 1, 1, 1) < 0.6, cut, small)
-    big = F.interpolate(small, size=(60, 60), mode="nearest" if torch.rand(()) < 0.7 else "bilinear")
-    return F.pad(F.avg_pool2d(big, 3).squeeze(1), (4, 4, 4, 4))
+    scan = F.avg_pool2d(warp(pixels, matrices, side=3 * side).unsqueeze(1), 3)
+    binary = torch.where(scan > 255 * uniform(batch, 0.25, 0.65).view(-1, 1, 1, 1), 255.0, 0.0)
+    scan = torch.where(torch.rand(batch, 1, 1, 1) < 0.6, binary, scan)
+    enlarged = F.interpolate(scan, size=(60, 60), mode="nearest" if torch.rand(()) < 0.7 else "bilinear")
+    return F.pad(F.avg_pool2d(enlarged, 3).squeeze(1), (4, 4, 4, 4))
 
 
-def posed(pixels: Tensor, strength: Tensor) -> Tensor:
-    """Turned, slanted, stretched, shifted and bent, each picture by its own `strength` (B,), 0 to 1."""
+def random_affine_elastic(pixels: Tensor, strength: Tensor) -> Tensor:
+    """Rotate, shear, scale, shift and deform each image by its own `strength` (B,), 0 to 1."""
     batch = len(pixels)
 
     def draw() -> Tensor:
         return (torch.rand(batch) * 2 - 1) * strength
 
     size = 1 + torch.where(torch.rand(batch) < 0.6, -0.35, 0.2) * torch.rand(batch) * strength
-    matrices = affine(
-        draw() * 0.33,
-        size * (1 + 0.18 * draw()),
-        size * (1 + 0.12 * draw()),
-        draw() * 0.35,
-        draw() * 0.11,
-        draw() * 0.11,
+    matrices = affine_matrices(
+        batch,
+        rotation=draw() * 0.33,
+        scale_x=size * (1 + 0.18 * draw()),
+        scale_y=size * (1 + 0.12 * draw()),
+        shear=draw() * 0.35,
+        shift_x=draw() * 0.11,
+        shift_y=draw() * 0.11,
     )
-    bend = smooth_field(batch, SIDE, 5) * (0.75 * strength * torch.rand(batch)).view(-1, 1, 1, 1)
-    return warped(pixels, matrices, bend)
+    displacement = smooth_displacement(batch, SIDE, 5) * (0.75 * strength * torch.rand(batch)).view(-1, 1, 1, 1)
+    return warp(pixels, matrices, displacement)
+
+
+def draw_digits(digit: int, count: int, rng: np.random.Generator) -> Images:
+    """Images of `digit` drawn by strokes, uint8 (count, 28, 28), with random shapes, slants, widths and pens.
+
+    They are framed like MNIST's.
+    """
+    shapes = DIGIT_STROKES[digit]
+    images = np.empty((count, SIDE, SIDE), np.uint8)
+    for i in range(count):
+        strokes = sample_strokes(shapes[rng.integers(len(shapes))], DIGIT_JITTER, rng)
+        aspect, slant = 0.7 * np.exp(rng.normal(0, 0.25)), rng.triangular(-0.25, 0.1, 0.6)
+        shear = np.array([[aspect, 0], [-slant, 1]], np.float32)  # (x, y) -> (aspect x - slant y, y)
+        strokes = [stroke @ shear * DRAWN_HEIGHT for stroke in strokes]
+        corner = np.min([stroke.min(axis=0) for stroke in strokes], axis=0) - DRAWN_MARGIN
+        extent = np.max([stroke.max(axis=0) for stroke in strokes], axis=0) - corner
+        width, height = np.ceil(extent).astype(int) + DRAWN_MARGIN
+        canvas = np.zeros((height, width), np.uint8)
+        thickness = int(np.exp(rng.normal(1.9, 0.35)).clip(3, 14))
+        points = [np.round((stroke - corner) * 16).astype(np.int32) for stroke in strokes]  # in sixteenths of a pixel
+        cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, 4)
+        images[i] = frame(canvas)
+    return images

@@ -1,8 +1,8 @@
-"""Digits and signs as strokes of a pen: ways of writing that MNIST's American writers hardly show.
+"""Digits and signs as pen strokes: shapes that MNIST's American writers hardly use.
 
-A 1 with an upstroke as long as itself, or a loop, a crossed 7, a 5 like a root sign, a 9 like a P, open 4s; and the
-signs around amounts. Each shape is a list of strokes; a stroke is a list of points, x to the right, y down, from 0 at
-the digits' top to 1 at their baseline, and either a curve through its points or straight lines between them.
+A 1 with a loop or with an upstroke as long as its stem, a crossed 7, a 5 like a root sign, a 9 like a P, open 4s; and
+the signs around amounts. Each shape is a list of strokes; a stroke is a list of points, x to the right and y down, from
+0 at the digits' top to 1 at their baseline, joined by a curve or by straight segments.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]  # (n, 2): x, y
-SAMPLES = 6  # of a curve between two of its points
-DIGIT_JITTER, SIGN_JITTER = 0.05, 0.04  # standard deviation of a point's place
+SAMPLES_PER_SEGMENT = 6  # of a curve
+DIGIT_JITTER, SIGN_JITTER = 0.05, 0.04  # standard deviation of a point's position
 
 
 @dataclass(frozen=True)
 class Stroke:
     points: tuple[tuple[float, float], ...]
-    curved: bool = False
+    is_curve: bool = False
 
 
 def line(*points: tuple[float, float]) -> Stroke:
@@ -26,12 +26,12 @@ def line(*points: tuple[float, float]) -> Stroke:
 
 
 def curve(*points: tuple[float, float]) -> Stroke:
-    return Stroke(points, curved=True)
+    return Stroke(points, is_curve=True)
 
 
 CROSSBAR = line((0.15, 0.52), (0.85, 0.46))
 
-DIGITS: dict[int, tuple[tuple[Stroke, ...], ...]] = {
+DIGIT_STROKES: dict[int, tuple[tuple[Stroke, ...], ...]] = {
     0: (
         (
             curve((0.5, 0), (0.12, 0.25), (0.08, 0.65), (0.4, 1), (0.8, 0.75), (0.85, 0.3), (0.5, 0)),
@@ -196,10 +196,10 @@ DIGITS: dict[int, tuple[tuple[Stroke, ...], ...]] = {
     ),
 }
 
-# How often each digit is drawn in such a way by hands that are not MNIST's; else it is one of MNIST's.
-DRAWN = (0.3, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
+# The probability that a writer who doesn't write like MNIST's draws the digit in one of these shapes.
+REGIONAL_PROBABILITIES = (0.3, 0.65, 0.3, 0.2, 0.45, 0.45, 0.25, 0.5, 0.25, 0.6)
 
-SIGNS: dict[str, tuple[Stroke, ...]] = {
+SIGN_STROKES: dict[str, tuple[Stroke, ...]] = {
     ".": (line((0, 0.97), (0.05, 1)),),
     ",": (line((0.1, 0.92), (0.06, 1), (-0.04, 1.15)),),
     "'": (line((0.1, -0.05), (0.02, 0.15)),),
@@ -223,20 +223,20 @@ SIGNS: dict[str, tuple[Stroke, ...]] = {
 }
 
 
-def written(shape: tuple[Stroke, ...], jitter: float, draw: np.random.Generator) -> list[Points]:
-    """The strokes as polylines, each point moved a little by chance, in units of the digits' height."""
-    lines = []
+def sample_strokes(shape: tuple[Stroke, ...], jitter: float, rng: np.random.Generator) -> list[Points]:
+    """The strokes as polylines in units of the digit's height, each point moved a little at random."""
+    polylines = []
     for stroke in shape:
         points = np.asarray(stroke.points, np.float32)
-        points = points + draw.normal(0, jitter, points.shape).astype(np.float32)
-        lines.append(_through(points) if stroke.curved and len(points) > 2 else points)
-    return lines
+        points = points + rng.normal(0, jitter, points.shape).astype(np.float32)
+        polylines.append(_catmull_rom(points) if stroke.is_curve and len(points) > 2 else points)
+    return polylines
 
 
-def _through(points: Points) -> Points:
+def _catmull_rom(points: Points) -> Points:
     """A Catmull-Rom spline through the points."""
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    t = np.linspace(0, 1, SAMPLES, endpoint=False, dtype=np.float32)[:, None, None]  # (s, 1, 1)
+    t = np.linspace(0, 1, SAMPLES_PER_SEGMENT, endpoint=False, dtype=np.float32)[:, None, None]  # (s, 1, 1)
     a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]  # (n - 1, 2) each
     curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     return np.concatenate([curve.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])

@@ -20,8 +20,8 @@ from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.recipes import RECIPES
 from tenfold.recipes.schema import Plateau, Recipe
 from tenfold.report import training as report
-from tenfold.synthesis.augment import augmented
-from tenfold.synthesis.batch import Mixture
+from tenfold.synthesis.augment import augment_images
+from tenfold.synthesis.batch import Synthesizer
 from tenfold.training.device import device_name
 from tenfold.training.loop import Fitted
 from tenfold.training.randomness import seed_step
@@ -189,12 +189,14 @@ def augmentation_samples(recipe: Recipe, train: Dataset) -> Images | None:
         pixels = originals[copies].float()
         for k, way in enumerate(recipe.member_configs):
             turns = slice(k, None, len(recipe.member_configs))
-            pixels[turns] = augmented(pixels[turns], way.augment)
+            pixels[turns] = augment_images(pixels[turns], way.augment)
         if recipe.synthesis.active:
             labels = torch.tensor(train.labels[rows], dtype=torch.int64)
-            mixture = Mixture(recipe.synthesis.model_copy(update={"negatives": 0.0}), originals, labels, recipe.seed)
+            synthesizer = Synthesizer(
+                recipe.synthesis.model_copy(update={"negatives": 0.0}), originals, labels, recipe.seed
+            )
             order = torch.randperm(len(copies))  # the first of a batch stay clean
-            pixels[order] = mixture.digits(pixels[order], labels[copies[order]])
+            pixels[order] = synthesizer.make_digits(pixels[order], labels[copies[order]])
     drawn = pixels.round().to(torch.uint8).view(len(rows), SHOWN_DRAWS - 1, *originals.shape[1:])
     return torch.cat([originals.unsqueeze(1), drawn], dim=1).numpy()
 

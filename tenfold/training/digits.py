@@ -11,8 +11,8 @@ from tenfold.model import Model
 from tenfold.nets import Network
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.synthesis.augment import augmented
-from tenfold.synthesis.batch import Mixture
+from tenfold.synthesis.augment import augment_images
+from tenfold.synthesis.batch import Synthesizer
 from tenfold.training.cuda_graph import Batch
 from tenfold.training.device import autocast, choose_precision
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
@@ -77,7 +77,7 @@ class Digits:
         self.images = torch.tensor(train.images, device=device)  # (N, 28, 28)
         self.labels = torch.tensor(train.labels, dtype=torch.int64, device=device)  # (N,)
         made = recipe.synthesis.active
-        self.mixture = Mixture(recipe.synthesis, self.images, self.labels, recipe.seed) if made else None
+        self.synthesizer = Synthesizer(recipe.synthesis, self.images, self.labels, recipe.seed) if made else None
 
     def begin(self, epoch: int) -> int:
         order = epoch_order(self.recipe.seed, epoch, len(self.images)).to(self.images.device)
@@ -87,8 +87,8 @@ class Digits:
     def batch(self, state: State, steps: int) -> Batch:
         recipe, rows = self.recipe, self.batches[state.step]
         changed = state.epoch * steps + state.step < recipe.epochs * steps * (1 - recipe.augment.clean_fraction)
-        # An ONNX teacher runs on the CPU, and the mixture draws there.
-        repeats = len(rows) == recipe.batch_size and not isinstance(self.teacher, Model) and not self.mixture
+        # An ONNX teacher runs on the CPU, and the synthesizer draws there.
+        repeats = len(rows) == recipe.batch_size and not isinstance(self.teacher, Model) and not self.synthesizer
         return Batch(rows, AUGMENTED if changed else CLEAN, repeats)
 
     def step(self, network: Network, batch: Batch, precision: str) -> Step:
@@ -96,12 +96,12 @@ class Digits:
         answers = self.labels[batch.rows]  # (B,)
         pixels = self.images[batch.rows].float()  # (B, 28, 28)
         if batch.kind == AUGMENTED:
-            pixels = augmented(pixels, recipe.augment)
+            pixels = augment_images(pixels, recipe.augment)
         target = smoothed(answers, recipe.label_smoothing)  # (B, 10)
         if self.teacher:  # sees the same changed images as its student (Hinton et al. 2015; Beyer et al. 2022)
             target = torch.lerp(target, probabilities(self.teacher, pixels, precision), recipe.distillation_weight)
-        if self.mixture:
-            pixels = self.mixture.batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none
+        if self.synthesizer:
+            pixels = self.synthesizer.make_batch(pixels, answers)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(self.images.device, precision):
             logits, loss = losses(network, pixels, target)
         return Step(loss, (logits.detach().argmax(1) == answers).sum())

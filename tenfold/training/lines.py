@@ -18,9 +18,9 @@ from tenfold.ocr.line_model import LINE_HEIGHT, normalize_line
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.synthesis.augment import augmented
-from tenfold.synthesis.lines.compose import Workshop
-from tenfold.synthesis.lines.stock import Stock
+from tenfold.synthesis.augment import augment_images
+from tenfold.synthesis.lines.generator import LineGenerator
+from tenfold.synthesis.lines.glyph_bank import GlyphBank
 from tenfold.training.cuda_graph import Batch
 from tenfold.training.device import autocast, choose_precision
 from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
@@ -60,12 +60,14 @@ class WholeRows:
     def __init__(self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device) -> None:
         assert isinstance(recipe.net, CTC)
         self.recipe, self.net, self.device = recipe, recipe.net, device
-        self.workshop = Workshop.of(Stock.of(train), np.random.default_rng(derived_seed(recipe.seed, 0, WORKSHOP)))
+        self.generator = LineGenerator.create(
+            GlyphBank.from_dataset(train), np.random.default_rng(derived_seed(recipe.seed, 0, WORKSHOP))
+        )
         self.held_lines = lines_held_out(recipe, held_out) if held_out else []
 
     def begin(self, epoch: int) -> int:
         draw = np.random.default_rng(derived_seed(self.recipe.seed, epoch, -1))
-        self.lines = composed(self.workshop, self.net.lines_per_epoch, draw)
+        self.lines = composed(self.generator, self.net.lines_per_epoch, draw)
         passes = [
             batches_of_like_width(self.lines, self.recipe.batch_size, draw) for _ in range(self.net.passes_per_epoch)
         ]
@@ -88,13 +90,13 @@ class WholeRows:
         return score_lines(network, self.held_lines, self.recipe.batch_size, self.device) if self.held_lines else None
 
 
-def composed(workshop: Workshop, count: int, draw: np.random.Generator) -> Lines:
+def composed(generator: LineGenerator, count: int, draw: np.random.Generator) -> Lines:
     """New rows as the network sees them, none wider than `WIDEST`."""
     lines: Lines = []
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # pictures this small are drawn faster by one
     while len(lines) < count:
-        picture, text = workshop.line(draw)
+        picture, text = generator.generate(draw)
         seen = normalize_line(picture)
         if STEP * 2 * len(text) < seen.shape[1] <= WIDEST:
             lines.append((seen, text))
@@ -105,7 +107,7 @@ def composed(workshop: Workshop, count: int, draw: np.random.Generator) -> Lines
 def lines_held_out(recipe: Recipe, held_out: Dataset) -> Lines:
     """Rows to measure with, of digits and papers that no training row shows."""
     draw = np.random.default_rng(derived_seed(recipe.seed, 0, HELD_OUT))
-    return composed(Workshop.of(Stock.of(held_out), draw), HELD_OUT_LINES, draw)
+    return composed(LineGenerator.create(GlyphBank.from_dataset(held_out), draw), HELD_OUT_LINES, draw)
 
 
 def batches_of_like_width(lines: Lines, batch: int, draw: np.random.Generator) -> list[NDArray[np.intp]]:
@@ -134,7 +136,7 @@ def changed(pixels: Tensor, recipe: Recipe) -> Tensor:
     if not recipe.augment.active:
         return pixels
     power = torch.exp(torch.randn(len(pixels), 1, 1, device=pixels.device) * 0.2)
-    return augmented((pixels / 255).pow(power) * 255, recipe.augment)
+    return augment_images((pixels / 255).pow(power) * 255, recipe.augment)
 
 
 def ctc(logits: Tensor, widths: Tensor, texts: list[str]) -> Tensor:

@@ -375,8 +375,10 @@ def test_held_out_rows_are_scored_as_they_are(train, make_recipe, digits, monkey
     """Augmentation is for training rows: every image it gets is one of those."""
     recipe = make_recipe(augment={"rotation": 10}, epochs=1)
     got = []
-    real = fit_module.augmented
-    monkeypatch.setattr(fit_module, "augmented", lambda pixels, ranges: (got.append(pixels), real(pixels, ranges))[1])
+    real = fit_module.augment_images
+    monkeypatch.setattr(
+        fit_module, "augment_images", lambda pixels, ranges: (got.append(pixels), real(pixels, ranges))[1]
+    )
     train(recipe)
     rows, _ = split(recipe, digits)
     order = epoch_order(recipe.seed, 0, len(rows)).numpy()
@@ -386,7 +388,7 @@ def test_held_out_rows_are_scored_as_they_are(train, make_recipe, digits, monkey
 def test_the_last_share_is_trained_on_the_images_as_they_are(train, make_recipe, monkeypatch):
     """Of 2 epochs of 5 steps, a share of 0.3 is the last 3 steps."""
     seen = []
-    monkeypatch.setattr("tenfold.training.digits.augmented", lambda pixels, ranges: seen.append(1) or pixels)
+    monkeypatch.setattr("tenfold.training.digits.augment_images", lambda pixels, ranges: seen.append(1) or pixels)
     train(make_recipe(augment={"cutout": 4, "clean_fraction": 0.3}))
     assert len(seen) == 7
 

@@ -13,7 +13,7 @@ from tenfold.errors import DataError, RecipeError
 from tenfold.ocr.line_model import LINE_HEIGHT, LineModel, calibrate
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
-from tenfold.synthesis.lines import compose as lines_module
+from tenfold.synthesis.lines import generator as lines_module
 from tenfold.training import checkpoint
 from tenfold.training import lines as line_module
 from tenfold.training.line_artifacts import calibrated, edits
@@ -54,7 +54,7 @@ def drawn() -> Dataset:
 @pytest.fixture(scope="module", autouse=True)
 def _little():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines_module, "SHEETS", 3)
+        patch.setattr(lines_module, "BACKGROUNDS", 3)
         patch.setattr(line_module, "HELD_OUT_LINES", 30)
         patch.setattr(line_module, "choose_precision", lambda *_: "bfloat16")  # not measured anew by each training
         yield

@@ -88,7 +88,7 @@ def test_a_run_with_synthesis_ends_in_a_calibrated_model_of_digitness(
     assert "`digitness`" in trained.run.card.read_text()
     assert "A temperature was fitted on the held-out rows" in trained.run.card.read_text()
     assert "shifts by a pixel to the four sides" in trained.run.card.read_text()
-    assert "The same digit, augmented" in trained.run.report.read_text()
+    assert "The same image, augmented" in trained.run.report.read_text()
 
 
 def test_recipe_and_data_are_remembered(trained, recipe, digits):

@@ -22,24 +22,23 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def _toml_lines(settings: Settings, prefix: str) -> Iterator[str]:
-    """The settings of a table and then, as TOML has it, the tables in it."""
-    values = [(name, getattr(settings, name)) for name in type(settings).model_fields]
-    tables = [(name, value) for name, value in values if isinstance(value, Settings)]
-    arrays = [(name, value) for name, value in values if isinstance(value, tuple) and _has_tables(value)]
-    for name, value in values:
-        if (name, value) not in tables + arrays:
+    """The settings of a table and then, as TOML requires, the tables in it."""
+    groups = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if _tables(value):
+            groups[name] = value
+        else:
             yield f"{name} = {json.dumps(value)}{_comment(type(settings), name)}"
-    for name, table in tables:
-        yield from ("", f"[{prefix}{name}]  # {_first_line(type(table))}")
-        yield from _toml_lines(table, f"{prefix}{name}.")
-    for name, array in arrays:
-        for table in array:
-            yield from ("", f"[[{prefix}{name}]]  # {_first_line(type(table))}")
+    for name in sorted(groups, key=lambda name: isinstance(groups[name], tuple)):  # arrays of tables last
+        header = f"[[{prefix}{name}]]" if isinstance(groups[name], tuple) else f"[{prefix}{name}]"
+        for table in _tables(groups[name]):
+            yield from ("", f"{header}  # {_first_line(type(table))}")
             yield from _toml_lines(table, f"{prefix}{name}.")
 
 
-def _has_tables(value: tuple[Any, ...]) -> bool:
-    return any(isinstance(item, Settings) for item in value)
+def _tables(value: Any) -> list[Settings]:
+    return [item for item in (value if isinstance(value, tuple) else [value]) if isinstance(item, Settings)]
 
 
 def _first_line(group: type[Settings]) -> str:
@@ -127,10 +126,16 @@ def _message(error: ErrorDetails, values: dict[str, Any]) -> str:
     if len(path) > 1 and path[1] in KINDS.get(path[0], {}):
         del path[1]  # Pydantic puts the kind into the path ('net', 'cnn', 'filters')
     key = prefix + ".".join(path)
+    if error["type"] == "extra_forbidden":
+        fields = _fields(path[0] if path[1:] else "", values, top)
+        return f"unknown setting '{key}'; choose from {', '.join(fields)}"
+    if error["type"] == "union_tag_not_found":
+        return f"'{key}.kind' is missing; choose from {', '.join(KINDS[path[0]])}"
+    return _value_message(error, key)
+
+
+def _value_message(error: ErrorDetails, key: str) -> str:
     match error["type"]:
-        case "extra_forbidden":
-            fields = _fields(path[0] if path[1:] else "", values, top)
-            return f"unknown setting '{key}'; choose from {', '.join(fields)}"
         case "missing":
             return f"'{key}' is missing"
         case "value_error":
@@ -138,19 +143,14 @@ def _message(error: ErrorDetails, values: dict[str, Any]) -> str:
         case "union_tag_invalid":
             choices = error["ctx"]["expected_tags"].replace("'", "")
             return f"{key}.kind = {error['ctx']['tag']!r}: choose from {choices}"
-        case "union_tag_not_found":
-            return f"'{key}.kind' is missing; choose from {', '.join(KINDS[path[0]])}"
-    value = "a table" if isinstance(error["input"], dict) else repr(error["input"])
-    return f"{key} = {value}: {_expected(error)}"
-
-
-def _expected(error: ErrorDetails) -> str:
-    match error["type"]:
         case "tuple_type":
-            return "expected a list"
+            expected = "expected a list"
         case "model_type" | "model_attributes_type":
-            return "expected a table of settings"
-    return f"{error['msg'][0].lower()}{error['msg'][1:]}"
+            expected = "expected a table of settings"
+        case _:
+            expected = f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    value = "a table" if isinstance(error["input"], dict) else repr(error["input"])
+    return f"{key} = {value}: {expected}"
 
 
 def _fields(group: str, values: dict[str, Any], top: type[Settings] = Recipe) -> list[str]:

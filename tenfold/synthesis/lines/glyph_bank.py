@@ -74,15 +74,14 @@ _NEIGHBORS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -
 
 def _removable() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """For both half steps: whether a pixel with these eight neighbors, as bits, is removed; uint8 (256,)."""
-    tables = np.zeros((2, 256), np.uint8)
-    for code in range(256):
-        p = [code >> bit & 1 for bit in range(8)]
-        up, right, down, left = p[0], p[2], p[4], p[6]
-        transitions = sum(not here and there for here, there in zip(p, p[1:] + p[:1], strict=True))
-        if 2 <= sum(p) <= 6 and transitions == 1:
-            tables[0, code] = not (up and right and down) and not (right and down and left)
-            tables[1, code] = not (up and right and left) and not (up and down and left)
-    return tables[0], tables[1]
+    neighbors = np.arange(256)[:, None] >> np.arange(8) & 1  # (256, 8)
+    up, right, down, left = neighbors[:, ::2].T
+    count = neighbors.sum(axis=1)
+    transitions = (neighbors < np.roll(neighbors, -1, axis=1)).sum(axis=1)  # from 0 to 1, clockwise
+    is_border = (count >= 2) & (count <= 6) & (transitions == 1)
+    first = is_border & (up * right * down == 0) & (right * down * left == 0)
+    second = is_border & (up * right * left == 0) & (up * down * left == 0)
+    return first.astype(np.uint8), second.astype(np.uint8)
 
 
 _REMOVABLE = _removable()

@@ -1,4 +1,4 @@
-"""The trained models that tenfold brings; README.md beside this file says how they were made and what they reach."""
+"""The bundled models; README.md in this folder is their card."""
 
 from importlib.resources import files
 
@@ -6,9 +6,9 @@ from tenfold.errors import RunError
 
 
 def read_weights(name: str) -> bytes:
-    """The bytes of the bundled NAME.onnx. Raises RunError where it is not there."""
+    """The bytes of the bundled NAME.onnx. Raises RunError if it is missing."""
     file = files(__name__).joinpath(f"{name}.onnx")
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        raise RunError(f"{file}: this file is missing; it should have come with tenfold, so install it again") from None
+        raise RunError(f"{file}: this file is missing; reinstall tenfold, which includes it") from None

@@ -86,7 +86,7 @@ def test_a_damaged_file_is_named_where_it_is_asked_for(run):
         (b"\xff\xfe{}", "this file is damaged"),
     ],
 )
-def test_without_a_manifest_nothing_can_be_said(run, content, reason):
+def test_missing_manifest(run, content, reason):
     if content is not None:
         run.manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(RunError, match=reason):
@@ -129,7 +129,7 @@ def test_known_tells_the_rows_that_it_was_made_with(run):
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
-def test_damaged_rows_are_said_to_be(run, content):
+def test_damaged_hashes_are_reported(run, content):
     run.rows.write_bytes(content)
     with pytest.raises(RunError, match=r"rows\.npy: this file is damaged"):
         run.known(images(1))

@@ -327,7 +327,7 @@ def _read(reading: Reading) -> str:
 def _choices(reading: Reading) -> str:
     """The likeliest values of each digit with their probabilities in percent."""
     each = [[(digit.value, digit.confidence), *digit.alternatives[:2]] for digit in reading.digits]
-    return "; ".join(" ".join(f"{value}:{100 * share:.1f}" for value, share in choices) for choices in each)
+    return "; ".join(" ".join(f"{value}:{100 * fraction:.1f}" for value, fraction in choices) for choices in each)
 
 
 def print_feedback(report: FeedbackReport) -> None:

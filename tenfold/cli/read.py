@@ -55,7 +55,7 @@ def read(
         raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
     from tenfold.cli import output as console
     from tenfold.ocr import batch
-    from tenfold.ocr.visualize import places, write_shown
+    from tenfold.ocr.visualize import output_paths, write_shown
 
     if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
         models = models + [name for name in files if batch.is_model(Path(name))]
@@ -63,7 +63,7 @@ def read(
         if not files:
             raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
     pictures = batch.picture_files(files)
-    shown = places(pictures, show) if show is not None else {}
+    shown = output_paths(pictures, show) if show is not None else {}
     paths = batch.model_paths(models or [])
     keep_inputs(out, *pictures, *paths)
     if server is not None:
@@ -72,18 +72,18 @@ def read(
         read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
     else:
         read_by = batch.read_files(pictures, expect, batch.load_models(paths))
-    answers = []
+    results = []
     for answer in console.tracked(read_by, len(pictures), "reading"):
-        answers.append(answer)
+        results.append(answer)
         if not json:
             console.print_read(answer, alone=len(pictures) == 1)
         if answer.error is None and answer.file in shown:
             write_shown(answer, shown[answer.file])
     if out is not None:
-        batch.write_table(out, answers)
-    failed = [answer.error for answer in answers if answer.error is not None]
+        batch.write_table(out, results)
+    failed = [answer.error for answer in results if answer.error is not None]
     error = failed[0] if failed else None
-    if failed and len(answers) > 1:
+    if failed and len(results) > 1:
         kind = UnavailableError if all(isinstance(one, UnavailableError) for one in failed) else TenfoldError
-        error = kind(f"{len(failed):,} of {len(answers):,} files couldn't be read")
-    finish({"readings": [answer.to_dict() for answer in answers]}, json, error)
+        error = kind(f"{len(failed):,} of {len(results):,} files couldn't be read")
+    finish({"readings": [answer.to_dict() for answer in results]}, json, error)

@@ -20,7 +20,7 @@ INK, PAPER = (200, 30, 30), (255, 255, 255)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def places(files: Sequence[Path], out: Path) -> dict[Path, Path]:
+def output_paths(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Where each picture is to be shown: at `out`, or in the folder `out` where it is one or the pictures are several.
 
     There it has its own name, numbered from 2 on where pictures are called alike. Raises TenfoldError for what can't be

@@ -115,10 +115,10 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    filled = [part for part in bins if part.count]
-    confidence = [part.confidence or 0.0 for part in filled]
-    accuracy = [part.accuracy or 0.0 for part in filled]
-    intervals = [wilson_interval(round(a * part.count), part.count) for a, part in zip(accuracy, filled, strict=True)]
+    occupied = [part for part in bins if part.count]
+    confidence = [part.confidence or 0.0 for part in occupied]
+    accuracy = [part.accuracy or 0.0 for part in occupied]
+    intervals = [wilson_interval(round(a * part.count), part.count) for a, part in zip(accuracy, occupied, strict=True)]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(SIZE[0], 4.9), dpi=72)
         axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
@@ -129,8 +129,8 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
         axes.errorbar(confidence, accuracy, yerr=errors, fmt="o", color=HELD_OUT, markersize=6, linewidth=1)
         axes.set_ylabel("accuracy")
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        centers, width = [(part.lower + part.upper) / 2 for part in filled], 0.9 * (bins[0].upper - bins[0].lower)
-        counts.bar(centers, [part.count for part in filled], width, color=HELD_OUT, alpha=0.5, log=True)
+        centers, width = [(part.lower + part.upper) / 2 for part in occupied], 0.9 * (bins[0].upper - bins[0].lower)
+        counts.bar(centers, [part.count for part in occupied], width, color=HELD_OUT, alpha=0.5, log=True)
         counts.set_ylabel("images")
         counts.set_xlim(0, 1)
         counts.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -36,13 +36,13 @@ def plural(quantity: int, singular: str) -> str:
 
 def seconds(value: float) -> str:
     """Elapsed time, with spaces that don't break: "41 s", "3 min 05 s", "2 h 10 min"."""
-    whole, minutes = round(value), round(value / 60)
+    total, minutes = round(value), round(value / 60)
     if value < 10:
         text = f"{value:.1f} s"
-    elif whole < 60:
-        text = f"{whole} s"
-    elif whole < 3600:
-        text = f"{whole // 60} min {whole % 60:02d} s"
+    elif total < 60:
+        text = f"{total} s"
+    elif total < 3600:
+        text = f"{total // 60} min {total % 60:02d} s"
     else:
         text = f"{minutes // 60} h {minutes % 60:02d} min"
     return text.replace(" ", NARROW_SPACE)

@@ -23,13 +23,13 @@ class LineReport:
 
     title: str
     recipe: dict[str, Any]
-    story: str
+    description: str
     layers: list[Layer]
     history: list[dict[str, float]]
     train: Dataset
     lines: list[tuple[tuple[NDArray[np.uint8], str], str]]
     held_out: dict[str, Any] | None
-    facts: dict[str, str]
+    details: dict[str, str]
     note: str
 
 
@@ -38,7 +38,7 @@ def render(report: LineReport) -> str:
     context: dict[str, Any] = {
         "tiles": _tiles(report),
         "notes": [f"Lines composed of {report.train.source}. {report.note}"],
-        "facts": report.facts,
+        "facts": report.details,
         "lines": [(strip, truth, prediction) for (strip, truth), prediction in report.lines],
         "recipe_groups": recipe_groups(report.recipe),
     } | network_context(report.layers, "a strip 32 pixels high to digits")
@@ -48,7 +48,7 @@ def render(report: LineReport) -> str:
         context |= history_context(report.history)
         sections.append(Section("training", "Training"))
     sections.append(Section("recipe", "The recipe"))
-    return render_page("training report", report.title, "figures", sections, context, report.story)
+    return render_page("training report", report.title, "figures", sections, context, report.description)
 
 
 def _tiles(report: LineReport) -> list[tuple[str, str, str]]:

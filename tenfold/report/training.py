@@ -27,17 +27,17 @@ DOUBTFUL_CONFIDENCE = 0.9  # predictions below it are set apart
 class TrainingReport:
     """What the page of a run is made of.
 
-    recipe: as in recipe.json. story: where the recipe comes from, may be "". data: the source in words. history: as in
-    history.csv; what was not measured is missing or NaN. train: the images trained on. augmented: uint8
+    recipe: as in recipe.json. description: where the recipe comes from, may be "". data: the source in words.
+    history: as in history.csv; what was not measured is missing or NaN. train: the images trained on. augmented: uint8
     (k, m, 28, 28), k digits, each first without and then m - 1 times with augmentation; None without augmentation.
     held_out, probabilities (N, 10), evaluation: the held-out images as the exported model predicts them, or None.
-    unlabeled, unlabeled_probabilities: a few dozen images without labels, or None. facts: names and texts (time,
+    unlabeled, unlabeled_probabilities: a few dozen images without labels, or None. details: names and texts (time,
     device, seed, versions). best_step_note: which images chose the weights.
     """
 
     title: str
     recipe: dict[str, Any]
-    story: str
+    description: str
     layers: list[Layer]
     history: list[dict[str, float]]
     data: str
@@ -48,13 +48,13 @@ class TrainingReport:
     evaluation: Evaluation | None
     unlabeled: Dataset | None
     unlabeled_probabilities: Probabilities | None
-    facts: dict[str, str]
+    details: dict[str, str]
     best_step_note: str
 
 
 def render(report: TrainingReport) -> str:
     """The page as HTML."""
-    context: dict[str, Any] = {"report": report, "facts": report.facts} | _head(report) | _data(report)
+    context: dict[str, Any] = {"report": report, "facts": report.details} | _head(report) | _data(report)
     context |= network_context(report.layers, "28 × 28 pixels to ten probabilities")
     context |= {"recipe_groups": recipe_groups(report.recipe)}
     sections = [Section("data", "The data"), Section("network", "The network")]
@@ -70,7 +70,7 @@ def render(report: TrainingReport) -> str:
         context |= {"predictions": _predictions(report.unlabeled, report.unlabeled_probabilities)}
         sections.append(Section("predictions", "Predictions"))
     sections.append(Section("recipe", "The recipe"))
-    return render_page("training report", report.title, "figures", sections, context, report.story)
+    return render_page("training report", report.title, "figures", sections, context, report.description)
 
 
 def _head(report: TrainingReport) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def report_page(
         report.TrainingReport(
             title=recipe.name,
             recipe=recipe.model_dump(mode="json"),
-            story=story(recipe),
+            description=story(recipe),
             layers=layer_table(fitted.network),
             history=fitted.state.history,
             data=train.source,
@@ -146,7 +146,7 @@ def report_page(
             evaluation=scored.evaluation if scored else None,
             unlabeled=sample,
             unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
-            facts=facts(metrics),
+            details=facts(metrics),
             best_step_note=metrics["weights"],
         )
     )

@@ -55,13 +55,13 @@ def leave_line_reader(
     page = report.LineReport(
         title=recipe.name,
         recipe=recipe.model_dump(mode="json"),
-        story=story(recipe),
+        description=story(recipe),
         layers=layer_table(fitted.network, (LINE_HEIGHT, 4 * LINE_HEIGHT)),
         history=fitted.state.history,
         train=train,
         lines=list(zip(read.lines, read.texts, strict=True))[:SHOWN_LINES] if read else [],
         held_out=metrics["held_out"],
-        facts=facts(metrics),
+        details=facts(metrics),
         note=metrics["weights"],
     )
     write_text(run.report, report.render(page))

@@ -166,8 +166,8 @@ def test_submit_check_names_first_invalid_line(run_cli, tmp_path):
 @pytest.mark.parametrize(("lines", "message"), [(27_999, "27,998 rows"), (28_002, "line 28,002: there are too many")])
 def test_submit_check_row_count(run_cli, tmp_path, lines, message):
     file = full_submission(tmp_path)
-    whole = [*file.read_text().splitlines(keepends=True), "28001,1\n"]
-    file.write_text("".join(whole[:lines]))
+    complete = [*file.read_text().splitlines(keepends=True), "28001,1\n"]
+    file.write_text("".join(complete[:lines]))
     result = run_cli("submit", "--check", file)
     assert (result.code, result.out) == (4, "")
     assert message in result.err

@@ -88,16 +88,16 @@ def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
     assert first.startswith(f"tenfold: {broken}: is ")
     assert second == f"tenfold: {pictures / 'nothing.png'}: there is no such file"
     assert last == "tenfold: 2 of 3 files couldn't be read"
-    told = run_cli("read", broken, pictures / "one.png", "--json")
-    assert told.code == INPUT
-    assert told.document["error"]["message"] == "1 of 2 files couldn't be read"
-    bad, good = told.document["readings"]
+    content = run_cli("read", broken, pictures / "one.png", "--json")
+    assert content.code == INPUT
+    assert content.document["error"]["message"] == "1 of 2 files couldn't be read"
+    bad, good = content.document["readings"]
     assert bad["error"].startswith(f"{broken}: is ")
     assert good["text"] == "1"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["{broken}"], INPUT, "cut.png: is "),
         (["nothing.png"], MISSING, "nothing.png: there is no such file"),
@@ -116,16 +116,16 @@ def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
         (["{broken}", "a.png", "--annotate", "{notes}"], INPUT, "notes.md: to show 2 pictures takes a folder"),
     ],
 )
-def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, said):
+def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.md").write_text("mine")
-    places = {"broken": broken, "empty": tmp_path / "empty", "notes": tmp_path / "notes.md"}
+    output_paths = {"broken": broken, "empty": tmp_path / "empty", "notes": tmp_path / "notes.md"}
     before = {path: path.read_bytes() for path in (broken, tmp_path / "notes.md")}
-    ran = run_cli("read", *(argument.format(**places) for argument in arguments))
+    ran = run_cli("read", *(argument.format(**output_paths) for argument in arguments))
     assert (ran.code, ran.out) == (code, "")
     assert {path: path.read_bytes() for path in before} == before
-    assert said in ran.err.splitlines()[-1]
+    assert message in ran.err.splitlines()[-1]
     assert code == USAGE or ran.err.count("\n") == 1
 
 
@@ -232,8 +232,8 @@ def test_titles_of_tables_do_not_steer_the_terminal(run_cli, kaggle_zip, tmp_pat
 
 def test_the_bundled_model_beside_ones_own(run_cli, pictures, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = run_cli("read", pictures / "seven.png", "--models", trained, "bundled", "--json").document["readings"][0]
-    assert list(told["models"]) == [str(trained), "bundled"]
+    content = run_cli("read", pictures / "seven.png", "--models", trained, "bundled", "--json").document["readings"][0]
+    assert list(content["models"]) == [str(trained), "bundled"]
     assert run_cli("read", pictures / "seven.png", "--models", "bundled").out.endswith(" %)\n")
 
 
@@ -267,8 +267,8 @@ def test_models_side_by_side(run_cli, pictures, trained, tmp_path):
         assert lines[0] == str(pictures / "seven.png")
         for line, name in zip(lines[1:], "ab", strict=True):
             assert line.startswith(f"  {tmp_path / 'runs' / name}: ")
-        told = run_cli("read", *arguments, "--json").document["readings"][0]
-        assert list(told["models"]) == [str(tmp_path / "runs" / "a"), str(tmp_path / "runs" / "b")]
+        content = run_cli("read", *arguments, "--json").document["readings"][0]
+        assert list(content["models"]) == [str(tmp_path / "runs" / "a"), str(tmp_path / "runs" / "b")]
 
 
 def test_an_empty_name_means_nothing(run_cli, pictures):
@@ -280,7 +280,7 @@ def test_an_empty_name_means_nothing(run_cli, pictures):
     assert run_cli("read", pictures, "--server", "").code == 3
 
 
-def test_a_broken_link_in_a_folder_is_told_of(run_cli, tmp_path):
+def test_read_reports_broken_link(run_cli, tmp_path):
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     ran = run_cli("read", tmp_path)
     assert (ran.code, "gone.png: there is no such file" in ran.err) == (5, True)

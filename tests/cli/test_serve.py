@@ -16,7 +16,7 @@ def feedback(tmp_path):
     return made
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence(run_cli, trained):
+def test_serve_port_in_use(run_cli, trained):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -26,14 +26,14 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(run_cli, trained):
     assert len(ran.err.splitlines()) == 1
 
 
-def test_others_are_not_let_in_without_a_token(run_cli, trained):
+def test_serve_requires_token_beyond_loopback(run_cli, trained):
     for host in ("0.0.0.0", "::", "192.0.2.1"):
         ran = run_cli("serve", trained, "--host", host)
         assert ran.code == 2
         assert "can be reached by others; set a --token" in " ".join(ran.err.split())
 
 
-def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trained, tmp_path):
+def test_serve_bad_model_or_database(run_cli, trained, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     ran = run_cli("serve", tmp_path / "bad.onnx", "--no-feedback")
     assert (ran.code, "expected an ONNX model" in ran.err) == (3, True)
@@ -42,7 +42,7 @@ def test_a_bad_model_or_database_is_said_before_anything_is_served(run_cli, trai
     assert (ran.code, "can't be used" in ran.err) == (3, True)
 
 
-def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_path):
+def test_feedback_export_and_report(run_cli, feedback, trained, tmp_path):
     feedback.add(b"", np.zeros((28, 28), np.uint8), 1, 0.9, 5, "abcdef")
     out = tmp_path / "more.csv"
     ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", out, "--json")
@@ -57,17 +57,17 @@ def test_export_and_report_on_the_command_line(run_cli, feedback, trained, tmp_p
 
 
 @pytest.mark.parametrize("token", ["pässwört", "two words", "a\tb"])
-def test_a_token_that_not_all_clients_send_alike_is_refused(run_cli, trained, token):
+def test_serve_refuses_ambiguous_token(run_cli, trained, token):
     ran = run_cli("serve", trained, "--no-feedback", "--token", token)
     assert (ran.code, "expected ASCII letters" in ran.err) == (2, True)
 
 
-def test_a_database_is_kept_or_not(run_cli, trained, tmp_path):
+def test_serve_feedback_options_conflict(run_cli, trained, tmp_path):
     ran = run_cli("serve", trained, "--no-feedback", "--feedback", tmp_path / "mine.db")
     assert (ran.code, "leave out one of the two" in " ".join(ran.err.split())) == (2, True)
 
 
-def test_export_does_not_replace_the_database(run_cli, feedback):
+def test_feedback_export_keeps_the_database(run_cli, feedback):
     before = feedback.path.read_bytes()
     ran = run_cli("feedback", "export", "--feedback", feedback.path, "-o", feedback.path)
     assert (ran.code, "would be overwritten" in " ".join(ran.err.split())) == (2, True)

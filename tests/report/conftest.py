@@ -85,9 +85,9 @@ def probabilities(digits: Dataset) -> np.ndarray:
     rows = np.arange(len(digits))
     read = np.where(rows % 10 == 9, 0, digits.labels)
     confidence = np.linspace(0.3, 0.999, len(digits))
-    shares = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
-    shares[rows, read] = confidence
-    return shares.astype(np.float32)
+    row_probabilities = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
+    row_probabilities[rows, read] = confidence
+    return row_probabilities.astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +122,7 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
             "net": {"kind": "plain_cnn", "filters": [16, 32]},
             "ema": False,
         },
-        story="From a write-up & more.",
+        description="From a write-up & more.",
         layers=[
             Layer("conv1", "Conv 5×5", "32 × 28 × 28", 832),
             Layer("pool", "Max pool", "32 × 14 × 14", 0),
@@ -137,7 +137,7 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
         evaluation=evaluate_predictions(probabilities, digits.labels),
         unlabeled=Dataset(digits.images[:12], None, HOSTILE),
         unlabeled_probabilities=probabilities[:12],
-        facts={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
+        details={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
         best_step_note="The best held-out epoch chose the weights.",
     )
 

@@ -24,6 +24,6 @@ def test_without_a_mistake_the_page_says_so(digits, parse):
 
 def test_a_digit_that_does_not_occur_has_no_recall(digits, probabilities):
     rows = np.flatnonzero(digits.labels != 4)
-    part, shares = digits.subset(rows), probabilities[rows]
-    html = render(evaluate_predictions(shares, part.labels), part, shares, "fast")
+    part, row_probabilities = digits.subset(rows), probabilities[rows]
+    html = render(evaluate_predictions(row_probabilities, part.labels), part, row_probabilities, "fast")
     assert '<th scope="row">4</th><td>0</td><td>0</td><td>–</td><td>–</td>' in html

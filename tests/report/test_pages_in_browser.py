@@ -10,10 +10,10 @@ def test_page_fits_follows_the_theme_and_asks_for_nothing(browser, pages, tmp_pa
     file = tmp_path / "page.html"
     file.write_text(pages[kind], encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    said: list[str] = []
+    messages: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(file.as_uri())
 
@@ -28,6 +28,6 @@ def test_page_fits_follows_the_theme_and_asks_for_nothing(browser, pages, tmp_pa
     )
     assert digit in (None, "invert(0)" if scheme == "light" else "invert(1)")
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    assert said == []
+    assert messages == []
     assert [url for url in asked if not url.startswith(("data:", file.as_uri()))] == []
     page.close()

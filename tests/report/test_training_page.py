@@ -58,8 +58,8 @@ def test_galleries_say_what_was_read(training_report, pages, parse):
     assert sum(bool(re.fullmatch(r"Row [\d,]+: a 9, predicted as 0", alt)) for alt in alts) == 24
     assert sum("nearly as" in alt for alt in alts) == 24
     assert "9 predicted as 099.9 %" in page.text
-    for index, shares in enumerate(training_report.unlabeled_probabilities, start=1):
-        assert f"<strong>{index}: {shares.argmax()}</strong>" in pages["training"]
+    for index, row_probabilities in enumerate(training_report.unlabeled_probabilities, start=1):
+        assert f"<strong>{index}: {row_probabilities.argmax()}</strong>" in pages["training"]
     # Confidences of these twelve rows begin at 0.3.
     assert pages["training"].count('class="doubtful"') == 12
 
@@ -77,8 +77,8 @@ def test_without_held_out_rows_augmentation_and_test_rows(training_report, parse
         for row in training_report.history[:1]
     ]
     report = replace(
-        training_report, story="", augmented=None, held_out=None, probabilities=None, evaluation=None, unlabeled=None,
-        unlabeled_probabilities=None, history=rows if history_too else [],
+        training_report, description="", augmented=None, held_out=None, probabilities=None, evaluation=None,
+        unlabeled=None, unlabeled_probabilities=None, history=rows if history_too else [],
     )  # fmt: skip
     html = render(report)
     parse(html)

@@ -60,19 +60,19 @@ def test_read_equals_library(client, model):
     answer = client.post("/v1/read?expect=line", content=picture, headers=PNG).json()
     assert answer["text"] == reading.text
     assert answer["confidence"] == pytest.approx(reading.confidence)
-    for said, digit in zip(answer["digits"], reading.digits, strict=True):
-        assert (said["value"], tuple(said["box"])) == (digit.value, digit.box)
-        assert said["confidence"] == pytest.approx(digit.confidence)
-        assert [tuple(pair) for pair in said["alternatives"]] == list(digit.alternatives)
-        assert "image" not in said
+    for digit_content, digit in zip(answer["digits"], reading.digits, strict=True):
+        assert (digit_content["value"], tuple(digit_content["box"])) == (digit.value, digit.box)
+        assert digit_content["confidence"] == pytest.approx(digit.confidence)
+        assert [tuple(pair) for pair in digit_content["alternatives"]] == list(digit.alternatives)
+        assert "image" not in digit_content
 
 
 def test_read_details(client, model):
     answer = client.post("/v1/read?details=true&expect=digit", content=ONE, headers=PNG).json()
-    (said,) = answer["digits"]
-    frame = np.frombuffer(base64.b64decode(said["image"]), np.uint8).reshape(1, 28, 28)
+    (digit_content,) = answer["digits"]
+    frame = np.frombuffer(base64.b64decode(digit_content["image"]), np.uint8).reshape(1, 28, 28)
     np.testing.assert_array_equal(frame[0], tenfold.read(ONE, "digit", model).digits[0].image)
-    np.testing.assert_allclose(said["probabilities"], model.predict_proba(frame)[0], atol=1e-6)
+    np.testing.assert_allclose(digit_content["probabilities"], model.predict_proba(frame)[0], atol=1e-6)
 
 
 def test_read_form_equals_body(client):

@@ -25,7 +25,7 @@ def instructions():
 
 
 def of_last_stage(name):
-    last = max(place for place, (word, _) in enumerate(instructions()) if word == "FROM")
+    last = max(index for index, (word, _) in enumerate(instructions()) if word == "FROM")
     return [rest for word, rest in instructions()[last:] if word == name]
 
 
@@ -49,9 +49,9 @@ def test_what_is_copied_exists_and_is_not_ignored():
 def test_what_it_runs_is_a_command_of_ours(run_serve):
     command = json.loads(of_last_stage("ENTRYPOINT")[0])
     assert command[:2] == ["tenfold", "serve"]
-    code, said = run_serve(command[2:])  # without a token
+    code, message = run_serve(command[2:])  # without a token
     assert code == 2
-    assert "can be reached by others" in said
+    assert "can be reached by others" in message
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ def test_infer(triton, model_file, digits, binary_in, binary_out):
     wanted = http.InferRequestedOutput("probabilities", binary_data=binary_out)
     result = triton.infer("digits", [given], outputs=[wanted], request_id="17")
     assert result.get_response()["id"] == "17"
-    said = result.as_numpy("probabilities").reshape(6, 10)
-    np.testing.assert_allclose(said, tenfold.load_model(model_file).predict_proba(images), atol=1e-6)
+    message = result.as_numpy("probabilities").reshape(6, 10)
+    np.testing.assert_allclose(message, tenfold.load_model(model_file).predict_proba(images), atol=1e-6)
 
 
 def test_infer_without_named_outputs(triton, digits):
@@ -103,14 +103,14 @@ def test_infer_invalid_request(client, asked):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         ({"inputs": [{key: value for key, value in one()["inputs"][0].items() if key != "data"}]}, "as `data`"),
         (one(parameters={"binary_data_size": "784"}), "784 bytes as `binary_data_size` and behind the JSON, got '784'"),
     ],
 )
-def test_infer_error_names_the_part(client, asked, said):
-    assert said in client.post(INFER, json=asked).json()["error"]
+def test_infer_error_names_the_part(client, asked, message):
+    assert message in client.post(INFER, json=asked).json()["error"]
 
 
 def test_model_versions(client):
@@ -118,8 +118,8 @@ def test_model_versions(client):
     (version,) = client.get(path).json()["versions"]
     assert client.get(f"{path}/versions/{version}").json() == client.get(path).json()
     assert client.get(f"{path}/versions/{version}/ready").json()["ready"] is True
-    answers = [client.post(where, json=one()).json() for where in (INFER, f"{path}/versions/{version}/infer")]
-    assert answers[0] == answers[1]
+    responses = [client.post(where, json=one()).json() for where in (INFER, f"{path}/versions/{version}/infer")]
+    assert responses[0] == responses[1]
     missing = client.get(f"{path}/versions/2")
     assert (missing.status_code, missing.json()["error"]) == (404, f"there is nothing at {path}/versions/2")
 

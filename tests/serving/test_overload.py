@@ -113,7 +113,7 @@ def test_timeout_responds_504(slowly):
         assert predict(client).status_code == 200
 
 
-def test_read_details_share_the_time_limit(slowly, monkeypatch):
+def test_read_details_within_the_time_limit(slowly, monkeypatch):
     read = Engine.read
 
     async def slow_read(engine, picture, expect):

@@ -39,7 +39,7 @@ DIGITS = {
 
 
 def write(page, digit, left=230, top=110, size=165):
-    """Draw a digit with the mouse, at a place of the sheet's 640 x 480 units."""
+    """Draw a digit with the mouse, at a index of the sheet's 640 x 480 units."""
     box = page.locator("#pad").bounding_box()
     scale = box["width"] / 640
     for stroke in DIGITS[digit]:
@@ -71,14 +71,14 @@ def page(browser, url):
     """A page that asks nobody but its server and has nothing to complain of."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages, asked = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url)
     expect(page.locator("#about")).not_to_be_empty()
     yield page
-    assert said == []
+    assert messages == []
     assert [one for one in asked if not one.startswith((url, "blob:", "data:"))] == []
     context.close()
 
@@ -92,7 +92,7 @@ def test_each_digit_that_the_mouse_draws_is_read(page):
         page.wait_for_selector("body[data-state=empty]")
 
 
-def test_why_is_shown_and_said(page):
+def test_page_shows_explanation(page):
     write(page, 5)
     expect_text(page, "5")
     assert re.search(r"% sure · read in \d+ ms", page.locator("#summary").inner_text())
@@ -115,8 +115,8 @@ def test_it_is_read_while_the_mouse_is_still_down(page):
 
 
 def test_several_digits_in_a_row_each_with_its_own_why(page):
-    for place, digit in enumerate((3, 0, 7)):
-        write(page, digit, left=60 + 190 * place, size=130)
+    for index, digit in enumerate((3, 0, 7)):
+        write(page, digit, left=60 + 190 * index, size=130)
     expect_text(page, "307")
     page.locator("#text button").nth(2).click()
     assert page.locator(".bar.best b").inner_text() == "7"
@@ -283,9 +283,9 @@ def test_the_session_forgets_the_oldest_with_its_picture(page):
 
 
 def expect_stored(page, label, button):
-    """It is said to those who see and to those who listen."""
-    said = page.get_by_role("status")
-    expect(said).to_have_text(f"Thank you: stored as {label}. Tap or press another to change it.")
+    """It is messages to those who see and to those who listen."""
+    messages = page.get_by_role("status")
+    expect(messages).to_have_text(f"Thank you: stored as {label}. Tap or press another to change it.")
     expect(page.locator(".why").get_by_role("button", pressed=True)).to_have_count(1)
     expect(page.get_by_role("button", name=button, pressed=True)).to_be_visible()
 
@@ -441,11 +441,11 @@ def test_a_picture_that_takes_long_gives_way_to_what_was_written_meanwhile(page)
 
 def test_a_folder_is_refused_in_words(page, tmp_path):
     box = page.locator("#pad").bounding_box()
-    place = {"x": box["x"] + 50, "y": box["y"] + 50}
+    index = {"x": box["x"] + 50, "y": box["y"] + 50}
     data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
     devtools = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
-        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **index})
     page.wait_for_selector("text=This is no file that can be read.")
 
 
@@ -506,7 +506,7 @@ def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(browser, url):
 
 
 def answer(status, code, message):
-    """What the server says of an error, for routes that take its place."""
+    """What the server says of an error, for routes that take its index."""
     return {"status": status, "json": {"error": {"code": code, "message": message}}}
 
 
@@ -626,7 +626,7 @@ def test_a_change_that_fails_leaves_marked_what_is_kept(browser, url):
 @pytest.mark.parametrize(
     ("refusal", "tries"), [(BUSY, 100), (answer(503, "feedback_failed", "the database can't be used now"), 1)]
 )
-def test_a_correction_that_is_not_kept_is_said(browser, url, refusal, tries):
+def test_page_reports_failed_correction(browser, url, refusal, tries):
     page = browser.new_page()
     page.clock.install()
     page.goto(url)
@@ -664,8 +664,8 @@ def test_without_the_server_the_page_waits_and_goes_on(browser, database):
 def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(url)
-    for place, digit in enumerate((1, 2)):
-        write(page, digit, left=120 + 200 * place)
+    for index, digit in enumerate((1, 2)):
+        write(page, digit, left=120 + 200 * index)
     expect_text(page, "12")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     clipped = page.evaluate(

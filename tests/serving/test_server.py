@@ -97,7 +97,7 @@ def test_corrections_survive_kill_and_restart(model_file, tmp_path):
         assert len(httpx.get(f"{server.url}/v1/feedback", headers=headers).json()["corrections"]) == 3
 
 
-def test_workers_share_port_and_counters_and_dead_ones_are_replaced(model_file, monkeypatch, tmp_path):
+def test_workers_have_one_port_and_counters_and_are_replaced(model_file, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the workers keep their metrics
     with command(model_file, "--no-feedback", "--workers", 2) as server:
         workers = worker_processes(server.process.pid)

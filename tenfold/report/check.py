@@ -24,10 +24,9 @@ def render(
     result: CheckResult, source_name: str, notes: Sequence[str], train: Dataset | None, test: Dataset | None
 ) -> str:
     """The page as HTML. train, test: the data that were checked. notes: of the reader."""
-    splits: list[Split] = [
-        (name, check, data)
-        for name, check, data in (("Training", result.train, train), ("Test", result.test, test))
-        if check is not None and data is not None
+    splits = [
+        *_present("Training", result.train, train),
+        *_present("Test", result.test, test),
     ]
     labeled = [split for split in splits if split[2].labels is not None]
     context: dict[str, Any] = {
@@ -37,23 +36,27 @@ def render(
         "splits": splits,
         "figures": _figures(splits),
         "overlap": _overlap(result),
-        "labels": [
-            (name, check.label_counts or [], samples_by_digit(data), max(check.samples, 1))
-            for name, check, data in labeled
-        ],
+        "labels": [_labels(*split) for split in labeled],
         "mean_images": [(name, _mean_images(check)) for name, check, _ in labeled],
         "first_test": [] if test is None else list(test.images[:FIRST_TEST_IMAGES]),
         "constant_maps": [_constant_map(*split) for split in splits if len(split[2])],
         "side": SIDE,
     }
-    sections = [
+    return render_page("data check", source_name, "check", _sections(context), context)
+
+
+def _present(name: str, check: SplitCheck | None, data: Dataset | None) -> list[Split]:
+    return [] if check is None or data is None else [(name, check, data)]
+
+
+def _sections(context: dict[str, Any]) -> list[Section]:
+    return [
         Section("findings", "Findings"),
         Section("figures", "In figures"),
-        *([Section("labels", "Labels"), Section("means", "Mean images")] if labeled else []),
+        *([Section("labels", "Labels"), Section("means", "Mean images")] if context["labels"] else []),
         *([Section("test", "The first test images")] if context["first_test"] else []),
         *([Section("constant", "Constant pixels")] if context["constant_maps"] else []),
     ]
-    return render_page("data check", source_name, "check", sections, context)
 
 
 def _verdict(result: CheckResult) -> dict[str, str]:
@@ -110,6 +113,11 @@ def _overlap(result: CheckResult) -> list[list[str]]:
         for name, number, check in known
         if number is not None and check is not None and check.samples
     ]
+
+
+def _labels(name: str, check: SplitCheck, data: Dataset) -> tuple[str, list[int], Any, int]:
+    """Name, images a label, samples by digit and the number that the bars are shares of."""
+    return name, list(check.label_counts or []), samples_by_digit(data), max(check.samples, 1)
 
 
 def _mean_images(check: SplitCheck) -> list[tuple[int, Any]]:

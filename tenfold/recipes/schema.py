@@ -54,7 +54,7 @@ class Synthesis(Settings):
 
 
 class Optimizer(Settings):
-    """Muon updates the weights of hidden layers; AdamW updates the first and last layer, biases and norms beside it."""
+    """The update rule; muon is for hidden layers and leaves the first and last layer, biases and norms to AdamW."""
 
     name: Literal["adam", "adamw", "rmsprop", "sgd", "muon"]
     lr: Annotated[float, Field(gt=0)]

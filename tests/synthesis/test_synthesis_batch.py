@@ -7,16 +7,16 @@ from tenfold.synthesis.batch import Synthesizer
 pytestmark = pytest.mark.usefixtures("_small_pools")
 
 
-def synthesizer(circles, **settings):
+def make_synthesizer(circles, **settings):
     return Synthesizer(Synthesis(**settings), circles.to(torch.uint8), torch.zeros(30).long(), seed=0)
 
 
 def test_batch_is_digits_then_negatives(circles):
-    made = synthesizer(circles, handwriting=0.5, corruption=0.5, negatives=0.4)
+    synthesizer = make_synthesizer(circles, handwriting=0.5, corruption=0.5, negatives=0.4)
     torch.manual_seed(4)
-    first = made.make_batch(circles, torch.zeros(30).long())
+    first = synthesizer.make_batch(circles, torch.zeros(30).long())
     torch.manual_seed(4)
-    assert torch.equal(made.make_batch(circles, torch.zeros(30).long()), first)
+    assert torch.equal(synthesizer.make_batch(circles, torch.zeros(30).long()), first)
     assert first.shape == (30 + 12, 28, 28)
     assert first.min() >= 0
     assert first.max() <= 255
@@ -27,14 +27,14 @@ def test_batch_is_digits_then_negatives(circles):
 
 
 def test_no_pool_without_negatives(circles):
-    made = synthesizer(circles, corruption=1.0)
-    assert made.pool is None
-    assert made.make_batch(circles, torch.zeros(30).long()).shape == circles.shape
+    synthesizer = make_synthesizer(circles, corruption=1.0)
+    assert synthesizer.pool is None
+    assert synthesizer.make_batch(circles, torch.zeros(30).long()).shape == circles.shape
 
 
 def test_three_in_ten_stay_nearly_clean(circles):
     """All others are corrupted here."""
-    out = synthesizer(circles, corruption=1.0, handwriting=1.0).make_batch(circles, torch.zeros(30).long())
+    out = make_synthesizer(circles, corruption=1.0, handwriting=1.0).make_batch(circles, torch.zeros(30).long())
     distances = (out - circles).abs().mean(dim=(1, 2))
     assert distances[:9].max() < 25
     assert distances[9:].max() > 25
@@ -42,15 +42,14 @@ def test_three_in_ten_stay_nearly_clean(circles):
 
 def test_input_is_not_modified(circles):
     before = circles.clone()
-    synthesizer(circles, handwriting=1.0, corruption=1.0, negatives=1.0).make_batch(circles, torch.zeros(30).long())
+    make_synthesizer(circles, handwriting=1.0, corruption=1.0, negatives=1.0).make_batch(circles, torch.zeros(30).long())
     assert torch.equal(circles, before)
 
 
 def test_some_digits_are_drawn_by_strokes(circles):
     """Visible on black images; a few more get the edge of such a digit as a neighbor."""
-    made = synthesizer(circles, handwriting=1.0)
-    drawn = made.make_digits(torch.zeros(1000, 28, 28), torch.full((1000,), 4))[
-        300:
-    ]  # the first three in ten stay clean
+    synthesizer = make_synthesizer(circles, handwriting=1.0)
+    fours = synthesizer.make_digits(torch.zeros(1000, 28, 28), torch.full((1000,), 4))
+    drawn = fours[300:]  # the first three in ten stay clean
     fraction = (drawn.amax(dim=(1, 2)) > 100).float().mean()
     assert 0.45 / 2 - 0.05 < fraction < 0.45 / 2 + 0.12, "half as often as a line's writer draws 4s"

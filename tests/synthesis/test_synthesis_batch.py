@@ -42,7 +42,8 @@ def test_three_in_ten_stay_nearly_clean(circles):
 
 def test_input_is_not_modified(circles):
     before = circles.clone()
-    make_synthesizer(circles, handwriting=1.0, corruption=1.0, negatives=1.0).make_batch(circles, torch.zeros(30).long())
+    synthesizer = make_synthesizer(circles, handwriting=1.0, corruption=1.0, negatives=1.0)
+    synthesizer.make_batch(circles, torch.zeros(30).long())
     assert torch.equal(circles, before)
 
 

@@ -57,7 +57,6 @@ bench: .venv/dev-installed  ## short runs of the benchmarks
 serve: .venv/dev-installed  ## serve the page and the API at http://127.0.0.1:8000
 	$(BIN)/tenfold serve
 
-
 keras-peer:  ## install Keras, a peer in the training benchmark, into its own environment
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet 'keras>=3' tensorflow-cpu scipy

@@ -14,7 +14,7 @@ from tenfold.synthesis.strokes import (
     SIGN_JITTER,
     SIGN_STROKES,
     Points,
-    Stroke,
+    Shape,
     sample_strokes,
 )
 
@@ -76,7 +76,7 @@ class Writer:
         is_regional = rng.random() < 0.65
         is_consistent = rng.random() < 0.4  # every instance of a digit is the same image
         self.indices: dict[int, NDArray[np.intp]] = {}
-        self.shapes: dict[int, tuple[Stroke, ...]] = {}
+        self.shapes: dict[int, Shape] = {}
         for digit in set(map(int, text)):
             if is_regional and rng.random() < REGIONAL_PROBABILITIES[digit]:
                 self.shapes[digit] = DIGIT_STROKES[digit][rng.integers(len(DIGIT_STROKES[digit]))]

@@ -25,9 +25,9 @@ def check(data: Data, page: Page = None, json: Json = False) -> None:
     splits = load_data(data)
     result = check_data(splits.train, splits.test, find_public_mnist())
     if page:
-        from tenfold.report.check import render
+        from tenfold.report.pages import render_check
 
-        write_text(page, render(result, splits.name, splits.notes, splits.train, splits.test))
+        write_text(page, render_check(result, splits.name, splits.notes, splits.train, splits.test))
     if not json:
         console.print_check(result, splits)
         console.say_where("report", page)

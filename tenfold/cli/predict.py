@@ -117,10 +117,10 @@ def evaluate(
 
         corrupted = evaluate_robustness(model, evaluated.unseen_data, console.ERR)
     if page:
-        from tenfold.report.evaluation import render
+        from tenfold.report.pages import render_evaluation
 
         figures = (evaluated.evaluation, evaluated.data, evaluated.probabilities, str(model), evaluated.notes)
-        write_text(page, render(*figures, corrupted))
+        write_text(page, render_evaluation(*figures, corrupted))
     if not json:
         console.print_evaluation(evaluated)
         if corrupted:

@@ -1,1 +1,1 @@
-"""Pages to look at and pass on: each one HTML file, light and dark, that loads nothing from elsewhere."""
+"""Self-contained HTML pages on data, trainings and models, and their charts as matplotlib figures."""

@@ -1,6 +1,7 @@
-"""Charts as matplotlib Figures: a page embeds them as SVG, a notebook shows them, a file takes PNG.
+"""Charts as matplotlib figures: a page embeds them as SVG, a notebook displays them, `savefig` writes a PNG.
 
-Figures are made by the object API, never by pyplot: no backend and no global state is involved.
+Every `plot_*` function returns a `matplotlib.figure.Figure` and raises UnavailableError if matplotlib is not installed.
+Figures are made without pyplot, whose backend could need a display; in a notebook, run `%matplotlib inline` first.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,157 +17,228 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tenfold.evaluation import ReliabilityBin, wilson_interval
-from tenfold.report.formats import NARROW_SPACE, seconds
+from tenfold.errors import UnavailableError
+from tenfold.evaluation import Evaluation, Leaderboard, ReliabilityBin, wilson_interval
+from tenfold.images import CLASSES
+from tenfold.report.formats import NARROW_SPACE, compact, duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-History = Sequence[dict[str, float]]  # as in history.csv; what was not measured is missing or NaN
+    from tenfold.evaluation.robustness import Robustness  # imports PyTorch
+
+History = Sequence[Mapping[str, float]]  # rows of history.csv; what was not measured is missing or NaN
 
 INK, MUTED, GRID, TRAIN, HELD_OUT = "#1c1d20", "#5d6068", "#e2e0da", "#a9711b", "#2f66ad"
-SIZE = (5.6, 3.6)  # inches of 72 CSS pixels
-# An accuracy of 1 lies at infinity on a scale that stretches towards 1: it is drawn at one error in 20,000.
+WIDTH, HEIGHT = 5.6, 3.7  # inches of 72 CSS pixels: about as wide as a phone, so that text keeps its size there
+# An accuracy of 1 lies at infinity on a scale that is logarithmic in the error: it is drawn at one error in 20,000.
 MAX_ACCURACY = 1 - 5e-5
 ACCURACY_TICKS = (0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, MAX_ACCURACY)
 STYLE: dict[Any, Any] = {
-    "font.size": 11,
-    "text.color": INK,
+    "axes.axisbelow": True,
     "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 10,
     "axes.spines.left": False,
-    "axes.axisbelow": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 72,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 11,
     "grid.color": GRID,
     "grid.linewidth": 0.7,
-    "legend.frameon": False,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.handletextpad": 0.5,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tenfold",  # ids, and so the bytes, are the same each time
+    "text.color": INK,
     "xtick.color": GRID,
     "xtick.labelcolor": MUTED,
+    "xtick.labelsize": 10,
+    "xtick.major.size": 3,
     "ytick.color": GRID,
     "ytick.labelcolor": MUTED,
+    "ytick.labelsize": 10,
     "ytick.left": False,
     "ytick.minor.left": False,
-    "xtick.major.size": 3,
-    # The same input gives the same bytes.
-    "svg.hashsalt": "tenfold",
-    "svg.fonttype": "path",
 }
 
 
 def svg_uri(figure: Figure) -> str:
     """The figure as an SVG data URI; inside an image its ids can't collide with those of others on the page."""
-    import matplotlib
-
     file = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+    with _style():
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + b64encode(file.getvalue()).decode()
 
 
 def plot_loss(history: History) -> Figure:
-    """Training and held-out loss by epoch, logarithmic."""
-    with _axes() as axes:
+    """Training and held-out loss by epoch, on a log scale."""
+    with _style():
+        figure, axes = _new_figure()
         axes.set_yscale("log")
         _plot_splits(axes, history, "loss")
         _use_plain_numbers(axes)
-        _plot_epochs(axes, history)
-    return axes.get_figure()  # type: ignore[return-value]
+        _finish_epochs(figure, axes, history, "loss")
+    return figure
 
 
 def plot_accuracy(history: History) -> Figure:
-    """Training and held-out accuracy by epoch, on a scale that stretches towards 100 %."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    with _axes() as axes:
-        axes.set_yscale("function", functions=(_stretch, _unstretch))
+    """Training and held-out accuracy by epoch, on a scale that is logarithmic in the error."""
+    with _style():
+        figure, axes = _new_figure()
+        axes.set_yscale("function", functions=(_log_error, _from_log_error))
         _plot_splits(axes, history, "accuracy")
-        low, high = _accuracy_range(column(history, "train_accuracy") + column(history, "val_accuracy"))
-        axes.set_ylim(low, high)
-        ticks = [tick for tick in ACCURACY_TICKS if low <= tick <= high]
-        axes.yaxis.set_major_locator(FixedLocator(ticks))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_yticklabels(["100 %" if tick == MAX_ACCURACY else f"{100 * tick:.4g} %" for tick in ticks])
-        _plot_epochs(axes, history)
-    return axes.get_figure()  # type: ignore[return-value]
+        ticks, labels = _accuracy_ticks(column(history, "train_accuracy") + column(history, "val_accuracy"))
+        axes.set_yticks(ticks, labels)
+        axes.set_ylim(ticks[0], ticks[-1])
+        _finish_epochs(figure, axes, history, "accuracy")
+    return figure
 
 
 def plot_learning_rate(history: History) -> Figure:
     """The learning rate at the end of each epoch."""
-    with _axes() as axes:
-        rates = column(history, "learning_rate")
+    rates = column(history, "learning_rate")
+    with _style():
+        figure, axes = _new_figure()
         if min(rates) > 0 and max(rates) / min(rates) > 20:
             axes.set_yscale("log")
         else:
             axes.set_ylim(0, 1.08 * (max(rates) or 1))
         axes.plot(column(history, "epoch"), rates, color=INK, linewidth=1.4, marker="o", markersize=3)
         _use_plain_numbers(axes)
-        _plot_epochs(axes, history)
-    return axes.get_figure()  # type: ignore[return-value]
-
-
-def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
-    """Accuracy against confidence with 95 % intervals, a point for each bin with images, and the bins' counts."""
-    import matplotlib
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
-
-    occupied = [part for part in bins if part.count]
-    confidence = [part.confidence or 0.0 for part in occupied]
-    accuracy = [part.accuracy or 0.0 for part in occupied]
-    intervals = [wilson_interval(round(a * part.count), part.count) for a, part in zip(accuracy, occupied, strict=True)]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(SIZE[0], 4.9), dpi=72)
-        axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
-        below = [a - low for a, (low, _) in zip(accuracy, intervals, strict=True)]
-        above = [high - a for a, (_, high) in zip(accuracy, intervals, strict=True)]
-        errors = np.maximum([below, above], 0)
-        axes.errorbar(confidence, accuracy, yerr=errors, fmt="o", color=HELD_OUT, markersize=6, linewidth=1)
-        axes.set_ylabel("accuracy")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        centers, width = [(part.lower + part.upper) / 2 for part in occupied], 0.9 * (bins[0].upper - bins[0].lower)
-        counts.bar(centers, [part.count for part in occupied], width, color=HELD_OUT, alpha=0.5, log=True)
-        counts.set_ylabel("images")
-        counts.set_xlim(0, 1)
-        counts.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        counts.set_xlabel("confidence")
-        figure.tight_layout()
+        _finish_epochs(figure, axes, history, "learning rate")
     return figure
 
 
-def plot_severities(accuracy: Sequence[float], lowest: float) -> Figure:
-    """Accuracy by severity of one corruption, small; all charts of a page go down to `lowest`."""
-    import matplotlib
-    from matplotlib.figure import Figure
+def plot_label_counts(counts: Mapping[str, Sequence[int]]) -> Figure:
+    """Samples of each digit as stacked bars; counts: ten counts for each split, by the name of the split."""
+    bottom = np.zeros(CLASSES)
+    with _style():
+        figure, axes = _new_figure(height=3)
+        for (name, values), color in zip(counts.items(), (TRAIN, HELD_OUT, MUTED), strict=False):
+            axes.bar(range(CLASSES), values, bottom=bottom, width=0.7, color=color, label=name)
+            bottom += values
+        axes.set_xticks(range(CLASSES))
+        axes.set_xlabel("digit")
+        axes.set_ylabel("samples")
+        figure.legend(loc="outside upper left", ncols=len(counts))
+    return figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.3, 1.5), dpi=72)
-        axes = figure.add_axes((0.16, 0.2, 0.82, 0.74))
-        axes.plot(range(1, len(accuracy) + 1), accuracy, color=HELD_OUT, linewidth=2)
-        axes.set_ylim(lowest, 1)
-        axes.set_yticks([lowest, 1], [f"{100 * lowest:.0f} %", "100 %"])
-        axes.set_xticks(range(1, len(accuracy) + 1))
+
+def plot_confusion_matrix(evaluation: Evaluation) -> Figure:
+    """Counts of true digits (rows) and predicted digits (columns), with the errors shaded."""
+    counts = np.array(evaluation.confusion)  # (10, 10)
+    errors = np.where(np.eye(CLASSES, dtype=bool), 0, counts)
+    with _style():
+        figure, axes = _new_figure(height=WIDTH)
+        # The square root keeps a single error visible beside fifty.
+        axes.imshow(np.sqrt(errors), cmap="Reds", vmin=0, vmax=1.6 * math.sqrt(errors.max() or 1))
+        for true, predicted in np.argwhere(counts):
+            weight = "normal" if true == predicted else "bold"
+            text = f"{counts[true, predicted]:,}"
+            axes.text(predicted, true, text, ha="center", va="center", fontsize=9, fontweight=weight)
+        axes.set_xticks(range(CLASSES))
+        axes.set_yticks(range(CLASSES))
+        axes.grid(False)
+        axes.set_xlabel("predicted digit")
+        axes.set_ylabel("true digit")
+    return figure
+
+
+def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
+    """Accuracy against confidence with 95 % intervals, above a histogram of the confidence on a log scale."""
+    occupied = [(b.lower, b.upper, b.confidence, b.accuracy, b.count) for b in bins if b.count]
+    lower, upper, confidence, accuracy, counts = np.array(occupied, np.float64).T
+    hits = (accuracy * counts).round()
+    intervals = [wilson_interval(k, int(n)) for k, n in zip(hits, counts, strict=True)]
+    lengths = np.abs(np.transpose(intervals) - accuracy)  # (2, bins), below and above the point
+    with _style():
+        figure = _figure_class()(figsize=(WIDTH, 4.9))
+        axes, histogram = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="perfect calibration")
+        axes.errorbar(confidence, accuracy, lengths, fmt="o", color=HELD_OUT, linewidth=1.2, label="bin, 95 % interval")
+        axes.set_ylabel("accuracy")
+        figure.legend(loc="outside upper left", ncols=2)
+        bars = histogram.bar((lower + upper) / 2, counts, 0.85 * (upper - lower), color=HELD_OUT, alpha=0.5)
+        histogram.bar_label(bars, [compact(int(n)) for n in counts], fontsize=8.5, color=MUTED, padding=2)
+        histogram.set_yscale("log")
+        histogram.set_ylim(0.7, 8 * counts.max())
+        histogram.yaxis.set_visible(False)
+        histogram.set_xlim(0, 1.02)
+        histogram.set_xlabel("confidence")
+        _use_percent(axes.yaxis)
+        _use_percent(histogram.xaxis)
+    return figure
+
+
+def plot_robustness(robustness: Robustness) -> Figure:
+    """Accuracy on each corruption, the worst at the top: one dot for each severity, darker for the stronger ones."""
+    corruptions = sorted(robustness.corruptions, key=lambda corruption: -corruption.mean_accuracy)
+    rows, severities = range(len(corruptions)), len(corruptions[0].accuracy)
+    with _style():
+        figure, axes = _new_figure(height=1.3 + 0.24 * len(corruptions))
+        axes.axvline(robustness.clean_accuracy, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="uncorrupted")
+        for row, corruption in zip(rows, corruptions, strict=True):
+            axes.plot(corruption.accuracy, [row] * severities, color=GRID, linewidth=2, zorder=1)
+        for severity in range(severities):
+            accuracies = [corruption.accuracy[severity] for corruption in corruptions]
+            alpha = 0.2 + 0.8 * (severity + 1) / severities
+            axes.plot(accuracies, rows, "o", color=HELD_OUT, alpha=alpha, mew=0, label=str(severity + 1))
+        names = [corruption.name.replace("_", " ") for corruption in corruptions]
+        axes.set_yticks(rows, names, parse_math=False)
+        axes.set_ylim(-0.8, len(corruptions) - 0.2)
+        axes.grid(axis="x")
+        _use_percent(axes.xaxis)
+        axes.set_xlabel("accuracy")
+        legend = figure.legend(loc="outside upper right", ncols=severities + 1, title="severity", title_fontsize=9)
+        legend.get_title().set_color(MUTED)
+    return figure
+
+
+def plot_leaderboard(leaderboard: Leaderboard) -> Figure:
+    """Mean accuracy of each recipe with its 95 % interval, the best at the top, logarithmic in the error."""
+    rows = leaderboard.rows[::-1]
+    with _style():
+        figure, axes = _new_figure(height=0.9 + 0.32 * len(rows))
+        axes.set_xscale("function", functions=(_log_error, _from_log_error))
+        for index, row in enumerate(rows):
+            interval = np.minimum(row.accuracy_interval, MAX_ACCURACY)
+            axes.plot(interval, (index, index), color=HELD_OUT, linewidth=2.5, alpha=0.45)
+            axes.plot(min(row.accuracy, MAX_ACCURACY), index, "o", color=HELD_OUT, markersize=7)
+        ticks, labels = _accuracy_ticks([bound for row in rows for bound in row.accuracy_interval])
+        axes.set_xticks(ticks, labels)
+        axes.set_xlim(ticks[0], ticks[-1])
+        axes.set_yticks(range(len(rows)), [row.recipe for row in rows], parse_math=False)
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.grid(axis="x")
+        axes.set_xlabel("accuracy")
     return figure
 
 
 def rate_changes(history: History) -> list[tuple[float, float]]:
-    """(epoch, factor) of the learning rate's steps; none for a schedule that moves in most epochs."""
+    """(epoch, factor) of the learning rate's steps; empty for a schedule that moves in most epochs (OneCycle)."""
     rates, epochs = column(history, "learning_rate"), column(history, "epoch")
     steps = [
-        (epochs[index], after / before)
-        for index, (before, after) in enumerate(pairwise(rates))
+        (epoch, after / before)
+        for epoch, (before, after) in zip(epochs, pairwise(rates), strict=False)
         if before > 0 and not math.isclose(before, after, rel_tol=1e-6)
     ]
     return steps if 2 * len(steps) <= len(rates) else []
 
 
 def best_epochs(history: History) -> list[int]:
-    """Indices of the epochs with the best held-out result so far."""
+    """Indices of the epochs with the best held-out result so far; the last one is the best of all."""
     return [index for index, epoch in enumerate(history) if epoch.get("best")]
 
 
@@ -174,73 +246,77 @@ def column(history: History, name: str) -> list[float]:
     return [float(epoch.get(name, math.nan)) for epoch in history]
 
 
-@contextmanager
-def _axes() -> Iterator[Axes]:
-    import matplotlib
-    from matplotlib.figure import Figure
+def _figure_class() -> type[Figure]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UnavailableError("charts need matplotlib; install it with: pip install 'tenfold[train]'") from error
+    return Figure
 
-    with matplotlib.rc_context(STYLE):
-        axes = Figure(figsize=SIZE, dpi=72).add_axes((0.13, 0.13, 0.845, 0.79))
-        yield axes
-        axes.set_xlabel("epoch", labelpad=2)
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style over matplotlib's defaults, so that a user's matplotlibrc changes nothing."""
+    _figure_class()
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]):
+        yield
+
+
+def _new_figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    figure = _figure_class()(figsize=(WIDTH, height))
+    return figure, figure.add_subplot()
 
 
 def _plot_splits(axes: Axes, history: History, name: str) -> None:
     epochs = column(history, "epoch")
-    marker = "o" if len(history) < 4 else ""
     train, held_out = column(history, f"train_{name}"), column(history, f"val_{name}")
     if name == "accuracy":
         train, held_out = ([min(value, MAX_ACCURACY) for value in values] for values in (train, held_out))
+    marker = "o" if len(history) < 4 else ""
     axes.plot(epochs, train, color=TRAIN, linewidth=1.6, linestyle=(0, (4, 1.6)), marker=marker, label="training")
-    if not all(math.isnan(value) for value in held_out):
-        axes.plot(epochs, held_out, color=HELD_OUT, linewidth=1.8, marker=marker, label="held out")
-        if best := best_epochs(history):
-            axes.plot(
-                [epochs[index] for index in best],
-                [held_out[index] for index in best],
-                "o",
-                color=HELD_OUT,
-                markersize=3.6,
-                clip_on=False,
-                label="better than before",
-            )
-            axes.plot(
-                epochs[best[-1]],
-                held_out[best[-1]],
-                "o",
-                markersize=10,
-                markerfacecolor="none",
-                markeredgecolor=HELD_OUT,
-                markeredgewidth=1.4,
-                clip_on=False,
-                label=f"best: epoch {epochs[best[-1]]:g}",
-            )
-    axes.legend(loc="best")
+    if all(math.isnan(value) for value in held_out):
+        return
+    axes.plot(epochs, held_out, color=HELD_OUT, linewidth=1.8, marker=marker, label="held-out")
+    if best := best_epochs(history):
+        points = [epochs[index] for index in best], [held_out[index] for index in best]
+        axes.plot(*points, "o", color=HELD_OUT, markersize=3.6, clip_on=False, label="best so far")
+        epoch, value = points[0][-1], points[1][-1]
+        axes.plot(epoch, value, "o", color=HELD_OUT, mfc="none", ms=10, clip_on=False, label=f"best: epoch {epoch:g}")
 
 
-def _plot_epochs(axes: Axes, history: History) -> None:
-    """Epochs below, elapsed time above, a line where the learning rate changed."""
+def _finish_epochs(figure: Figure, axes: Axes, history: History, name: str) -> None:
+    """Epochs along the bottom, elapsed time along the top, a line where the learning rate changed, and a legend."""
     from matplotlib.ticker import MaxNLocator
 
     epochs = column(history, "epoch")
     margin = 0.03 * max(epochs[-1] - epochs[0], 1)
     axes.set_xlim(epochs[0] - min(margin, 0.6), epochs[-1] + margin)  # there is no epoch 0
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(name)
     for epoch, _ in rate_changes(history):
         axes.axvline(epoch, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0, gid="learning rate changed")
     elapsed = dict(zip(epochs, column(history, "seconds"), strict=True))
     step = max(1, round(len(epochs) / 4))
     marked = [epoch for epoch in epochs[::-1][::step][::-1] if not math.isnan(elapsed[epoch])]
     above = axes.secondary_xaxis("top")
-    above.set_xticks(marked, [seconds(elapsed[epoch]).replace(NARROW_SPACE, " ") for epoch in marked])
-    above.tick_params(length=0, pad=3, labelcolor=MUTED, labelsize=9)
-    if len(marked) > 1:
-        above.get_xticklabels()[-1].set_horizontalalignment("right")  # or it would leave the chart
+    above.set_xticks(marked, [duration(elapsed[epoch]).replace(NARROW_SPACE, " ") for epoch in marked])
+    above.tick_params(length=0, pad=3, labelsize=9)
     above.spines["top"].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper left", ncols=4)
+
+
+def _use_percent(axis: Axis) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def _use_plain_numbers(axes: Axes) -> None:
-    """0.05 rather than 5 x 10^-2, and a label for 1, 2 and 5 of each decade if there is room."""
+    """0.05 rather than 5 × 10⁻², and a label for 1, 2 and 5 of each decade if there is room."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -251,17 +327,17 @@ def _use_plain_numbers(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _stretch(accuracy: ArrayLike) -> NDArray[np.float64]:
-    errors = np.maximum(1 - np.asarray(accuracy, np.float64), 1 - MAX_ACCURACY)
-    return np.asarray(-np.log10(errors))
-
-
-def _unstretch(position: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(1 - 10.0 ** -np.asarray(position, np.float64))
-
-
-def _accuracy_range(values: list[float]) -> tuple[float, float]:
-    """The ticks next below and next above all values; values above the highest tick count as that."""
+def _accuracy_ticks(values: Sequence[float]) -> tuple[list[float], list[str]]:
+    """From the tick next below all values to the tick next above them, with labels; the highest tick stands for 1."""
     low = max((tick for tick in ACCURACY_TICKS if tick < min(np.nanmin(values), MAX_ACCURACY)), default=0.0)
     high = min((tick for tick in ACCURACY_TICKS if tick > np.nanmax(values)), default=MAX_ACCURACY)
-    return low, high
+    ticks = [tick for tick in ACCURACY_TICKS if low <= tick <= high]
+    return ticks, ["100 %" if tick == MAX_ACCURACY else f"{100 * tick:.4g} %" for tick in ticks]
+
+
+def _log_error(accuracy: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(-np.log10(np.maximum(1 - np.asarray(accuracy, np.float64), 1 - MAX_ACCURACY)))
+
+
+def _from_log_error(value: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(1 - 10.0 ** -np.asarray(value, np.float64))

@@ -1,4 +1,4 @@
-"""Digits as small PNG data URIs.
+"""Digits as PNG data URIs.
 
 The ink is stored as opacity: a page shows dark ink on light paper, and inverts it in the dark theme.
 """
@@ -19,7 +19,7 @@ SAMPLES_PER_DIGIT = 14
 
 
 def mosaic(images: Images, columns: int, gap: int = 2) -> NDArray[np.uint8]:
-    """uint8 (N, 28, 28) row by row in one picture, `gap` empty pixels between neighbors."""
+    """A grid of uint8 (N, 28, 28), filled row by row, with `gap` empty pixels between neighbors."""
     rows = -(-len(images) // columns)
     step = SIDE + gap
     canvas = np.zeros((rows * step - gap, columns * step - gap), np.uint8)
@@ -29,7 +29,12 @@ def mosaic(images: Images, columns: int, gap: int = 2) -> NDArray[np.uint8]:
     return canvas
 
 
-def data_uri(ink: NDArray[np.uint8]) -> str:
+def strip(images: Images) -> NDArray[np.uint8]:
+    """Digits side by side."""
+    return mosaic(images, columns=len(images), gap=4)
+
+
+def png_uri(ink: NDArray[np.uint8]) -> str:
     """Black of the given opacity, uint8 (H, W), as a PNG data URI."""
     pixels = np.stack([np.zeros_like(ink), ink], axis=-1)  # (H, W, 2): luminance, alpha
     file = io.BytesIO()

@@ -19,7 +19,7 @@ from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.recipes import RECIPES
 from tenfold.recipes.schema import Plateau, Recipe
-from tenfold.report import training as report
+from tenfold.report.pages import TrainingReport, render_training
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.batch import Synthesizer
 from tenfold.training.device import device_name
@@ -131,8 +131,8 @@ def report_page(
 ) -> str:
     """report.html."""
     sample = unlabeled.subset(slice(SHOWN_PREDICTIONS)) if unlabeled else None
-    return report.render(
-        report.TrainingReport(
+    return render_training(
+        TrainingReport(
             title=recipe.name,
             recipe=recipe.model_dump(mode="json"),
             description=story(recipe),
@@ -147,7 +147,7 @@ def report_page(
             unlabeled=sample,
             unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
             details=facts(metrics),
-            best_step_note=metrics["weights"],
+            note=metrics["weights"],
         )
     )
 

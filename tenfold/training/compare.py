@@ -16,7 +16,7 @@ from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import Recipe
 from tenfold.recipes.toml import from_dict
-from tenfold.report import compare as report
+from tenfold.report.pages import render_comparison
 from tenfold.run import Run
 from tenfold.training.callbacks import Watch
 from tenfold.training.train import split, train
@@ -88,7 +88,7 @@ def compare(
         )
     board = rank_runs(entries, contest.test.labels)
     write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
-    write_text(folder / "compare.html", report.render(board, contest.test.source, [contest.note]))
+    write_text(folder / "compare.html", render_comparison(board, contest.test.source, [contest.note]))
     return board
 
 

@@ -19,7 +19,7 @@ from tenfold.files import write_json, write_text
 from tenfold.nets import layer_table
 from tenfold.ocr.line_model import CALIBRATION, LINE_HEIGHT, LineModel, calibrate
 from tenfold.recipes.schema import Recipe
-from tenfold.report import line as report
+from tenfold.report.pages import LineReport, render_line_training
 from tenfold.run import Run
 from tenfold.training import checkpoint
 from tenfold.training.artifacts import facts, measured, story
@@ -52,7 +52,7 @@ def leave_line_reader(
         add_metadata(run.model, {CALIBRATION: json.dumps(reached["calibration"])})
     metrics = measured(recipe, fitted, train, len(read.lines) if read else 0, reached, device)
     write_json(run.metrics, metrics)
-    page = report.LineReport(
+    page = LineReport(
         title=recipe.name,
         recipe=recipe.model_dump(mode="json"),
         description=story(recipe),
@@ -64,7 +64,7 @@ def leave_line_reader(
         details=facts(metrics),
         note=metrics["weights"],
     )
-    write_text(run.report, report.render(page))
+    write_text(run.report, render_line_training(page))
     write_text(run.card, card(recipe, metrics))
     run.write_manifest()
     return metrics

@@ -12,11 +12,17 @@ from tenfold.data.checks import check_data
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation import RunResult, rank_runs
 from tenfold.evaluation.metrics import evaluate_predictions
+from tenfold.evaluation.robustness import CorruptionResult, Robustness
 from tenfold.nets import Layer
-from tenfold.report import check as check_page
-from tenfold.report import compare as compare_page
-from tenfold.report import evaluation as evaluation_page
-from tenfold.report import training as training_page
+from tenfold.report.pages import (
+    LineReport,
+    TrainingReport,
+    render_check,
+    render_comparison,
+    render_evaluation,
+    render_line_training,
+    render_training,
+)
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"'&.csv"
@@ -112,8 +118,8 @@ def history() -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="session")
-def training_report(digits, probabilities, history) -> training_page.TrainingReport:
-    return training_page.TrainingReport(
+def training_report(digits, probabilities, history) -> TrainingReport:
+    return TrainingReport(
         title="cnn <small>",
         recipe={
             "name": "cnn",
@@ -138,12 +144,48 @@ def training_report(digits, probabilities, history) -> training_page.TrainingRep
         unlabeled=Dataset(digits.images[:12], None, HOSTILE),
         unlabeled_probabilities=probabilities[:12],
         details={"Device": "CPU, 2 threads", "Seed": "0", HOSTILE: HOSTILE},
-        best_step_note="The best held-out epoch chose the weights.",
+        note="The best held-out epoch chose the weights.",
     )
 
 
 @pytest.fixture(scope="session")
-def pages(digits, probabilities, training_report) -> dict[str, str]:
+def line_report(digits, history, training_report) -> LineReport:
+    lines = [(np.full((32, 90), 99, np.uint8), text) for text in ("123", "45", "")]
+    held_out = {
+        "n": 3, "accuracy": 2 / 3, "accuracy_interval": [0.2, 0.94], "digits": 5, "digit_error_rate": 0.2,
+        "calibration_error": 0.05,
+    }  # fmt: skip
+    return LineReport(
+        title=HOSTILE,
+        recipe=training_report.recipe,
+        description=HOSTILE,
+        layers=training_report.layers,
+        history=history,
+        train=digits,
+        lines=list(zip(lines, ["123", "46", ""], strict=True)),
+        held_out=held_out,
+        details=training_report.details,
+        note="The weights are those of the last step.",
+    )
+
+
+@pytest.fixture(scope="session")
+def robustness() -> Robustness:
+    examples = np.random.default_rng(0).integers(0, 256, (10, 28, 28), np.uint8)
+    return Robustness(
+        "model",
+        "digits",
+        2000,
+        0.9975,
+        (
+            CorruptionResult("gaussian_blur", (0.99, 0.98, 0.95, 0.9, 0.8), (0.9,) * 5, examples),
+            CorruptionResult("<fog>", (0.9, 0.8, 0.7, 0.6, 0.5), (0.9,) * 5, examples),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def pages(digits, probabilities, training_report, line_report, robustness) -> dict[str, str]:
     """Every kind of page, with hostile names wherever a name comes from outside."""
     unlabeled = Dataset(digits.images[200:250], None, HOSTILE)
     entries: list[Any] = [
@@ -153,10 +195,11 @@ def pages(digits, probabilities, training_report) -> dict[str, str]:
     ]
     labeled = Dataset(digits.images, digits.labels, HOSTILE)
     return {
-        "training": training_page.render(training_report),
-        "check": check_page.render(check_data(digits, unlabeled, None), HOSTILE, (HOSTILE,), digits, unlabeled),
-        "evaluation": evaluation_page.render(
-            evaluate_predictions(probabilities, digits.labels), labeled, probabilities, HOSTILE, [HOSTILE]
+        "training": render_training(training_report),
+        "line_training": render_line_training(line_report),
+        "check": render_check(check_data(digits, unlabeled, None), HOSTILE, (HOSTILE,), digits, unlabeled),
+        "evaluation": render_evaluation(
+            evaluate_predictions(probabilities, digits.labels), labeled, probabilities, HOSTILE, [HOSTILE], robustness
         ),
-        "compare": compare_page.render(rank_runs(entries, digits.labels), HOSTILE, [HOSTILE]),
+        "comparison": render_comparison(rank_runs(entries, digits.labels), HOSTILE, [HOSTILE]),
     }

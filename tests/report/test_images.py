@@ -4,7 +4,7 @@ from base64 import b64decode
 import numpy as np
 from PIL import Image
 
-from tenfold.report.images import data_uri, mosaic, samples_by_digit
+from tenfold.report.images import mosaic, png_uri, samples_by_digit
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -13,8 +13,8 @@ def decoded(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(b64decode(data))))
 
 
-def test_data_uri_opacity_is_the_ink(digits):
-    pixels = decoded(data_uri(digits.images[3]))
+def test_png_uri_opacity_is_the_ink(digits):
+    pixels = decoded(png_uri(digits.images[3]))
     assert (pixels[..., 1] == digits.images[3]).all()
     assert not pixels[..., 0].any()
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from tenfold.report import training as training_page
+from tenfold.report.pages import render_evaluation, render_line_training, render_training
 
-KINDS = ["training", "check", "evaluation", "compare"]
+KINDS = ["training", "line_training", "check", "evaluation", "comparison"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,16 +63,32 @@ def test_pages_heading_levels(pages):
 
 
 def test_pages_are_reproducible(pages, training_report):
-    assert training_page.render(training_report) == pages["training"]
+    assert render_training(training_report) == pages["training"]
 
 
 def test_pages_import_neither_matplotlib_nor_torch():
     program = (
-        "import sys, tenfold.report.check, tenfold.report.evaluation, tenfold.report.compare, tenfold.report.training;"
+        "import sys, tenfold.report.pages;"
         "print([m for m in ('matplotlib', 'torch', 'sklearn', 'pydantic') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_pages_without_matplotlib_name_the_extra(
+    training_report, line_report, digits, probabilities, monkeypatch, parse
+):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    evaluation = training_report.evaluation
+    for html in (
+        render_training(training_report),
+        render_line_training(line_report),
+        render_evaluation(evaluation, digits, probabilities, "fast"),
+    ):
+        page = parse(html)
+        assert "This chart needs matplotlib, which was not installed: pip install 'tenfold[train]'" in page.text
+        assert not [image for image in page.all("img") if image["class"] == "chart"]
+    assert "Table of all epochs" in render_training(training_report)
 
 
 def _luminance(color: str) -> float:

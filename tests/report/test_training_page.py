@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tenfold.report.training import recipe_groups, render
+from tenfold.report.formats import recipe_groups
+from tenfold.report.pages import render_training
 
 
 def rows_of(html: str, caption: str) -> list[list[str]]:
@@ -16,33 +17,33 @@ def rows_of(html: str, caption: str) -> list[list[str]]:
     ]
 
 
-def test_tells_everything(training_report, pages, parse):
+def test_training_page_sections(training_report, pages, parse):
     page = parse(pages["training"])
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", pages["training"])
     assert headings == [
-        "The data", "The network", "Augmentation", "Training", "Digit by digit", "Calibration",
-        "The most confident mistakes", "The least confident predictions", "Predictions", "The recipe",
+        "Data", "Network", "Augmentation", "Training history", "Results per digit", "Calibration",
+        "Most confident mistakes", "Least confident predictions", "Predictions", "Recipe",
     ]  # fmt: skip
     for text in (
         "cnn <small>",
         "From a write-up & more.",
         "The best held-out epoch chose the weights.",
         "CPU, 2 threads",
-        "Measured on 300 held-out images.",
+        "Evaluated on 300 held-out images.",
         "Best held-out epoch7",
         "16, 32",
     ):
         assert text in page.text
 
 
-def test_label_counts_and_network_add_up(pages):
-    counts = rows_of(pages["training"], "Images by digit")
-    assert counts[1:] == [[str(digit), "", "30", "30"] for digit in range(10)] + [["All", "", "300", "300"]]
-    network = rows_of(pages["training"], "ten probabilities")
+def test_training_page_label_counts_and_layers(pages):
+    counts = rows_of(pages["training"], "Images per digit")
+    assert counts[1:] == [[str(digit), "", "30", "30"] for digit in range(10)] + [["Total", "", "300", "300"]]
+    network = rows_of(pages["training"], "output shape of one image")
     assert [row[-1] for row in network[1:]] == ["832", "", "62,730", "63,562"]
 
 
-def test_confusion_matrix_is_the_evaluation_s(training_report, pages):
+def test_training_page_confusion_matrix(training_report, pages):
     rows = rows_of(pages["training"], "Rows: the true digit")
     shown = np.array([[int(cell or 0) for cell in row[1:]] for row in rows[1:]])
     assert (shown == training_report.evaluation.confusion).all()
@@ -50,45 +51,46 @@ def test_confusion_matrix_is_the_evaluation_s(training_report, pages):
     assert heats == [1.0]  # all mistakes are nines predicted as zeros
 
 
-def test_galleries_say_what_was_read(training_report, pages, parse):
+def test_training_page_galleries(training_report, pages, parse):
     page = parse(pages["training"])
     worst = training_report.evaluation.most_confident_mistakes[0]
     assert worst == 299
     alts = [image["alt"] for image in page.all("img")]
-    assert sum(bool(re.fullmatch(r"Row [\d,]+: a 9, predicted as 0", alt)) for alt in alts) == 24
-    assert sum("nearly as" in alt for alt in alts) == 24
-    assert "9 predicted as 099.9 %" in page.text
+    assert sum(bool(re.fullmatch(r"Image [\d,]+: a 9, predicted as 0", alt)) for alt in alts) == 24
+    assert sum(", then " in alt for alt in alts) == 24
+    assert "9, read as 099.9 %" in page.text
     for index, row_probabilities in enumerate(training_report.unlabeled_probabilities, start=1):
         assert f"<strong>{index}: {row_probabilities.argmax()}</strong>" in pages["training"]
     # Confidences of these twelve rows begin at 0.3.
     assert pages["training"].count('class="doubtful"') == 12
 
 
-def test_history_stands_in_a_table_with_the_best_epoch_marked(history, pages):
-    rows = rows_of(pages["training"], "the best epoch on held-out images")
+def test_training_page_table_of_epochs(history, pages):
+    rows = rows_of(pages["training"], "The best held-out epoch is in bold")
     assert [row[0] for row in rows[1:]] == [str(row["epoch"]) for row in history]
     assert re.search(r'<tr class="marked"><th scope="row">7</th>', pages["training"])
 
 
-@pytest.mark.parametrize("history_too", [True, False])
-def test_without_held_out_rows_augmentation_and_test_rows(training_report, parse, history_too):
+@pytest.mark.parametrize("with_history", [True, False])
+def test_training_page_of_labeled_images_alone(training_report, parse, with_history):
     rows = [
         {name: value for name, value in row.items() if not name.startswith("val_")} | {"best": 0.0}
         for row in training_report.history[:1]
     ]
     report = replace(
         training_report, description="", augmented=None, held_out=None, probabilities=None, evaluation=None,
-        unlabeled=None, unlabeled_probabilities=None, history=rows if history_too else [],
+        unlabeled=None, unlabeled_probabilities=None, history=rows if with_history else [],
     )  # fmt: skip
-    html = render(report)
+    html = render_training(report)
     parse(html)
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", html)
-    assert headings == ["The data", "The network", *(["Training"] if history_too else []), "The recipe"]
-    assert "Accuracy</dt>" not in html
-    assert "Held out" not in html
+    assert headings == ["Data", "Network", *(["Training history"] if with_history else []), "Recipe"]
+    assert "Held-out accuracy</dt>" not in html
+    assert "held-out image" not in html
+    assert ">Held-out</th>" not in html
 
 
-def test_stays_small(pages):
+def test_training_page_size(pages):
     assert len(pages["training"]) < 1_500_000
 
 

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -43,8 +43,10 @@ STOP_SECONDS = 5  # more than a response may take, for the requests in flight
 HEADER_SECONDS = 30  # for the head of a request to arrive
 MAX_HEADER_BYTES = 64 << 10
 BACKLOG = 2048  # connections that wait to be accepted
-# Connections that each worker serves at a time; under overload the others wait in the backlog.
-BACKPRESSURE = 1024
+# Of each worker, idle ones included. Others wait to be accepted, health checks among them, so this is not what limits
+# the load: the queues are.
+MAX_CONNECTIONS = 4096
+RESERVED_FILES = 256  # open files for anything but connections
 MAX_START_FAILURES = 3
 POLL_SECONDS = 0.05  # between two looks of a worker at the main process
 Flag: TypeAlias = ctypes.c_bool
@@ -80,9 +82,11 @@ def run(settings: Settings, port: int) -> None:
         port=port,
         interface=Interfaces.ASGI,
         workers=settings.workers,
+        # HTTP/2 is for TLS, and while Granian finds out which of the two a client speaks, it waits without a limit.
+        http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=BACKPRESSURE,
+        backpressure=connection_limit(),
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=MAX_HEADER_BYTES, pipeline_flush=True
         ),
@@ -99,6 +103,17 @@ def run(settings: Settings, port: int) -> None:
             raise TenfoldError("the server's workers keep dying; the messages above say why") from None
     if failures.value:
         raise TenfoldError("the server's workers can't start; the messages above say why")
+
+
+def connection_limit() -> int:
+    """MAX_CONNECTIONS, or fewer if the system allows fewer open files; raises the soft limit to the hard one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MAX_CONNECTIONS
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, max(1, hard - RESERVED_FILES))
 
 
 def drain_on_signals(draining: Flag, before: dict[signal.Signals, Any]) -> None:

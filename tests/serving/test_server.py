@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+from tenfold.serving.server import MAX_CONNECTIONS, connection_limit
 from tests.serving.serving_help import ONE, command, connection, is_ready, wait_for
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -141,6 +142,18 @@ def test_workers_stop_when_the_main_process_is_killed(model_file):
         workers = worker_processes(server.process.pid)
         server.process.kill()
         wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+@pytest.mark.parametrize(
+    ("hard", "expected"), [(1024, 768), (100, 1), (1 << 20, MAX_CONNECTIONS), (-1, MAX_CONNECTIONS)]
+)
+def test_connection_limit_leaves_open_files_for_other_uses(monkeypatch, hard, expected):
+    resource = pytest.importorskip("resource", reason="needs a POSIX system")
+    limits = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (64, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limit: limits.append(limit))
+    assert connection_limit() == expected
+    assert limits == [(hard, hard)]
 
 
 FAILING = """

@@ -39,7 +39,7 @@ from tenfold.serving.openapi import (
     operation,
 )
 from tenfold.serving.routes import API
-from tenfold.serving.security import Security
+from tenfold.serving.security import Security, route_path
 from tenfold.serving.settings import Settings
 
 log = logging.getLogger("tenfold.serving")
@@ -101,7 +101,11 @@ def create_app(settings: Settings, state: ServerState | None = None) -> FastAPI:
     app.add_middleware(APIMiddleware, security=security, metrics=metrics, state=state, fast_paths=fast_paths)
     if settings.origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After"],
         )
     return app
 
@@ -214,7 +218,7 @@ def add_error_handlers(app: FastAPI, metrics: Metrics) -> None:
 
     def respond(request: Request, error: APIError) -> Response:
         metrics.count_error(error.code)
-        return error_response(request.url.path, error)
+        return error_response(route_path(request.scope), error)
 
     @app.exception_handler(APIError)
     async def api_error(request: Request, error: APIError) -> Response:

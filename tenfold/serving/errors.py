@@ -9,6 +9,7 @@ import numpy as np
 from starlette.responses import Response
 
 DECIMALS = 7  # of float32 probabilities
+RETRY_SECONDS = 1  # after which clients should retry
 
 
 def to_builtin(value: Any) -> Any:
@@ -41,7 +42,10 @@ class APIError(Exception):
 class QueueFull(APIError):
     def __init__(self) -> None:
         super().__init__(
-            503, "queue_full", "too many requests are waiting; try again in a second", {"Retry-After": "1"}
+            503,
+            "queue_full",
+            "too many requests are waiting; try again in a second",
+            {"Retry-After": str(RETRY_SECONDS)},
         )
 
 
@@ -52,7 +56,7 @@ class RequestTimeout(APIError):
 
 class ShuttingDown(APIError):
     def __init__(self) -> None:
-        super().__init__(503, "shutting_down", "the server is shutting down", {"Retry-After": "1"})
+        super().__init__(503, "shutting_down", "the server is shutting down", {"Retry-After": str(RETRY_SECONDS)})
 
 
 class InvalidBody(APIError):

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenfold.serving.errors import INTERNAL_ERROR, APIError, ShuttingDown, error_response
+from tenfold.serving.errors import INTERNAL_ERROR, RETRY_SECONDS, APIError, QueueFull, ShuttingDown, error_response
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.parsing import BODY_BUDGET
 from tenfold.serving.routes import Endpoint
-from tenfold.serving.security import Security
+from tenfold.serving.security import Security, route_path
 
 log = logging.getLogger("tenfold.serving")
 
@@ -37,6 +37,7 @@ DATA_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 CLOSE = (b"connection", b"close")
+QUICK_REJECTIONS = 200  # per second
 
 
 class ServerState:
@@ -48,6 +49,26 @@ class ServerState:
         """Raises ShuttingDown."""
         if self.draining:
             raise ShuttingDown
+
+
+class Rejections:
+    """Slows down clients that send more and more requests while the queue is full.
+
+    Rejecting a request takes half as long as computing one. So beyond a number of rejections per second, each is sent
+    only after the time in which the client should not retry anyway. Waiting takes nothing from accepted requests.
+    """
+
+    def __init__(self) -> None:
+        self._count, self._end = 0, 0.0
+
+    async def pace(self) -> None:
+        """Wait before a rejection, if there were many within the current second."""
+        now = time.monotonic()
+        if now >= self._end:
+            self._count, self._end = 0, now + 1
+        self._count += 1
+        if self._count > QUICK_REJECTIONS:
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class APIMiddleware:
@@ -63,6 +84,7 @@ class APIMiddleware:
     ) -> None:
         self._app, self._security, self._metrics, self._state = app, security, metrics, state
         self._fast_paths = fast_paths
+        self._rejections = Rejections()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +93,7 @@ class APIMiddleware:
         start = time.perf_counter()
         if scope["method"] == "HEAD":  # as GET; the server leaves the body out
             scope = {**scope, "method": "GET"}
-        endpoint = self._fast_paths.get(scope["path"]) if scope["method"] == "POST" else None
+        endpoint = self._fast_paths.get(route_path(scope)) if scope["method"] == "POST" else None
         headers = PAGE_HEADERS if endpoint is None else DATA_HEADERS
         status = 0  # until the response starts
 
@@ -92,6 +114,8 @@ class APIMiddleware:
                 response = await endpoint(Request(scope, receive))
                 await response(scope, receive, send_with_headers)
         except APIError as error:
+            if isinstance(error, QueueFull) and not self._state.draining:
+                await self._rejections.pace()
             await self._send_error(error, scope, receive, send_with_headers)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
@@ -107,11 +131,11 @@ class APIMiddleware:
 
     async def _send_error(self, error: APIError, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.count_error(error.code)
-        await error_response(scope["path"], error)(scope, receive, send)
+        await error_response(route_path(scope), error)(scope, receive, send)
 
 
 def _route(scope: Scope, endpoint: Endpoint | None) -> str:
     """The declared path: paths that clients make up must not become labels of metrics."""
     if endpoint is not None:
-        return str(scope["path"])
+        return route_path(scope)
     return getattr(scope.get("route"), "path", "other")

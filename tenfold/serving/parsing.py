@@ -228,6 +228,8 @@ async def read_picture(request: Request, limits: Limits) -> tuple[bytes, Expect,
         picture = await read_body(request, limits.picture_bytes)
     else:
         raise unsupported_type(kind, "image/*, application/octet-stream or multipart/form-data")
+    if picture.startswith(b"data:"):
+        raise InvalidBody("expected the bytes of a picture, got a data: URL; decode the base64 text in it first")
     if options["details"] not in ("true", "false"):
         raise InvalidBody("expected `details` to be true or false")
     expect = next((value for value in EXPECT_VALUES if value == options["expect"]), None)
@@ -257,4 +259,5 @@ def decode_base64(text: str, field: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidBody(f"expected `{field}` to be base64") from None
+        hint = ", without the beginning of a data: URL" if text.startswith("data:") else ""
+        raise InvalidBody(f"expected `{field}` to be base64{hint}") from None

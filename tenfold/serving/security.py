@@ -44,12 +44,13 @@ class Security:
                 origin = value
             elif name == b"authorization":
                 authorization = value
-        if not host and scope["path"] in HEALTH_PATHS:  # HTTP/1.0, as some load balancers use
+        path = route_path(scope)
+        if not host and path in HEALTH_PATHS:  # HTTP/1.0, as some load balancers use
             return
         self._check_host(host)
         if origin:
             self._check_origin(origin, host)
-        if self._token is not None and not is_public(scope["path"]):
+        if self._token is not None and not is_public(path):
             self.check_token(authorization)
 
     def check_token(self, authorization: bytes) -> None:
@@ -83,6 +84,13 @@ class Security:
             "pages of other sites may not use this server; --allowed-origin allows one, and a proxy must pass the Host "
             "header on",
         )
+
+
+def route_path(scope: Scope) -> str:
+    """The path below the one that the application is mounted at."""
+    path: str = scope["path"]
+    root = scope.get("root_path")
+    return path.removeprefix(root) if root else path
 
 
 def is_public(path: str) -> bool:

@@ -6,9 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 import tenfold
-from tests.serving.serving_help import ONE, drawn, png
+from tenfold.serving.app import create_app
+from tenfold.serving.settings import Settings
+from tests.serving.serving_help import BASE_URL, ONE, drawn, png
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}
@@ -203,3 +208,23 @@ def test_model_info_of_run(tmp_path, model_file):
     info = model_info(tenfold.load_model(model_file), tmp_path)
     assert info["metrics"] == {"accuracy": 0.9}
     assert info["card"] == "# a card"
+
+
+def test_read_explains_data_urls(client):
+    url = b"data:image/png;base64," + base64.b64encode(ONE)
+    response = client.post("/v1/read", content=url, headers=PNG)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "invalid")
+    assert "data: URL" in response.json()["error"]["message"]
+    response = client.post("/v1/feedback", json={"picture": url.decode(), "label": 1})
+    assert "data: URL" in response.json()["error"]["message"]
+
+
+def test_app_can_be_mounted(model_file):
+    outer = Starlette(routes=[Mount("/digits", create_app(Settings(model_file, token="t")))])
+    client = TestClient(outer, base_url=BASE_URL)
+    token = {"Authorization": "Bearer t"}
+    assert client.get("/digits/healthz").status_code == 200
+    assert client.get("/digits/v1/model").status_code == 401
+    assert client.get("/digits/v1/model", headers=token).status_code == 200
+    assert client.post("/digits/v1/predict", content=bytes(784), headers=OCTETS | token).status_code == 200
+    assert isinstance(client.get("/digits/v2/nothing", headers=token).json()["error"], str)

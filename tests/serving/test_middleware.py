@@ -6,8 +6,9 @@ import contextlib
 
 import pytest
 
+from tenfold.serving import middleware
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.middleware import APIMiddleware, ServerState
+from tenfold.serving.middleware import APIMiddleware, Rejections, ServerState
 from tenfold.serving.security import Security
 
 
@@ -40,3 +41,21 @@ def test_middleware_responds_to_failures(fault):
         raise fault
 
     assert sent_by(fails) == ["http.response.start", "http.response.body"]
+
+
+def test_rejections_are_delayed_beyond_a_rate(monkeypatch):
+    waited, now = [], [0.0]
+
+    async def sleep(seconds):
+        waited.append((now[0], seconds))
+
+    monkeypatch.setattr(middleware, "QUICK_REJECTIONS", 3)
+    monkeypatch.setattr(middleware.asyncio, "sleep", sleep)
+    monkeypatch.setattr(middleware.time, "monotonic", lambda: now[0])
+    rejections = Rejections()
+    for second in (0.0, 5.0):
+        now[0] = second
+        for _ in range(5):
+            with pytest.raises(StopIteration):  # it never waits for anything but `sleep`
+                rejections.pace().send(None)
+    assert waited == [(0.0, 1), (0.0, 1), (5.0, 1), (5.0, 1)]

@@ -46,9 +46,11 @@ def plural(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as "4.2 s", "41 s", "3 min 05 s" or "2 h 10 min", with spaces that don't break."""
+    """Seconds as "15 ms", "4.2 s", "41 s", "3 min 05 s" or "2 h 10 min", with spaces that don't break."""
     rounded, minutes = round(seconds), round(seconds / 60)
-    if seconds < 10:
+    if 0 < seconds < 0.1:
+        text = f"{1000 * seconds:.0f} ms"
+    elif seconds < 10:
         text = f"{seconds:.1f} s"
     elif rounded < 60:
         text = f"{rounded} s"

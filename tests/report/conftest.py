@@ -30,7 +30,7 @@ HOSTILE = "<script>alert(1)</script>\"'&.csv"
 
 @dataclass
 class Parsed(HTMLParser):
-    """A page's tags and texts; raises AssertionError for a tag that is closed out of turn or never."""
+    """A page's tags and texts; raises AssertionError for a tag that is closed in the wrong order or never."""
 
     tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ def parse() -> Callable[[str], Parsed]:
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    """300 random blots with labels 0 to 9 in turn."""
+    """300 random images with repeated labels 0 to 9."""
     images = np.zeros((300, 28, 28), np.uint8)
     images[:, 6:22, 8:20] = np.random.default_rng(0).integers(0, 256, (300, 16, 12), np.uint8)
     return Dataset(images, (np.arange(300) % 10).astype(np.uint8), "train.csv")
@@ -87,12 +87,12 @@ def digits() -> Dataset:
 
 @pytest.fixture(scope="session")
 def probabilities(digits: Dataset) -> np.ndarray:
-    """Right on 270 of the 300 rows: every tenth row is read as the next digit, with rising confidence."""
+    """Correct for 270 of the 300 images: every 9 is predicted as 0. The confidence rises."""
     rows = np.arange(len(digits))
-    read = np.where(rows % 10 == 9, 0, digits.labels)
+    predicted = np.where(rows % 10 == 9, 0, digits.labels)
     confidence = np.linspace(0.3, 0.999, len(digits))
     row_probabilities = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
-    row_probabilities[rows, read] = confidence
+    row_probabilities[rows, predicted] = confidence
     return row_probabilities.astype(np.float32)
 
 

@@ -34,7 +34,7 @@ def test_check_page_verdict_and_findings(digits, parse):
 
 
 def test_check_page_bars(digits, parse):
-    few = digits.subset(np.r_[0:100, 100:200:10])  # ten of each digit, ten more noughts
+    few = digits.subset(np.r_[0:100, 100:200:10])  # ten of each digit, ten more zeros
     html = render_check(check_data(few, None, None), "a", (), few, None)
     widths = [float(width) for width in re.findall(r'style="width:([\d.]+)%', html)]
     assert widths == [100.0] + [50.0] * 9

@@ -33,7 +33,15 @@ def test_percent_is_100_only_for_1(fraction, digits):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(3.04, "3.0 s"), (41.2, "41 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+    [
+        (0.0, "0.0 s"),
+        (0.0151, "15 ms"),
+        (3.04, "3.0 s"),
+        (41.2, "41 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (7800, "2 h 10 min"),
+    ],
 )
 def test_duration(seconds, text):
     assert plain(duration(seconds)) == text

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -89,6 +88,8 @@ def sample_pairs(count: int, images: Tensor) -> Tensor:
 
 def font_files() -> list[Path]:
     """Matplotlib's DejaVu fonts, and TrueType fonts of a Unix system if there are any."""
+    from matplotlib import get_data_path
+
     bundled = sorted(Path(get_data_path(), "fonts", "ttf").glob("DejaVuS*[!y].ttf"))
     system = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
     names = {path.name for path in bundled}

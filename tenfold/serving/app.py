@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
@@ -39,7 +38,7 @@ from tenfold.serving.openapi import (
     operation,
 )
 from tenfold.serving.routes import API
-from tenfold.serving.security import Security, route_path
+from tenfold.serving.security import AllowedOrigins, Security, route_path
 from tenfold.serving.settings import Settings
 
 log = logging.getLogger("tenfold.serving")
@@ -100,13 +99,7 @@ def create_app(settings: Settings, state: ServerState | None = None) -> FastAPI:
     fast_paths |= {f"{path}/infer": protocol.infer for path in protocol.paths}
     app.add_middleware(APIMiddleware, security=security, metrics=metrics, state=state, fast_paths=fast_paths)
     if settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["Retry-After"],
-        )
+        app.add_middleware(AllowedOrigins, security=security, origins=settings.origins)
     return app
 
 

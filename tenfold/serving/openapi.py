@@ -34,6 +34,7 @@ ERRORS = {
     "Retry-After says when to try again",
     504: "The request took too long",
 }
+TAGS = {"v1": "Digits", "v2": "Open Inference Protocol"}  # by the path's first part
 WORK_ERRORS = (400, 401, 403, 408, 413, 415, 422, 503, 504)  # of endpoints that read a body and wait in a queue
 
 
@@ -96,6 +97,12 @@ def describe(app: FastAPI) -> Schema:
             description=app.description,
             routes=app.routes,
         )
-        document.setdefault("components", {}).setdefault("schemas", {}).update(components())
+        parts = document.setdefault("components", {})
+        parts.setdefault("schemas", {}).update(components())
+        parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}, {}]  # the second for servers without a token
+        for path, operations in document["paths"].items():
+            for description in operations.values():
+                description["tags"] = [TAGS.get(path.split("/")[1], "Server")]
         app.openapi_schema = document
     return app.openapi_schema

@@ -6,9 +6,12 @@ import functools
 import hmac
 import ipaddress
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from starlette.types import Scope
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
 
 from tenfold.serving.errors import APIError
 
@@ -74,16 +77,40 @@ class Security:
     def _check_origin(self, origin: bytes, host: bytes) -> None:
         if origin.partition(b"//")[2] == host or origin in self._origins:
             return
-        if origin not in self._logged_origins and len(self._logged_origins) < MAX_LOGGED_ORIGINS:
-            self._logged_origins.add(origin)
-            shown = ascii(origin[:100].decode("latin-1"))[1:-1]
-            log.warning("refused a request from a page of %s; to allow it: --allowed-origin %s", shown, shown)
+        self.log_refused_origin(origin)
         raise APIError(
             403,
             "forbidden_origin",
             "pages of other sites may not use this server; --allowed-origin allows one, and a proxy must pass the Host "
             "header on",
         )
+
+    def log_refused_origin(self, origin: bytes) -> None:
+        """Browsers hide the response from pages of other sites, so the log is where their developers look."""
+        if origin not in self._logged_origins and len(self._logged_origins) < MAX_LOGGED_ORIGINS:
+            self._logged_origins.add(origin)
+            shown = ascii(origin[:100].decode("latin-1"))[1:-1]
+            log.warning("refused a request from a page of %s; to allow it: --allowed-origin %s", shown, shown)
+
+
+class AllowedOrigins(CORSMiddleware):
+    """Lets pages of the allowed origins use the API, and logs preflights from others."""
+
+    def __init__(self, app: ASGIApp, security: Security, origins: Sequence[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After"],
+        )
+        self._security = security
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        origin = request_headers["origin"]
+        if not self.is_allowed_origin(origin):
+            self._security.log_refused_origin(origin.encode("latin-1"))
+        return super().preflight_response(request_headers)
 
 
 def route_path(scope: Scope) -> str:

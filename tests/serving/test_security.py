@@ -152,3 +152,9 @@ def test_refused_origin_is_logged_once_with_the_option(client, caplog):
         assert client.get("/v1/model", headers={"Origin": "http://localhost:3000"}).status_code == 403
     (record,) = [record for record in caplog.records if "localhost:3000" in record.getMessage()]
     assert "--allowed-origin http://localhost:3000" in record.getMessage()
+
+
+def test_refused_preflight_is_logged(open_to_vite, caplog):
+    headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+    assert open_to_vite.options("/v1/read", headers=headers).status_code == 400
+    assert "--allowed-origin http://localhost:3000" in caplog.text

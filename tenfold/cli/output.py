@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tenfold.recipes import Entry
     from tenfold.serving.feedback_report import FeedbackReport
     from tenfold.submission import SubmissionSummary
-    from tenfold.training.train import Trained
+    from tenfold.training.train import TrainResult
 
 T = TypeVar("T")
 PIPE_CLOSED = 141  # exit status that a shell reports for a program killed by SIGPIPE
@@ -154,29 +154,30 @@ def _bars(title: str, counts: list[int]) -> Table:
     return table
 
 
-def print_trained(trained: Trained) -> None:
+def print_trained(trained: TrainResult) -> None:
     metrics = trained.metrics
     epochs = f"{metrics['epochs']} {'epoch' if metrics['epochs'] == 1 else 'epochs'}"
-    rate = f"{metrics['images_per_second']:,.0f} images a second"
+    rate = f"{metrics['images_per_second']:,.0f} images/s"
     say(
         f"{metrics['recipe']}: {epochs} in {metrics['seconds']:,.1f} s ({rate}, {metrics['device']}, "
         f"{metrics['precision']})"
     )
-    if held := metrics["held_out"]:
-        lower, upper = held["accuracy_interval"]
+    if values := metrics["validation"]:
+        lower, upper = values["accuracy_interval"]
         say(
-            f"held-out accuracy {100 * held['accuracy']:.2f} % (95 % interval {100 * lower:.2f} to {100 * upper:.2f}), "
-            f"{held['errors']:,} {'error' if held['errors'] == 1 else 'errors'} of {held['n']:,}"
+            f"validation accuracy {100 * values['accuracy']:.2f} % (95 % interval {100 * lower:.2f} to "
+            f"{100 * upper:.2f}), {values['errors']:,} {'error' if values['errors'] == 1 else 'errors'} "
+            f"of {values['n']:,}"
         )
     say_where("run", trained.run.folder)
     say_where("report", trained.run.report)
 
 
-def how_to_go_on(trained: Trained) -> str:
-    from tenfold.training.artifacts import progress
+def how_to_resume(trained: TrainResult) -> str:
+    from tenfold.training.artifacts import describe_progress
 
     command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
-    return f"stopped after {progress(trained.metrics)}; go on with: {command}"
+    return f"stopped after {describe_progress(trained.metrics)}; resume with: {command}"
 
 
 def print_evaluation(evaluated: ModelEvaluation) -> None:

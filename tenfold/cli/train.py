@@ -1,7 +1,8 @@
-"""Making models: training recipes, comparing them, and putting runs together."""
+"""Making models: training recipes, comparing them, and combining runs."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,34 @@ from tenfold.cpu import choose_wait_policy
 from tenfold.errors import Interrupted
 from tenfold.files import validate_output_path
 
+if TYPE_CHECKING:
+    from tenfold.training.prepare import Job
+    from tenfold.training.train import TrainResult
+
+DEFAULT_RECIPE = "fast"
+
+
+class Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class Precision(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where to train. auto: CUDA, else Apple's MPS, else the CPU.")
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", help="Number format of convolutions and matrix products. auto: the faster one here."),
+]
+
 
 def train(
     data: OptionalData = None,
@@ -39,75 +68,93 @@ def train(
     limit: Limit = None,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="Stop cleanly after 90, 90s, 15m or 2h (90 is seconds).", parser=duration, metavar="TIME"),
+        typer.Option(help="Stop and save after TIME, such as 90s, 15m or 2h.", parser=duration, metavar="TIME"),
     ] = None,
-    extra: Annotated[
+    extra_data: Annotated[
         list[str] | None,
         typer.Option(
-            help="More labeled digits to train on, such as corrections; none is held out. Repeatable.", metavar="DATA"
+            help="More labeled digits to train on, such as corrections; not used for validation. Repeatable.",
+            metavar="DATA",
         ),
     ] = None,
     teacher: Annotated[
         Path | None,
         typer.Option(
-            help="For a recipe that distils: the model to learn from, a run folder, an .onnx file or `bundled`.",
+            help="For a recipe that distills: the model to learn from, a run folder, an .onnx file or `bundled`.",
             metavar="MODEL",
             callback=existing_path,
         ),
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Train N members of an ensemble recipe in parallel. [default: 1]", min=1, metavar="N"),
+        typer.Option(help="Train N networks of an ensemble recipe in parallel. [default: 1]", min=1, metavar="N"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; DATA is remembered.")] = False,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = Precision.AUTO,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, with its own options.")] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in --out, once there is a new one.")
+        bool, typer.Option("--overwrite", help="Replace the run in --out once the new one has a result.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train a recipe and leave a run folder: model, metrics, report.
+    """Train a recipe and write a run folder with the model, its metrics and a report.
 
-    Ctrl-C or SIGTERM finishes the current step, saves everything and says how to continue with --resume; a second
-    one ends at once.
+    Ctrl-C or SIGTERM stops after the current step, saves everything and says how to resume; a second one quits at once.
     """
     choose_wait_policy()
     if resume:
-        if (
-            recipe is not None
-            or settings
-            or epochs
-            or seed is not None
-            or limit
-            or overwrite
-            or teacher
-            or extra
-            or jobs
-        ):
-            raise typer.BadParameter("a resumed run goes on as it was begun; give no more than DATA and --time-limit")
+        others = (recipe, settings, epochs, seed is not None, limit, overwrite, teacher, extra_data, jobs)
+        if any(others) or device != Device.AUTO or precision != Precision.AUTO:
+            raise typer.BadParameter(
+                "--resume takes only DATA and --time-limit; the other options come from the saved run"
+            )
         if out is None:
-            raise typer.BadParameter("say which run with --out", param_hint="--resume")
-        from tenfold.cli import output as console
-        from tenfold.training import prepare
+            raise typer.BadParameter("name the run folder with --out", param_hint="--resume")
+    elif data is None:
+        raise typer.BadParameter("name the data to train on, or --resume a run", param_hint="DATA")
+    from tenfold.training import prepare
 
-        job = prepare.begun(out, data)
+    if resume:
+        assert out is not None
+        job = prepare.resume_job(out, data)
     else:
-        if data is None:
-            raise typer.BadParameter("say what to train on, or --resume a run", param_hint="DATA")
-        from tenfold.cli import output as console
-        from tenfold.training import prepare
+        assert data is not None
+        chosen = prepare.find_recipe(recipe or DEFAULT_RECIPE, settings or [], epochs, seed)
+        options = prepare.TrainOptions(data, limit, extra_data or (), teacher, jobs or 1, device, precision)
+        job = prepare.new_job(chosen, out, options, overwrite)
+    _run(job, time_limit, json)
 
-        chosen = prepare.recipe("fast" if recipe is None else recipe, settings or [], epochs, seed)
-        job = prepare.new(data, chosen, out, limit, overwrite, teacher, extra or (), jobs or 1)
+
+def _run(job: "Job", time_limit: float | None, json: bool) -> None:
+    """Train, print the result, and end the command."""
+    from tenfold.cli import output as console
+    from tenfold.training import prepare
+    from tenfold.training.callbacks import Callback, ProgressCallback, StopOnSignal, TimeLimit
+
     was_finished = job.run.is_finished
-    trained = prepare.train(job, console.ERR, time_limit)
+    with StopOnSignal(console.ERR) as stop:
+        callbacks: list[Callback] = [ProgressCallback(console.ERR), stop]
+        if time_limit is not None:
+            callbacks.append(TimeLimit(time_limit))
+        result = prepare.run_job(job, callbacks, console.ERR)
     if was_finished:
-        console.ERR.print(f"{job.run.folder}: finished before, so nothing was left to do")
+        console.ERR.print(f"{job.run.folder}: already finished, nothing to do")
     if not json:
-        console.print_trained(trained)
-    document = {"run": str(job.run.folder)} | trained.metrics
-    if not trained.finished and not trained.interrupted:  # the time was up, as it was asked for
-        console.ERR.print(console.how_to_go_on(trained))
-    finish(document, json, Interrupted(console.how_to_go_on(trained)) if trained.interrupted else None)
+        console.print_trained(result)
+    _finish(result, stop.interrupted, json)
+
+
+def _finish(result: "TrainResult", interrupted: bool, json: bool) -> None:
+    from tenfold.cli import output as console
+
+    document = {"run": str(result.run.folder)} | result.metrics
+    if result.finished:
+        finish(document, json)
+    elif interrupted:
+        finish(document, json, Interrupted(console.how_to_resume(result)))
+    else:  # the time limit was reached, as requested: not an error
+        console.ERR.print(console.how_to_resume(result))
+        finish(document, json)
 
 
 def ensemble(
@@ -117,14 +164,14 @@ def ensemble(
     ] = Path("runs/ensemble"),
     json: Json = False,
 ) -> None:
-    """Make one model that averages the probabilities of several runs."""
+    """Combine finished runs into one model that averages their probabilities."""
     from tenfold.cli import output as console
-    from tenfold.training.combine import combine
+    from tenfold.training.ensemble import combine
 
-    facts = combine(runs, validate_output_path(out))
+    metrics = combine(runs, validate_output_path(out))
     if not json:
         console.say_where("model", out)
-    finish(facts, json)
+    finish(metrics, json)
 
 
 def compare(
@@ -141,9 +188,11 @@ def compare(
     settings: Settings = None,
     epochs: Epochs = None,
     limit: Limit = None,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = Precision.AUTO,
     json: Json = False,
 ) -> None:
-    """Train several recipes and rank them on rows that none of them saw.
+    """Train several recipes and rank them on samples that none of them saw.
 
     Finished runs are reused and unfinished ones resumed, so the same command continues after Ctrl-C.
     """
@@ -152,13 +201,13 @@ def compare(
     from tenfold.training import prepare
     from tenfold.training.compare import compare as compare_recipes
 
-    chosen = [prepare.recipe(name.strip(), settings or [], epochs, None) for name in recipes.split(",")]
-    contest = prepare.contest(data, limit)
-    board = compare_recipes(contest, chosen, seeds, validate_output_path(out), console.ERR)
+    chosen = [prepare.find_recipe(name.strip(), settings or [], epochs) for name in recipes.split(",")]
+    comparison = prepare.load_comparison(data, limit)
+    board = compare_recipes(comparison, chosen, seeds, validate_output_path(out), console.ERR, device, precision)
     if not json:
-        console.print_leaderboard(board, contest.note)
+        console.print_leaderboard(board, comparison.note)
         console.say_where("page", out / "compare.html")
-    finish(board.to_dict() | {"measured_on": contest.note, "folder": str(out)}, json)
+    finish(board.to_dict() | {"measured_on": comparison.note, "folder": str(out)}, json)
 
 
 def recipes(context: typer.Context, json: Json = False) -> None:

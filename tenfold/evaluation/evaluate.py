@@ -73,5 +73,5 @@ def evaluate_model(path: Path, data: Dataset) -> ModelEvaluation:
 def _seen_samples(path: Path, data: Dataset) -> NDArray[np.bool_] | None:
     """Which samples were among the labeled samples of the run that the model belongs to, bool (N,)."""
     if path.is_dir():
-        return Run(path).known(data.images)
-    return Run(path.parent).known(data.images) if path.name == Run(path.parent).model.name else None
+        return Run(path).contains(data.images)
+    return Run(path.parent).contains(data.images) if path.name == Run(path.parent).model.name else None

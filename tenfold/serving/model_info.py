@@ -21,7 +21,7 @@ def model_info(model: Model, path: Path | None) -> dict[str, Any]:
     elif path is not None and path.is_dir():
         run = Run(path)
         if run.metrics.exists():
-            metrics = run.read_json(run.metrics).get("held_out")
+            metrics = run.read_json(run.metrics).get("validation")
         if run.card.exists():
             card = run.card.read_text(encoding="utf-8")
     return {

@@ -1,4 +1,4 @@
-"""What a training leaves behind for people: metrics, the report page and the model card."""
+"""What a training leaves behind for people: metrics, report and model card, of digits and of lines."""
 
 from __future__ import annotations
 
@@ -14,67 +14,166 @@ from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation import Evaluation
 from tenfold.evaluation.metrics import evaluate_predictions
+from tenfold.files import write_json, write_text
 from tenfold.images import Images
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
+from tenfold.ocr.line_model import LINE_HEIGHT
 from tenfold.recipes import RECIPES
 from tenfold.recipes.schema import Plateau, Recipe
-from tenfold.report.pages import TrainingReport, render_training
+from tenfold.report.pages import LineReport, TrainingReport, render_line_training, render_training
+from tenfold.run import Run
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.batch import Synthesizer
 from tenfold.training.device import device_name
-from tenfold.training.loop import Fitted
 from tenfold.training.randomness import seed_step
-from tenfold.training.state import State
+from tenfold.training.task import FitResult
 
-SHOWN_DIGITS, SHOWN_DRAWS = 10, 12  # in the report's table of augmentations
+SHOWN_DIGITS, SHOWN_AUGMENTATIONS = 10, 11  # rows and columns of the report's table of augmentations
 SHOWN_PREDICTIONS = 60
-IN_8_BITS = """
-`model.onnx` computes in 8 bits; `model.safetensors` holds the weights as they were learned."""
+SHOWN_LINES = 60
+
+CALIBRATED_DIGITS = "A temperature was fitted to the validation set and is part of the model."
+CALIBRATED_LINES = (
+    "The confidence of a text was calibrated on the validation set, so its calibration error there is slightly too low."
+)
+AVERAGED_SHIFTS = "The logits of an image are the mean of its own and those of its shifts by one pixel to four sides."
+
+DIGIT_INPUT = (
+    "Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities.\n"
+    "Normalization is part of the model."
+)
+WITH_DIGITNESS = (
+    "It returns one of ten digits for any image; its second output, `digitness`, is the\n"
+    "probability that the image shows a digit at all, and was trained with pictures of other things."
+)
+WITHOUT_DIGITNESS = (
+    "It was trained on digits that are centered and scaled as MNIST's are, and\n"
+    "returns one of ten digits for any image, also for one that shows no digit."
+)
+QUANTIZED = "\n`model.onnx` computes in 8 bits; `model.safetensors` holds the float32 weights."
+DIGIT_USE = """import tenfold
+model = tenfold.load_model("model.onnx")
+model.predict_proba(images)"""
+
+LINE_INPUT = """Reads a line of digits, normalized by `tenfold.ocr.line_model.normalize_line`: `uint8 (N, 32, W)`, white
+ink on black, to log probabilities `float32 (N, W / 2, 11)` of the ten digits and CTC's blank. It knows digits only: a
+letter in the line is skipped, or read as the digit that it resembles most."""
+LINE_USE = """from pathlib import Path
+from tenfold.ocr.line_model import LineModel
+LineModel(Path("model.onnx").read_bytes()).read(picture)"""
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """The held-out rows as the exported model reads them."""
+class DigitEvaluation:
+    """The exported model on the validation set."""
 
     data: Dataset
     probabilities: NDArray[np.float32]  # (N, 10)
     evaluation: Evaluation
 
 
-def score(model: Model, held_out: Dataset) -> Scored:
-    assert held_out.labels is not None
-    probabilities = model.predict_proba(held_out.images)
-    return Scored(held_out, probabilities, evaluate_predictions(probabilities, held_out.labels))
+@dataclass(frozen=True, eq=False)
+class LineEvaluation:
+    """The exported model on lines of the validation set."""
+
+    lines: list[tuple[NDArray[np.uint8], str]]  # images (32, W) with their digits
+    texts: list[str]  # as read
+    metrics: dict[str, Any]
 
 
-def measured(
+def evaluate_digits(model: Model, val_set: Dataset) -> DigitEvaluation:
+    assert val_set.labels is not None
+    probabilities = model.predict_proba(val_set.images)
+    return DigitEvaluation(val_set, probabilities, evaluate_predictions(probabilities, val_set.labels))
+
+
+def write_digit_artifacts(
     recipe: Recipe,
-    fitted: Fitted,
-    train: Dataset,
-    held_out_rows: int,
-    held_out: dict[str, Any] | None,
+    result: FitResult,
+    train_set: Dataset,
+    val_set: Dataset | None,
+    run: Run,
+    device: torch.device,
+    unlabeled: Dataset | None,
+) -> dict[str, Any]:
+    """Evaluate the run's model.onnx and complete the run; returns the metrics."""
+    model = Model(run.model.read_bytes(), str(run.folder))
+    evaluation = evaluate_digits(model, val_set) if val_set else None
+    metrics = build_metrics(recipe, result, train_set, device) | {
+        "weights": describe_weights(recipe, result, CALIBRATED_DIGITS if recipe.calibrate else ""),
+        "validation": evaluation.evaluation.to_dict() if evaluation else None,
+    }
+    metrics["data"]["val_samples"] = len(val_set) if val_set else 0
+    report = digit_report(recipe, result, train_set, evaluation, unlabeled, model, metrics)
+    summary = (
+        f"On {evaluation.evaluation.n:,} validation samples: {evaluation.evaluation.summary()}."
+        if evaluation
+        else "There was no validation set, so nothing was measured."
+    )
+    digitness = WITH_DIGITNESS if recipe.synthesis.negatives else WITHOUT_DIGITNESS
+    card = model_card(
+        metrics,
+        describe_run(recipe),
+        model_input=f"{DIGIT_INPUT} {digitness}{QUANTIZED if recipe.int8 else ''}",
+        summary=summary,
+        use=DIGIT_USE,
+    )
+    return complete_run(run, metrics, report, card)
+
+
+def write_line_artifacts(
+    recipe: Recipe,
+    result: FitResult,
+    train_set: Dataset,
+    evaluation: LineEvaluation | None,
+    run: Run,
     device: torch.device,
 ) -> dict[str, Any]:
-    """What metrics.json says; held_out: what the exported model reached on the held-out rows."""
-    state, network = fitted.state, fitted.network
-    networks = len(list(network)) if isinstance(network, Ensemble) else 1
+    """Complete a run of a line recipe; returns the metrics."""
+    metrics = build_metrics(recipe, result, train_set, device) | {
+        "weights": describe_weights(recipe, result, CALIBRATED_LINES if evaluation else ""),
+        "validation": evaluation.metrics if evaluation else None,
+    }
+    metrics["data"]["val_samples"] = len(evaluation.lines) if evaluation else 0
+    report = line_report(recipe, result, train_set, evaluation, metrics)
+    summary = "There was no validation set, so nothing was measured."
+    if evaluation:
+        values = evaluation.metrics
+        summary = (
+            f"On {values['n']:,} synthetic lines of validation digits: {100 * values['accuracy']:.2f} % read without a "
+            f"mistake, digit error rate {100 * values['digit_error_rate']:.2f} %, calibration error of a text's "
+            f"confidence {100 * values['calibration_error']:.2f} %."
+        )
+    card = model_card(metrics, describe_run(recipe), LINE_INPUT, summary, LINE_USE)
+    return complete_run(run, metrics, report, card)
+
+
+def complete_run(run: Run, metrics: dict[str, Any], report: str, card: str) -> dict[str, Any]:
+    write_json(run.metrics, metrics)
+    write_text(run.report, report)
+    write_text(run.card, card)
+    run.write_manifest()
+    return metrics
+
+
+def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device: torch.device) -> dict[str, Any]:
+    """metrics.json, but for what the validation set says."""
+    network = result.network
     return {
         "recipe": recipe.name,
-        "finished": fitted.finished,
-        "epochs": state.epoch,
+        "finished": result.finished,
+        "epochs": result.epochs,
         "epochs_planned": recipe.epochs,
-        "networks": networks,
+        "networks": len(list(network)) if isinstance(network, Ensemble) else 1,
         "networks_planned": recipe.ensemble_size,
         "parameters": parameter_count(network),
-        "seconds": round(state.seconds, 3),
-        "images_per_second": round(fitted.images / state.seconds, 1) if state.seconds else 0.0,
-        "data": {"source": train.source, "train_rows": len(train), "held_out_rows": held_out_rows},
-        "weights": chosen_by(recipe, state, networks),
-        "held_out": held_out,
+        "seconds": round(result.seconds, 3),
+        "images_per_second": round(result.samples / result.seconds, 1) if result.seconds else 0.0,
+        "data": {"source": train_set.source, "train_samples": len(train_set)},
         "seed": recipe.seed,
         "device": device_name(device),
-        "precision": state.precision,
+        "precision": result.precision,
         "versions": {
             "tenfold": __version__,
             "python": platform.python_version(),
@@ -84,165 +183,159 @@ def measured(
     }
 
 
-def chosen_by(recipe: Recipe, state: State, networks: int = 1) -> str:
-    """What the held-out rows chose of so many networks, the weights, a temperature, or nothing; and what of an image
-    counts.
+def describe_weights(recipe: Recipe, result: FitResult, calibration: str) -> str:
+    """What the validation set chose: weights, learning rate, number of epochs, calibration; and test-time augmentation.
+
+    calibration: a sentence about what else was fitted to the validation set, or "".
     """
-    temperature = "A temperature was fitted on the held-out rows and is part of the model." if recipe.calibrate else ""
-    sureness = (
-        "How sure it is of a text was calibrated on them, so the calibration error there is a little too small."
-        if recipe.net.kind == "ctc"
-        else ""
-    )
-    views = "The logits of an image are the mean of its own and those of its shifts by a pixel to the four sides."
-    said = (_weights_chosen_by(recipe, state, networks), temperature, sureness, views if recipe.tta > 1 else "")
-    return " ".join(filter(None, said))
+    averaged = AVERAGED_SHIFTS if recipe.tta > 1 else ""
+    return " ".join(filter(None, (_describe_weights(recipe, result, bool(calibration)), calibration, averaged)))
 
 
-def _weights_chosen_by(recipe: Recipe, state: State, networks: int) -> str:
-    followed = ["the learning rate"] if isinstance(recipe.schedule, Plateau) else []
-    followed += ["the number of epochs"] if recipe.early_stopping else []
-    how = f"{' and '.join(followed)} followed what was reached on the held-out rows"
-    if recipe.checkpoint == "best" and state.best_epoch:
-        which = "each network's best epoch" if networks > 1 else f"epoch {state.best_epoch}"
-        chosen = f"The weights are those of {which}, chosen for their accuracy on the held-out rows"
-        return f"{chosen}; {how}." if followed else f"{chosen}."
-    which = "a running average" if recipe.ema else "those of the last step"
-    of = f" of each of {networks} networks" if networks > 1 else ""
-    what = "they were not" if recipe.calibrate or recipe.net.kind == "ctc" else "nothing was"
-    return f"The weights are {which}{of}; {how if followed else f'{what} chosen on the held-out rows'}."
+def _describe_weights(recipe: Recipe, result: FitResult, is_calibrated: bool) -> str:
+    count = len(list(result.network)) if isinstance(result.network, Ensemble) else 1
+    adapted = ["the learning rate"] if isinstance(recipe.schedule, Plateau) else []
+    adapted += ["the number of epochs"] if recipe.early_stopping else []
+    adaptation = f"{' and '.join(adapted)} followed the metrics on the validation set"
+    if recipe.checkpoint == "best" and result.best_epoch:
+        which = "each network's best epoch" if count > 1 else f"epoch {result.best_epoch}"
+        chosen = f"The weights are those of {which}, chosen by accuracy on the validation set"
+        return f"{chosen}; {adaptation}." if adapted else f"{chosen}."
+    which = "a moving average" if recipe.ema else "those of the last step"
+    of_each = f" of each of {count} networks" if count > 1 else ""
+    not_chosen = f"{'they were not' if is_calibrated else 'nothing was'} chosen on the validation set"
+    return f"The weights are {which}{of_each}; {adaptation if adapted else not_chosen}."
 
 
-def progress(metrics: dict[str, Any]) -> str:
-    """How far an unfinished training came."""
-    networks = metrics["networks_planned"] > 1 and metrics["epochs"] >= metrics["epochs_planned"]
-    what = "networks" if networks or metrics["networks"] > 1 else "epochs"
-    return f"{metrics[what]} of {metrics[what + '_planned']} {what}"
-
-
-def report_page(
-    recipe: Recipe,
-    fitted: Fitted,
-    train: Dataset,
-    scored: Scored | None,
-    unlabeled: Dataset | None,
-    model: Model,
-    metrics: dict[str, Any],
-) -> str:
-    """report.html."""
-    sample = unlabeled.subset(slice(SHOWN_PREDICTIONS)) if unlabeled else None
-    return render_training(
-        TrainingReport(
-            title=recipe.name,
-            recipe=recipe.model_dump(mode="json"),
-            description=story(recipe),
-            layers=layer_table(fitted.network),
-            history=fitted.state.history,
-            data=train.source,
-            train=train,
-            augmented=augmentation_samples(recipe, train),
-            held_out=scored.data if scored else None,
-            probabilities=scored.probabilities if scored else None,
-            evaluation=scored.evaluation if scored else None,
-            unlabeled=sample,
-            unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
-            details=facts(metrics),
-            note=metrics["weights"],
-        )
-    )
-
-
-def story(recipe: Recipe) -> str:
-    """Where the recipe comes from: the named one's text, as long as it is that one but for its seed."""
+def describe_run(recipe: Recipe) -> str:
+    """The description of a built-in recipe, if it is unchanged but for the seed."""
     entry = RECIPES.get(recipe.name)
     if entry is None or entry.recipe.model_copy(update={"seed": recipe.seed}) != recipe:
         return "An edited recipe."
     return f"{entry.source}. {entry.description}" if entry.source != "tenfold" else entry.description
 
 
-def facts(metrics: dict[str, Any]) -> dict[str, str]:
-    versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
-    several = metrics["networks_planned"] > 1
-    networks = {"Networks": f"{metrics['networks']} of {metrics['networks_planned']}"} if several else {}
-    return networks | {
+def describe_progress(metrics: dict[str, Any]) -> str:
+    """How far an unfinished training got."""
+    if metrics["networks"] > 1 or (metrics["networks_planned"] > 1 and metrics["epochs"] >= metrics["epochs_planned"]):
+        return f"network {metrics['networks']} of {metrics['networks_planned']}"
+    return f"epoch {metrics['epochs']} of {metrics['epochs_planned']}"
+
+
+def run_details(metrics: dict[str, Any]) -> dict[str, str]:
+    """Names and values for the report and the card."""
+    networks = {"Networks": f"{metrics['networks']} of {metrics['networks_planned']}"}
+    return (networks if metrics["networks_planned"] > 1 else {}) | {
         "Epochs": f"{metrics['epochs']} of {metrics['epochs_planned']}",
-        "Training": f"{metrics['seconds']:,.1f} s, {metrics['images_per_second']:,.0f} images a second",
+        "Training": f"{metrics['seconds']:,.1f} s, {metrics['images_per_second']:,.0f} images/s",
         "Device": f"{metrics['device']}, {metrics['precision']}",
         "Seed": str(metrics["seed"]),
-        "Versions": versions,
+        "Versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
     }
 
 
-def augmentation_samples(recipe: Recipe, train: Dataset) -> Images | None:
-    """uint8 (k, m, 28, 28): a training image of each digit as it is, then as augmentation may change it.
+def digit_report(
+    recipe: Recipe,
+    result: FitResult,
+    train_set: Dataset,
+    evaluation: DigitEvaluation | None,
+    unlabeled: Dataset | None,
+    model: Model,
+    metrics: dict[str, Any],
+) -> str:
+    sample = unlabeled.subset(slice(SHOWN_PREDICTIONS)) if unlabeled else None
+    return render_training(
+        TrainingReport(
+            title=recipe.name,
+            recipe=recipe.model_dump(mode="json"),
+            description=describe_run(recipe),
+            layers=layer_table(result.network),
+            history=result.history,
+            data=train_set.source,
+            train=train_set,
+            augmented=augmentation_samples(recipe, train_set),
+            held_out=evaluation.data if evaluation else None,
+            probabilities=evaluation.probabilities if evaluation else None,
+            evaluation=evaluation.evaluation if evaluation else None,
+            unlabeled=sample,
+            unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
+            details=run_details(metrics),
+            note=metrics["weights"],
+        )
+    )
 
-    In several ways in turns, where members are taught so; None where nothing changes images.
+
+def line_report(
+    recipe: Recipe,
+    result: FitResult,
+    train_set: Dataset,
+    evaluation: LineEvaluation | None,
+    metrics: dict[str, Any],
+) -> str:
+    return render_line_training(
+        LineReport(
+            title=recipe.name,
+            recipe=recipe.model_dump(mode="json"),
+            description=describe_run(recipe),
+            layers=layer_table(result.network, (LINE_HEIGHT, 4 * LINE_HEIGHT)),
+            history=result.history,
+            train=train_set,
+            lines=list(zip(evaluation.lines, evaluation.texts, strict=True))[:SHOWN_LINES] if evaluation else [],
+            held_out=metrics["validation"],
+            details=run_details(metrics),
+            note=metrics["weights"],
+        )
+    )
+
+
+def augmentation_samples(recipe: Recipe, train_set: Dataset) -> Images | None:
+    """uint8 (k, m, 28, 28): a training image of each digit, first as it is and then augmented.
+
+    The variants of an ensemble take turns. None if nothing changes images.
     """
-    assert train.labels is not None
-    if not recipe.synthesis.active and not any(way.augment.active for way in recipe.member_configs):
+    assert train_set.labels is not None
+    if not recipe.synthesis.active and not any(variant.augment.active for variant in recipe.member_configs):
         return None
-    rows = np.unique(train.labels, return_index=True)[1][:SHOWN_DIGITS]
-    originals = torch.tensor(train.images[rows])  # (k, 28, 28)
-    copies = torch.arange(len(rows)).repeat_interleave(SHOWN_DRAWS - 1)
+    first_of_each = np.unique(train_set.labels, return_index=True)[1][:SHOWN_DIGITS]
+    originals = torch.tensor(train_set.images[first_of_each])  # (k, 28, 28)
+    repeated = torch.arange(len(originals)).repeat_interleave(SHOWN_AUGMENTATIONS)
     with torch.random.fork_rng(devices=[]):
         seed_step(recipe.seed, 0, 0, torch.device("cpu"))
-        pixels = originals[copies].float()
-        for k, way in enumerate(recipe.member_configs):
-            turns = slice(k, None, len(recipe.member_configs))
-            pixels[turns] = augment_images(pixels[turns], way.augment)
+        pixels = originals[repeated].float()
+        for index, variant in enumerate(recipe.member_configs):
+            turns = slice(index, None, len(recipe.member_configs))
+            pixels[turns] = augment_images(pixels[turns], variant.augment)
         if recipe.synthesis.active:
-            labels = torch.tensor(train.labels[rows], dtype=torch.int64)
-            synthesizer = Synthesizer(
-                recipe.synthesis.model_copy(update={"negatives": 0.0}), originals, labels, recipe.seed
-            )
-            order = torch.randperm(len(copies))  # the first of a batch stay clean
-            pixels[order] = synthesizer.make_digits(pixels[order], labels[copies[order]])
-    drawn = pixels.round().to(torch.uint8).view(len(rows), SHOWN_DRAWS - 1, *originals.shape[1:])
-    return torch.cat([originals.unsqueeze(1), drawn], dim=1).numpy()
+            labels = torch.tensor(train_set.labels[first_of_each], dtype=torch.int64)
+            settings = recipe.synthesis.model_copy(update={"negatives": 0.0})
+            synthesizer = Synthesizer(settings, originals, labels, recipe.seed)
+            order = torch.randperm(len(repeated))  # the first of a batch stay clean
+            pixels[order] = synthesizer.make_digits(pixels[order], labels[repeated[order]])
+    images = pixels.round().to(torch.uint8).view(len(originals), SHOWN_AUGMENTATIONS, *originals.shape[1:])
+    return torch.cat([originals.unsqueeze(1), images], dim=1).numpy()
 
 
-def no_digits(recipe: Recipe) -> str:
-    """What the model makes of pictures that are no digits, in a sentence of the card."""
-    if recipe.synthesis.negatives:
-        return (
-            "It gives one of ten digits for any image; its second output, `digitness`, says how likely\n"
-            "the image shows a digit at all, and was trained on pictures of none."
-        )
-    return (
-        "It was trained on digits that are centered and scaled as MNIST's are, and gives one of ten digits\n"
-        "for any image, also for one that shows no digit."
-    )
-
-
-def model_card(recipe: Recipe, metrics: dict[str, Any], scored: Scored | None) -> str:
+def model_card(metrics: dict[str, Any], description: str, model_input: str, summary: str, use: str) -> str:
     """README.md of the run."""
-    result = (
-        f"On {scored.evaluation.n:,} rows held out from training: {scored.evaluation.summary()}."
-        if scored
-        else "No rows were held out, so nothing was measured."
-    )
-    state = "" if metrics["finished"] else f"\n**Unfinished**: {progress(metrics)}.\n"
-    lines = "\n".join(f"- {name}: {text}" for name, text in facts(metrics).items())
-    return f"""# {recipe.name}
-{state}
-{story(recipe)}
+    unfinished = "" if metrics["finished"] else f"\n**Unfinished**: stopped after {describe_progress(metrics)}.\n"
+    details = "\n".join(f"- {name}: {text}" for name, text in run_details(metrics).items())
+    return f"""# {metrics["recipe"]}
+{unfinished}
+{description}
 
-Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities. Normalization
-is inside the model. {no_digits(recipe)}{IN_8_BITS if recipe.int8 else ""}
+{model_input}
 
-## Figures
+## Metrics
 
-{result} {metrics["weights"]}
+{summary} {metrics["weights"]}
 
-{lines}
+{details}
 - Parameters: {metrics["parameters"]:,}
-- Data: {metrics["data"]["source"]}, {metrics["data"]["train_rows"]:,} rows
+- Data: {metrics["data"]["source"]}, {metrics["data"]["train_samples"]:,} samples
 
-## Use
+## Usage
 
 ```python
-import tenfold
-model = tenfold.load_model("model.onnx")
-model.predict_proba(images)
+{use}
 ```
 """

@@ -1,4 +1,4 @@
-"""Checkpoints: all tensors and all counters of a training in one safetensors file, written whole or not at all."""
+"""Checkpoints and weights as safetensors files, written completely or not at all."""
 
 import json
 from pathlib import Path
@@ -7,48 +7,80 @@ from typing import Any
 import safetensors
 import torch
 from safetensors.torch import load_file
-from safetensors.torch import save as serialized
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from tenfold.errors import RunError
 from tenfold.files import write_bytes
+from tenfold.nets import Network, build
+from tenfold.recipes.toml import from_dict
+from tenfold.run import Run
 
 Tensors = dict[str, Tensor]
 
 
-def save(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
-    _write(path, tensors, {"state": json.dumps(state)})
+def save_checkpoint(path: Path, tensors: Tensors, progress: dict[str, Any]) -> None:
+    """All tensors of a training, and its counters as JSON in the file's metadata."""
+    _write(path, tensors, {"progress": json.dumps(progress)})
 
 
-def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """The tensors and the state of a checkpoint. Raises RunError for a file that is no checkpoint."""
+def load_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """(tensors, progress) of a checkpoint. Raises RunError for any other file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            state = json.loads((file.metadata() or {})["state"])
-        return load_file(path), state
+            progress = json.loads((file.metadata() or {})["progress"])
+        return load_file(path), progress
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
-        raise RunError(f"{path}: this is no checkpoint of tenfold ({error})") from None
+        raise RunError(f"{path}: not a tenfold checkpoint ({error})") from None
+
+
+def save_weights(path: Path, weights: Tensors) -> None:
+    _write(path, weights)
+
+
+def load_weights(path: Path) -> Tensors:
+    """What `save_weights` wrote. Raises RunError."""
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path}: not a file of weights ({error})") from None
+
+
+def load_network(run: Run) -> Network:
+    """The trained network of a run, in evaluation mode. Raises RunError."""
+    recipe, weights = from_dict(run.read_json(run.recipe), str(run.recipe)), load_weights(run.weights)
+    # A stopped ensemble holds only the members that were finished; a single one has no prefix.
+    count = len({name.split(".")[1] for name in weights if name.startswith("members.")}) or 1
+    if count < recipe.ensemble_size:
+        recipe = recipe.model_copy(update={"ensemble_size": count}) if count > 1 else recipe.member(0)
+    network = build(recipe)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{run.weights}: weights of another recipe ({reason})") from None
+    return network.eval()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
-    """What the optimizer remembers of each parameter, by place: '0.exp_avg'."""
+    """The optimizer's state by index of the parameter: '0.exp_avg'."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` gave, in the memory layout of the parameters."""
+    """Restore what `optimizer_tensors` returned, in the memory layout of the parameters."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for place, tensor in tensors.items():
-        index, name = place.split(".", 1)
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
         parameter = parameters[int(index)]
         if tensor.shape == parameter.shape and tensor.ndim:
-            # Fused steps walk parameter and memory side by side, so both need the same strides.
+            # Fused kernels iterate over parameter and state together, so both need the same strides.
             optimizer.state[parameter][name] = torch.empty_like(parameter).copy_(tensor)
         else:
-            # The step counter: fused kernels and recorded steps want it beside the parameters.
-            beside = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
-            optimizer.state[parameter][name] = tensor.to(parameter.device if beside else "cpu", copy=True)
+            # The step counter: fused kernels and captured steps need it on the parameters' device.
+            on_device = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
+            optimizer.state[parameter][name] = tensor.to(parameter.device if on_device else "cpu", copy=True)
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
@@ -57,23 +89,10 @@ def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
 
 def without_prefix(prefix: str, tensors: Tensors) -> Tensors:
     start = prefix + "."
-    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
-
-
-def save_weights(path: Path, weights: Tensors) -> None:
-    """model.safetensors: a network's tensors alone."""
-    _write(path, weights)
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def _write(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> None:
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # Not by `save_file`, which writes under a name of its own first, and a kill would leave that file there.
-    write_bytes(path, serialized(whole, metadata))
-
-
-def load_weights(path: Path) -> Tensors:
-    """What `save_weights` wrote. Raises RunError."""
-    try:
-        return load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{path}: these are no weights of tenfold ({error})") from None
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Not `save_file`, which writes under a temporary name of its own: a kill would leave that file behind.
+    write_bytes(path, to_bytes(contiguous, metadata))

@@ -1,4 +1,4 @@
-"""`compare`: several recipes and seeds on the same data, measured on the same rows that none of them saw."""
+"""`compare`: several recipes and seeds on the same data, measured on the same test samples that none of them saw."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from typing import Any
 from rich.console import Console
 
 from tenfold.data import Dataset
-from tenfold.errors import Interrupted, RecipeError, RunError
+from tenfold.errors import Interrupted, RecipeError
 from tenfold.evaluation.leaderboard import Leaderboard, RunResult, rank_runs
 from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import Recipe
+<<<<<<< HEAD
 from tenfold.recipes.toml import from_dict
 from tenfold.report.pages import render_comparison
+=======
+from tenfold.report import compare as report
+>>>>>>> 4fae1a7 (Train by tasks, with callbacks, a TrainState and devices by hand)
 from tenfold.run import Run
-from tenfold.training.callbacks import Watch
-from tenfold.training.train import split, train
+from tenfold.training.callbacks import ProgressCallback, StopOnSignal
+from tenfold.training.device import AUTO
+from tenfold.training.task import reads_lines
+from tenfold.training.train import check_resumable, split, train
 
 
 @dataclass(frozen=True)
-class Contest:
-    """What all recipes are trained on and measured on."""
+class ComparisonData:
+    """What all recipes are trained and measured on. note: how the test samples were chosen, in a sentence."""
 
     labeled: Dataset
     test: Dataset
@@ -32,75 +38,89 @@ class Contest:
 
 
 def compare(
-    contest: Contest,
+    data: ComparisonData,
     recipes: Sequence[Recipe],
     seeds: int,
     folder: Path,
     console: Console,
+    device: str = AUTO,
+    precision: str = AUTO,
 ) -> Leaderboard:
-    """Train each recipe with `seeds` seeds from its own on, below `folder`, and rank them.
+    """Train each recipe with `seeds` seeds, starting from its own, in folders below `folder`, and rank them.
 
-    An ensemble's members take seeds one after the other, so that of the next one begins behind them.
+    The networks of an ensemble take consecutive seeds, so the next ensemble starts after them. Writes leaderboard.json
+    and compare.html. Finished runs are reused, unfinished ones resumed.
 
-    Leaves leaderboard.json and compare.html. Runs that are there and finished are used as they are, unfinished ones go
-    on. Raises RecipeError for two recipes of one name and for one that reads rows or needs a teacher, RunError for a
+    Raises RecipeError for two recipes of the same name and for one that reads lines or needs a teacher, RunError for a
     run of another recipe or other data, Interrupted when stopped.
     """
-    assert contest.test.labels is not None
-    if twice := [recipe.name for recipe in recipes if [other.name for other in recipes].count(recipe.name) > 1]:
-        raise RecipeError(f"two recipes are named '{twice[0]}'; each needs a name of its own to be compared")
-    for recipe in recipes:
-        if recipe.net.kind == "ctc":
-            raise RecipeError(
-                f"'{recipe.name}' reads whole rows, so it can't be compared with what reads single digits"
-            )
-        if recipe.distillation_weight:
-            raise RecipeError(
-                f"'{recipe.name}' learns from another model, which `compare` does not have; "
-                "train it with `train --teacher` and measure it with `evaluate`"
-            )
-    seeded = [
-        recipe.model_copy(update={"seed": seed})
-        for recipe in recipes
-        for seed in range(recipe.seed, recipe.seed + seeds * recipe.ensemble_size, recipe.ensemble_size)
-    ]
+    assert data.test.labels is not None
+    check_recipes(recipes)
+    seeded = [variant for recipe in recipes for variant in with_seeds(recipe, seeds)]
     runs = [Run(folder / f"{recipe.name}-seed{recipe.seed}") for recipe in seeded]
-    for recipe, run in zip(seeded, runs, strict=True):  # what can't be done is said before hours of training
-        split(recipe, contest.labeled)
-        finished(run, recipe, contest.labeled)
+    for recipe, run in zip(seeded, runs, strict=True):  # raises before hours of training
+        split(recipe, data.labeled)
+        check_resumable(run, recipe, data.labeled)
     entries = []
     for recipe, run in zip(seeded, runs, strict=True):
-        metrics = finished(run, recipe, contest.labeled)
+        metrics = finished_metrics(run, console)
         if metrics is None:
-            with Watch(console, run.folder.name, recipe.epochs, None).watching() as watch:
-                trained = train(recipe, contest.labeled, None, run, watch)
-            if not trained.finished:
-                raise Interrupted(f"stopped in {run.folder}; the same command goes on from there")
-            metrics = trained.metrics
-            console.print(f"{run.folder}: trained in {metrics['seconds']:,.1f} s")
-        else:
-            console.print(f"{run.folder}: finished before, used as it is")
-        probabilities = load_model(run.folder).predict_proba(contest.test.images)
+            metrics = train_run(recipe, data.labeled, run, console, device, precision)
+        probabilities = load_model(run.folder).predict_proba(data.test.images)
         entries.append(
             RunResult(
                 recipe.name, recipe.seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities
             )
         )
+<<<<<<< HEAD
     board = rank_runs(entries, contest.test.labels)
     write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
     write_text(folder / "compare.html", render_comparison(board, contest.test.source, [contest.note]))
+=======
+    board = rank_runs(entries, data.test.labels)
+    write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": data.note})
+    write_text(folder / "compare.html", report.render(board, data.test.source, [data.note]))
+>>>>>>> 4fae1a7 (Train by tasks, with callbacks, a TrainState and devices by hand)
     return board
 
 
-def finished(run: Run, recipe: Recipe, labeled: Dataset) -> dict[str, Any] | None:
-    """The metrics of a run that has reached its end, None where there is none yet.
+def check_recipes(recipes: Sequence[Recipe]) -> None:
+    """Raise RecipeError for recipes that can't be compared."""
+    names = [recipe.name for recipe in recipes]
+    for recipe in recipes:
+        if names.count(recipe.name) > 1:
+            raise RecipeError(f"two recipes have the name '{recipe.name}'; each needs its own to be compared")
+        if reads_lines(recipe):
+            raise RecipeError(f"'{recipe.name}' reads lines and can't be compared with recipes for single digits")
+        if recipe.distillation_weight:
+            raise RecipeError(
+                f"'{recipe.name}' learns from a teacher, which `compare` does not have; "
+                "train it with `train --teacher` and measure it with `evaluate`"
+            )
 
-    Raises RunError where the folder holds a run of another recipe or of other data.
-    """
-    if not run.exists:
+
+def with_seeds(recipe: Recipe, count: int) -> list[Recipe]:
+    """The recipe with `count` seeds, such that no two ensembles share a network."""
+    step = recipe.ensemble_size
+    return [recipe.model_copy(update={"seed": seed}) for seed in range(recipe.seed, recipe.seed + count * step, step)]
+
+
+def finished_metrics(run: Run, console: Console) -> dict[str, Any] | None:
+    """The metrics of a finished run, None for any other."""
+    if not run.exists or not run.is_finished:
         return None
-    if from_dict(run.read_json(run.recipe), str(run.recipe)) != recipe:
-        raise RunError(f"{run.folder}: this run was begun with another recipe; choose another --out")
-    if run.read_json(run.data).get("digest") != labeled.digest:
-        raise RunError(f"{run.folder}: this run was begun on other rows; choose another --out")
-    return run.read_json(run.metrics) if run.is_finished else None
+    console.print(f"{run.folder}: already finished, reused")
+    return run.read_json(run.metrics)
+
+
+def train_run(
+    recipe: Recipe, labeled: Dataset, run: Run, console: Console, device: str, precision: str
+) -> dict[str, Any]:
+    """Train or resume a run to its end; returns its metrics. Raises Interrupted."""
+    with StopOnSignal(console) as stop:
+        callbacks = [ProgressCallback(console), stop]
+        result = train(recipe, labeled, run, callbacks, device=device, precision=precision)
+    if not result.finished:
+        raise Interrupted(f"stopped in {run.folder}; the same command resumes from there")
+    console.print(f"{run.folder}: trained in {result.metrics['seconds']:,.1f} s")
+    return result.metrics

@@ -1,63 +1,53 @@
-"""On CUDA: the work of a step recorded once and played back.
+"""A training step captured as a CUDA graph and replayed.
 
-To launch the small kernels of these networks one by one, from Python, takes longer than they run.
+Launching the small kernels of these networks one by one from Python takes longer than running them.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-WARM_UP = 3  # steps that run as they are: they make the optimizer's memory and have kernels chosen
+from tenfold.training.task import Batch
+
+WARM_UP_STEPS = 3  # run as they are: they allocate the optimizer's state and have kernels chosen
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What a step shows."""
+class GraphedStep:
+    """Calls `train_step` on each batch; captures capturable steps after a warm-up and replays them from then on.
 
-    rows: Tensor  # int64 (B,): places among the examples
-    kind: str = ""
-    repeats: bool = False  # whether steps of this kind do the same with other rows, as many, and only on the device
-
-
-Work = Callable[[Batch], None]
-
-
-class Recorder:
-    """Does `work` for each batch; what repeats it records as a CUDA graph, and plays back from then on.
-
-    A graph draws from the device's default generator as it is seeded when it is played back, so a recorded step draws
-    the same numbers as one that is not.
+    A replayed graph draws from the device's default generator as it is seeded at the replay, so it draws the same
+    numbers as a step that is not captured.
     """
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, train_step: Callable[[Batch], None]) -> None:
+        self.train_step = train_step
         self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        self.done = Counter[str]()
-        self.recorded: dict[str, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self.step_counts = Counter[str]()
+        self.graphs: dict[str, tuple[torch.cuda.CUDAGraph, Tensor]] = {}  # by kind of batch; with its input
 
     def __call__(self, batch: Batch) -> None:
-        if not batch.repeats or self.done[batch.kind] < WARM_UP:
-            self._aside(batch)
+        if not batch.capturable or self.step_counts[batch.kind] < WARM_UP_STEPS:
+            self._run_eagerly(batch)
         else:
-            if batch.kind not in self.recorded:
-                self.recorded[batch.kind] = self._record(batch)
-            graph, rows = self.recorded[batch.kind]
-            rows.copy_(batch.rows)
+            if batch.kind not in self.graphs:
+                self.graphs[batch.kind] = self._capture(batch)
+            graph, indices = self.graphs[batch.kind]
+            indices.copy_(batch.indices)
             graph.replay()
-        self.done[batch.kind] += batch.repeats
+        self.step_counts[batch.kind] += batch.capturable
 
-    def _aside(self, batch: Batch) -> None:
-        """On the stream that will record: a gradient stays tied to the stream that first made it."""
+    def _run_eagerly(self, batch: Batch) -> None:
+        """Run on the stream used for capture: a gradient stays tied to the stream that created it."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
-            self.work(batch)
+            self.train_step(batch)
         torch.cuda.current_stream().wait_stream(self.stream)
 
-    def _record(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        graph, rows = torch.cuda.CUDAGraph(), batch.rows.clone()
+    def _capture(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        graph, indices = torch.cuda.CUDAGraph(), batch.indices.clone()
         with torch.cuda.graph(graph, stream=self.stream):
-            self.work(replace(batch, rows=rows))
-        return graph, rows
+            self.train_step(replace(batch, indices=indices))
+        return graph, indices

@@ -1,151 +1,225 @@
-"""Ensembles: networks of one recipe, each from its own seed, trained one after another or side by side."""
+"""Ensembles: several networks whose probabilities are averaged, trained together or combined from finished runs."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 
+from tenfold import __version__
 from tenfold.data.dataset import Dataset
-from tenfold.errors import TenfoldError
-from tenfold.nets import Ensemble
+from tenfold.errors import RunError, TenfoldError
+from tenfold.export.onnx import export
+from tenfold.files import sha256, write_json, write_text
+from tenfold.nets import Ensemble, parameter_count
 from tenfold.recipes.schema import Recipe
+from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
-from tenfold.training.callbacks import Watch
-from tenfold.training.digits import check_row_count, fit, precision_here
-from tenfold.training.loop import Fitted, Watcher
+from tenfold.training.callbacks import Callback, ProgressCallback, StopOnSignal
+from tenfold.training.checkpoint import load_network
+from tenfold.training.digits import DigitModel, DigitTask, check_sample_count, select_digit_precision
+from tenfold.training.task import FitResult, reads_lines
 from tenfold.training.teacher import Teacher
 
-PATIENCE = 0.5  # seconds between two looks at whether to stop
+POLL_SECONDS = 0.5  # between two calls of `should_stop` while processes train
 
 
-def fit_members(
-    recipe: Recipe,
-    train: Dataset,
-    held_out: Dataset | None,
-    run: Run,
-    device: torch.device,
-    watcher: Watcher,
-    teacher: Teacher | None = None,
-    jobs: int = 1,
-) -> Fitted:
-    """Train the recipe's members in run's folder members/01, 02, ...; finished ones stay, a begun one goes on.
+class EnsembleTask(DigitModel):
+    """Networks of one recipe and its variants, each with a seed and a run folder of its own: members/01, 02, ...
 
-    jobs: how many to train at a time, each in a process of its own on its share of the threads; that is quicker
-    where networks are too small to keep several threads busy; students of a teacher are trained one after another.
-    Stopped early, the ensemble is what was finished so far.
+    jobs: how many to train at a time, each in its own process with its share of the threads; faster if the networks
+    are too small to keep several threads busy. Students of a teacher are trained one after another.
     """
-    runs = [Run(run.folder / "members" / f"{k + 1:02}") for k in range(recipe.ensemble_size)]
-    for one in runs:
-        one.checkpoints.mkdir(parents=True, exist_ok=True)
-    threads = torch.get_num_threads()
-    if jobs > 1 and teacher is None:
-        check_row_count(recipe, train)
-        threads = max(1, threads // jobs)
-        with _computing_with(threads):  # the formats are measured here: side by side, each would disturb the others
-            for k in range(recipe.ensemble_size):
-                precision_here(recipe.member(k), train, device)
-        _side_by_side(recipe, train, held_out, runs, device, watcher, jobs, threads)
-    fitted: list[Fitted] = []
-    with _computing_with(threads):  # a step that is left for here, too, must have the same bits
-        for k, one in enumerate(runs):
-            if not all(before.finished for before in fitted) and not one.last.exists():
-                continue  # stopped before this one was begun; of those begun side by side a later one may be done
-            fitted.append(fit(recipe.member(k), train, held_out, one, device, watcher, teacher))
-    return _together(fitted, recipe.ensemble_size)
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train_set: Dataset,
+        val_set: Dataset | None,
+        device: torch.device,
+        teacher: Teacher | None = None,
+        jobs: int = 1,
+    ) -> None:
+        check_sample_count(recipe, train_set)
+        self.recipe, self.train_set, self.val_set, self.device = recipe, train_set, val_set, device
+        self.teacher = teacher
+        self.jobs = 1 if teacher is not None else jobs
+        self.threads = max(1, torch.get_num_threads() // self.jobs)
+
+    def select_precisions(self, precision: str) -> list[str]:
+        with torch_threads(self.threads):
+            return [
+                select_digit_precision(precision, self.recipe.member(index), self.train_set, self.device)
+                for index in range(len(self.recipe.member_configs))
+            ]
+
+    def fit(self, run: Run, precisions: Sequence[str], callbacks: Sequence[Callback] = ()) -> FitResult:
+        """Train the members; finished ones are kept, others resumed. A stopped ensemble is what is finished so far."""
+        runs = [Run(run.members / f"{index + 1:02}") for index in range(self.recipe.ensemble_size)]
+        for member_run in runs:
+            member_run.checkpoints.mkdir(parents=True, exist_ok=True)
+        if self.jobs > 1:
+            self._fit_in_processes(runs, precisions, callbacks)
+        results: list[FitResult] = []
+        with torch_threads(self.threads):  # also for the steps that a process left undone: they must have the same bits
+            for index, member_run in enumerate(runs):
+                is_stopped = not all(result.finished for result in results)
+                if is_stopped and not member_run.last.exists():
+                    continue  # a later one may have been finished in another process
+                task = self.member_task(index)
+                results.append(task.fit(member_run, [precisions[index % len(precisions)]], callbacks))
+        return merge_results(results, self.recipe.ensemble_size)
+
+    def member_task(self, index: int) -> DigitTask:
+        name = f"{self.recipe.name} network {index + 1}/{self.recipe.ensemble_size}"
+        return DigitTask(self.recipe.member(index), self.train_set, self.val_set, self.device, self.teacher, name)
+
+    def _fit_in_processes(self, runs: Sequence[Run], precisions: Sequence[str], callbacks: Sequence[Callback]) -> None:
+        """Train every member until a callback stops it; its errors are raised when it is resumed in this process."""
+        context = multiprocessing.get_context("spawn")
+        show_progress = any(isinstance(callback, ProgressCallback) for callback in callbacks)
+        waiting = [
+            context.Process(
+                target=_fit_member,
+                args=(self, index, member_run, precisions[index % len(precisions)], show_progress),
+            )
+            for index, member_run in enumerate(runs)
+        ]
+        running: list[SpawnProcess] = []
+        try:
+            while (waiting or running) and not any(callback.should_stop() for callback in callbacks):
+                while waiting and len(running) < self.jobs:
+                    start_ignoring_ctrl_c(waiting[0])
+                    running.append(waiting.pop(0))
+                wait([process.sentinel for process in running], POLL_SECONDS)
+                running = [process for process in running if process.is_alive()]
+        finally:  # also if a second Ctrl-C ends this process at once
+            for process in running:
+                process.terminate()  # SIGTERM: it stops after the current step, with a checkpoint; not on Windows
+            for process in running:
+                process.join()
 
 
-def _side_by_side(
-    recipe: Recipe,
-    train: Dataset,
-    held_out: Dataset | None,
-    runs: Sequence[Run],
-    device: torch.device,
-    watcher: Watcher,
-    jobs: int,
-    threads: int,
-) -> None:
-    """Bring every member as far as it goes; what went wrong in a process comes up again when its member is fitted."""
-    context = multiprocessing.get_context("spawn")
-    waiting = [
-        context.Process(target=_fit_alone, args=(recipe.member(k), train, held_out, one, device, threads))
-        for k, one in enumerate(runs)
-    ]
-    running: list[multiprocessing.process.BaseProcess] = []
+def _fit_member(task: EnsembleTask, index: int, run: Run, precision: str, show_progress: bool) -> None:
+    """The main function of a member's process."""
+    torch.set_num_threads(task.threads)
+    console = Console(stderr=True, quiet=not show_progress, force_terminal=False, highlight=False, soft_wrap=True)
     try:
-        while (waiting or running) and not watcher.stop():
-            while waiting and len(running) < jobs:
-                _start(waiting[0])
-                running.append(waiting.pop(0))
-            wait([process.sentinel for process in running], PATIENCE)
-            running = [process for process in running if process.is_alive()]
-    finally:  # also where a second Ctrl-C ends this process at once
-        for process in running:
-            process.terminate()  # heard as SIGTERM: it ends after the present step, with a checkpoint; not on Windows
-        for process in running:
-            process.join()
+        with StopOnSignal(Console(quiet=True)) as stop:
+            task.member_task(index).fit(run, [precision], [ProgressCallback(console), stop])
+    except TenfoldError:  # shown once, when it is raised again in the parent process
+        raise SystemExit(1) from None
 
 
-def _start(process: multiprocessing.process.BaseProcess) -> None:
-    """Start it deaf to Ctrl-C, which a terminal sends to all: it would have to hear it before it can end in order."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+def start_ignoring_ctrl_c(process: SpawnProcess) -> None:
+    """Start a process that ignores Ctrl-C, which a terminal sends to all, until it can handle it."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child inherits it
     try:
         process.start()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextlib.contextmanager
-def _computing_with(threads: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-def _fit_alone(
-    recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, threads: int
-) -> None:
-    torch.set_num_threads(threads)
-    try:
-        with Watch(Console(quiet=True), recipe.name, recipe.epochs, None).watching() as watch:
-            fit(recipe, train, held_out, run, device, watch)
-    except TenfoldError:  # said once, where it comes up again
-        raise SystemExit(1) from None
-
-
-def _together(fitted: Sequence[Fitted], members: int) -> Fitted:
-    """One network of those that were finished, or of the first one there is, with their common history."""
-    kept = [one for one in fitted if one.finished] or list(fitted[:1])
-    network = Ensemble([one.network for one in kept]) if len(kept) > 1 else kept[0].network
-    finished = len(kept) == members and all(one.finished for one in kept)
-    state = replace(
-        kept[-1].state,
-        history=mean_history([one.state.history for one in kept]),
-        seconds=sum(one.state.seconds for one in fitted),
+def merge_results(results: Sequence[FitResult], ensemble_size: int) -> FitResult:
+    """The finished networks as one, or the first one if none is finished, with the mean of their histories."""
+    kept = [result for result in results if result.finished] or list(results[:1])
+    return FitResult(
+        network=Ensemble([result.network for result in kept]) if len(kept) > 1 else kept[0].network,
+        history=mean_history([result.history for result in kept]),
+        epochs=kept[-1].epochs,
+        best_epoch=kept[-1].best_epoch,
+        samples=sum(result.samples for result in results),
+        seconds=sum(result.seconds for result in results),
+        precision=", ".join(dict.fromkeys(result.precision for result in kept)),
+        finished=len(kept) == ensemble_size and all(result.finished for result in kept),
     )
-    return Fitted(network, state, sum(one.images for one in fitted), finished)
 
 
 def mean_history(histories: Sequence[list[dict[str, float]]]) -> list[dict[str, float]]:
-    """The members' figures averaged, an epoch a row, as far as all of them got; seconds are of all together.
+    """The mean of several histories, for the epochs that all of them have; seconds are summed.
 
-    best: whether it is the epoch with the best mean accuracy on the held-out rows so far.
+    best: whether the epoch has the best mean validation accuracy so far.
     """
     rows: list[dict[str, float]] = []
     for epochs in zip(*histories, strict=False):
         row = {key: float(np.mean([epoch[key] for epoch in epochs])) for key in epochs[0]}
         row |= {"epoch": epochs[0]["epoch"], "step": epochs[0]["step"], "seconds": sum(e["seconds"] for e in epochs)}
         if "best" in row:
-            row["best"] = float(all(row["val_accuracy"] > before["val_accuracy"] for before in rows))
+            row["best"] = float(all(row["val_accuracy"] > earlier["val_accuracy"] for earlier in rows))
         rows.append(row)
     return rows
+
+
+def combine(folders: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Write to the folder `out` a model that averages the probabilities of finished runs; returns its metrics.json.
+
+    Nothing is chosen or weighted: measure it with `evaluate`, which knows the images that any of the runs has seen.
+    Raises RunError for fewer than two runs, for one that is unfinished or damaged, and if `out` is not empty.
+    """
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        raise RunError("an ensemble needs at least two different runs")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out} is not empty; choose another folder with --out")
+    runs = [Run(folder) for folder in folders]
+    for run in runs:
+        check_combinable(run)
+    network = Ensemble([load_network(run) for run in runs])  # in float32, also of runs whose models are quantized
+    metrics = {
+        "tenfold": __version__,
+        "members": [{"run": str(run.folder), "model": sha256(run.model)} for run in runs],
+        "parameters": parameter_count(network),
+    }
+    combined = Run(out)
+    out.mkdir(parents=True, exist_ok=True)
+    export(network, combined.model, {"tenfold": __version__, "members": str(len(runs))})
+    hashes = [np.load(run.image_hashes, allow_pickle=False) for run in runs]
+    combined.write_image_hashes(np.unique(np.concatenate(hashes)))
+    write_json(combined.metrics, metrics)
+    names = {run.folder: run.read_json(run.recipe)["name"] for run in runs}
+    write_text(combined.card, combined_card(names, parameter_count(network)))
+    combined.write_manifest()
+    return {"run": str(out)} | metrics
+
+
+def check_combinable(run: Run) -> None:
+    """Raise RunError for a run that is not a finished, undamaged run of a digit recipe."""
+    if not run.manifest.exists():
+        raise RunError(f"{run.folder}: not a finished run: {run.manifest.name} is missing")
+    if "members" in run.read_json(run.metrics):
+        raise RunError(f"{run.folder}: already an ensemble of runs; name those runs instead")
+    run.verify_files(run.recipe, run.weights, run.model, run.image_hashes, run.metrics)
+    if not run.is_finished:
+        raise RunError(f"{run.folder}: stopped before its end; resume it with `tenfold train --resume`")
+    if reads_lines(from_dict(run.read_json(run.recipe), str(run.recipe))):
+        raise RunError(f"{run.folder}: reads lines; an ensemble needs runs that read single digits")
+
+
+def combined_card(names: Mapping[Path, str], parameters: int) -> str:
+    """README.md of an ensemble of runs. names: of their recipes, by folder."""
+    members = "\n".join(f"- {folder}: {name}" for folder, name in names.items())
+    return f"""# An ensemble of {len(names)} runs
+
+Averages the probabilities of these runs with equal weights, in float32; {parameters:,} parameters in all. Reads images
+of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities.
+
+{members}
+"""

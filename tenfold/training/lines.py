@@ -1,8 +1,10 @@
-"""To learn to read whole rows: compose rows, show them, CTC."""
+"""`LineTask`: to read whole lines of digits with CTC, learned from synthetic lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,163 +13,253 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tenfold import __version__
 from tenfold.data.dataset import Dataset
-from tenfold.nets import Network
+from tenfold.errors import DataError
+from tenfold.evaluation.calibration import calibration_error, reliability_bins
+from tenfold.evaluation.statistics import wilson_interval
+from tenfold.export.onnx import add_metadata, export
+from tenfold.images import CLASSES
+from tenfold.nets import Network, build
 from tenfold.nets.ctc import BLANK, STEP
-from tenfold.ocr.line_model import LINE_HEIGHT, normalize_line
+from tenfold.ocr.line_model import CALIBRATION, LINE_HEIGHT, LineModel, calibrate, normalize_line
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.lines.generator import LineGenerator
 from tenfold.synthesis.lines.glyph_bank import GlyphBank
-from tenfold.training.cuda_graph import Batch
-from tenfold.training.device import autocast, choose_precision
-from tenfold.training.loop import Fitted, Step, Watcher, begun, learn
+from tenfold.training.artifacts import LineEvaluation, write_line_artifacts
+from tenfold.training.callbacks import Callback
+from tenfold.training.checkpoint import save_weights
+from tenfold.training.device import autocast, select_precision
+from tenfold.training.loop import fit
 from tenfold.training.randomness import derived_seed
-from tenfold.training.state import State
+from tenfold.training.state import TrainState
+from tenfold.training.task import Batch, FitResult, StepResult
 
-Lines = list[tuple[NDArray[np.uint8], str]]  # strips (32, W) with their digits
+Lines = list[tuple[NDArray[np.uint8], str]]  # images (32, W) with their digits
 
-HELD_OUT_LINES = 2000
-WIDTHS = 32  # batches are padded to a multiple of this: few shapes, which are quicker than many
-USUAL, WIDEST = 192, 640  # of a row that is composed
-NEIGHBORS = 16  # batches' worth of rows among which rows of like width find each other
-WORKSHOP, HELD_OUT = -2, -3  # steps that no training has, to derive seeds of their own
+VALIDATION_LINES = 2000
+WIDTH_MULTIPLE = 32  # batches are padded to a multiple of it: few shapes, which are faster than many
+USUAL_WIDTH, MAX_WIDTH = 192, 640  # of a line's image, in pixels
+BUCKET_BATCHES = 16  # lines are sorted by width among so many batches' worth of them
+GENERATOR_STEP, VALIDATION_STEP = -2, -3  # not steps of any training: to derive seeds for the generators
 
 
-def fit_lines(
-    recipe: Recipe, train: Dataset, held_out: Dataset | None, run: Run, device: torch.device, watcher: Watcher
-) -> Fitted:
-    """Train as `recipe` says, from the run's checkpoint where there is one; as `fit` does for single digits.
+class LineTask:
+    """One network that reads lines. Each epoch generates new lines and shows them `net.passes` times.
 
-    The figures of history.csv count rows: one is right where all of its digits are.
+    The accuracy in history.csv counts lines of which all digits are right. Raises DataError if a digit is missing.
     """
-    task = WholeRows(recipe, train, held_out, device)
-    learner = begun(recipe, torch.zeros(1, LINE_HEIGHT, LINE_HEIGHT, device=device), run)
-    state, shape = learner.state, (recipe.batch_size, LINE_HEIGHT, USUAL)
-    state.precision = state.precision or choose_precision(learner.network, recipe, shape, device)
-    return learn(
-        recipe, learner, task, run, watcher, shown_an_epoch=task.net.lines_per_epoch * task.net.passes_per_epoch
-    )
 
+    max_grad_norm: float | None = 5.0
 
-class WholeRows:
-    """The task: rows composed anew for each epoch and gone through several times."""
-
-    largest_gradient = 5.0
-
-    def __init__(self, recipe: Recipe, train: Dataset, held_out: Dataset | None, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, train_set: Dataset, val_set: Dataset | None, device: torch.device) -> None:
         assert isinstance(recipe.net, CTC)
         self.recipe, self.net, self.device = recipe, recipe.net, device
-        self.generator = LineGenerator.create(
-            GlyphBank.from_dataset(train), np.random.default_rng(derived_seed(recipe.seed, 0, WORKSHOP))
-        )
-        self.held_lines = lines_held_out(recipe, held_out) if held_out else []
+        self.train_set, self.val_set = train_set, val_set
+        self.samples_per_epoch = self.net.lines_per_epoch * self.net.passes_per_epoch
+        random = np.random.default_rng(derived_seed(recipe.seed, 0, GENERATOR_STEP))
+        self.generator = LineGenerator.create(GlyphBank.from_dataset(train_set), random)
+        self.val_lines = generate_validation_lines(recipe, val_set) if val_set else []
 
-    def begin(self, epoch: int) -> int:
-        draw = np.random.default_rng(derived_seed(self.recipe.seed, epoch, -1))
-        self.lines = composed(self.generator, self.net.lines_per_epoch, draw)
-        passes = [
-            batches_of_like_width(self.lines, self.recipe.batch_size, draw) for _ in range(self.net.passes_per_epoch)
-        ]
-        self.batches = [rows for batches in passes for rows in batches]
+    def select_precisions(self, precision: str) -> list[str]:
+        def make_network() -> Network:
+            network = build(self.recipe, torch.zeros(1, LINE_HEIGHT, LINE_HEIGHT)).to(self.device)
+            return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+        shape = (self.recipe.batch_size, LINE_HEIGHT, USUAL_WIDTH)
+        return [select_precision(precision, make_network, shape, self.device)]
+
+    def fit(self, run: Run, precisions: Sequence[str], callbacks: Sequence[Callback] = ()) -> FitResult:
+        images = torch.zeros(
+            1, LINE_HEIGHT, LINE_HEIGHT, device=self.device
+        )  # only `scale` normalization, which fits nothing
+        return fit(self, TrainState.resume_or_create(self.recipe, images, run, precisions[0]), callbacks)
+
+    def begin_epoch(self, epoch: int) -> int:
+        random = np.random.default_rng(derived_seed(self.recipe.seed, epoch, -1))
+        self.lines = generate_lines(self.generator, self.net.lines_per_epoch, random)
+        passes = [bucket_batches(self.lines, self.recipe.batch_size, random) for _ in range(self.net.passes_per_epoch)]
+        self.batches = [indices for batches in passes for indices in batches]
         return len(self.batches)
 
-    def batch(self, state: State, steps: int) -> Batch:
+    def batch(self, state: TrainState) -> Batch:
         return Batch(torch.tensor(self.batches[state.step]))
 
-    def step(self, network: Network, batch: Batch, precision: str) -> Step:
-        lines = [self.lines[row] for row in batch.rows]
-        strips, widths = stacked([line[0] for line in lines])
+    def step(self, network: Network, batch: Batch, precision: str) -> StepResult:
+        lines = [self.lines[index] for index in batch.indices]
+        images, lengths = pad_images([line[0] for line in lines])
         texts = [line[1] for line in lines]
-        with autocast(self.device, precision):
-            logits = network(changed(strips.to(self.device).float(), self.recipe))  # (B, 32, W) -> (B, W / 2, 11)
-        loss = ctc(logits, widths, texts).mean()
-        return Step(loss, sum(map(str.__eq__, texts, best_paths(logits.detach(), widths))))
+        with autocast(self.device, precision):  # also of the augmentation
+            pixels = augment_lines(images.to(self.device).float(), self.recipe)  # (B, 32, W)
+            logits = network(pixels)  # (B, W / 2, 11)
+        loss = ctc_loss(logits, lengths, texts).mean()
+        return StepResult(loss, count_correct(logits.detach(), lengths, texts))
 
-    def score(self, network: Network, state: State) -> tuple[float, float] | None:
-        return score_lines(network, self.held_lines, self.recipe.batch_size, self.device) if self.held_lines else None
+    def validate(self, network: Network, state: TrainState) -> tuple[float, float] | None:
+        return validate_lines(network, self.val_lines, self.recipe.batch_size, self.device) if self.val_lines else None
+
+    def export(self, network: Network, run: Run) -> None:
+        save_weights(run.weights, network.state_dict())
+        export(network, run.model, {"tenfold": __version__, "recipe": self.recipe.model_dump_json()})
+
+    def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
+        evaluation = None
+        if self.val_lines:
+            evaluation = evaluate_lines(LineModel(run.model.read_bytes()), self.val_lines)
+            add_metadata(run.model, {CALIBRATION: json.dumps(evaluation.metrics["calibration"])})
+        return write_line_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device)
 
 
-def composed(generator: LineGenerator, count: int, draw: np.random.Generator) -> Lines:
-    """New rows as the network sees them, none wider than `WIDEST`."""
+def check_all_digits(data: Dataset, part: str) -> None:
+    """Raise DataError if there are no samples of a digit, as lines are composed of all ten."""
+    assert data.labels is not None
+    if missing := sorted(set(range(CLASSES)) - set(data.labels.tolist())):
+        raise DataError(
+            f"{data.source}: none of the {len(data):,} {part} samples is a {missing[0]}, and lines are composed of all "
+            "ten digits; use more samples"
+        )
+
+
+def generate_lines(generator: LineGenerator, count: int, random: np.random.Generator) -> Lines:
+    """New lines as the network sees them, at most `MAX_WIDTH` wide."""
     lines: Lines = []
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # pictures this small are drawn faster by one
+    cv2.setNumThreads(1)  # faster for such small images
     while len(lines) < count:
-        picture, text = generator.generate(draw)
-        seen = normalize_line(picture)
-        if STEP * 2 * len(text) < seen.shape[1] <= WIDEST:
-            lines.append((seen, text))
+        picture, text = generator.generate(random)
+        image = normalize_line(picture)
+        if STEP * 2 * len(text) < image.shape[1] <= MAX_WIDTH:
+            lines.append((image, text))
     cv2.setNumThreads(threads)
     return lines
 
 
-def lines_held_out(recipe: Recipe, held_out: Dataset) -> Lines:
-    """Rows to measure with, of digits and papers that no training row shows."""
-    draw = np.random.default_rng(derived_seed(recipe.seed, 0, HELD_OUT))
-    return composed(LineGenerator.create(GlyphBank.from_dataset(held_out), draw), HELD_OUT_LINES, draw)
+def generate_validation_lines(recipe: Recipe, val_set: Dataset) -> Lines:
+    """Lines of digits and backgrounds that are not in any training line."""
+    random = np.random.default_rng(derived_seed(recipe.seed, 0, VALIDATION_STEP))
+    return generate_lines(LineGenerator.create(GlyphBank.from_dataset(val_set), random), VALIDATION_LINES, random)
 
 
-def batches_of_like_width(lines: Lines, batch: int, draw: np.random.Generator) -> list[NDArray[np.intp]]:
-    """All rows once, in batches whose rows are about as wide as each other, in random order."""
-    order = draw.permutation(len(lines))
-    widths = np.array([strip.shape[1] for strip, _ in lines])
+def bucket_batches(lines: Lines, batch_size: int, random: np.random.Generator) -> list[NDArray[np.intp]]:
+    """The indices of all lines in batches of similar widths, in random order."""
+    order = random.permutation(len(lines))
+    widths = np.array([image.shape[1] for image, _ in lines])
     batches = []
-    for start in range(0, len(order), batch * NEIGHBORS):
-        part = order[start : start + batch * NEIGHBORS]
-        part = part[widths[part].argsort(kind="stable")]
-        batches += [part[i : i + batch] for i in range(0, len(part), batch)]
-    return [batches[i] for i in draw.permutation(len(batches))]
+    for start in range(0, len(order), batch_size * BUCKET_BATCHES):
+        bucket = order[start : start + batch_size * BUCKET_BATCHES]
+        bucket = bucket[widths[bucket].argsort(kind="stable")]
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
 
 
-def stacked(strips: list[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
-    """Strips padded with black to one width, uint8 (B, 32, W), and how many answers each one gets, int64 (B,)."""
-    widest = max(each.shape[1] for each in strips)
-    batch = np.zeros((len(strips), LINE_HEIGHT, -(-widest // WIDTHS) * WIDTHS), np.uint8)
-    for i, each in enumerate(strips):
-        batch[i, :, : each.shape[1]] = each
-    return torch.from_numpy(batch), torch.tensor([-(-each.shape[1] // (2 * STEP)) * 2 for each in strips])
+def pad_images(images: list[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
+    """Images padded with black to one width, uint8 (B, 32, W), and the lengths of their outputs, int64 (B,)."""
+    width = max(image.shape[1] for image in images)
+    batch = np.zeros((len(images), LINE_HEIGHT, -(-width // WIDTH_MULTIPLE) * WIDTH_MULTIPLE), np.uint8)
+    for padded, image in zip(batch, images, strict=True):
+        padded[:, : image.shape[1]] = image
+    return torch.from_numpy(batch), torch.tensor([-(-image.shape[1] // (2 * STEP)) * 2 for image in images])
 
 
-def changed(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """Each strip a little zoomed and shifted, its faint parts a little fainter or stronger."""
+def augment_lines(pixels: Tensor, recipe: Recipe) -> Tensor:
+    """Random zoom and shift of each image, and a random gamma, which makes faint parts fainter or stronger."""
     if not recipe.augment.active:
         return pixels
-    power = torch.exp(torch.randn(len(pixels), 1, 1, device=pixels.device) * 0.2)
-    return augment_images((pixels / 255).pow(power) * 255, recipe.augment)
+    gamma = torch.exp(torch.randn(len(pixels), 1, 1, device=pixels.device) * 0.2)
+    return augment_images((pixels / 255).pow(gamma) * 255, recipe.augment)
 
 
-def ctc(logits: Tensor, widths: Tensor, texts: list[str]) -> Tensor:
-    """-log P(text) of each row, float (B,)."""
+def ctc_loss(logits: Tensor, lengths: Tensor, texts: list[str]) -> Tensor:
+    """-log P(text) of each line, float (B,)."""
     targets = torch.tensor([int(digit) for text in texts for digit in text])
-    lengths = torch.tensor([len(text) for text in texts])
-    steps = logits.float().log_softmax(2).transpose(0, 1)  # (T, B, 11)
-    if steps.device.type == "mps":  # PyTorch has no CTC there
-        steps = steps.cpu()
-    return F.ctc_loss(steps, targets.to(steps.device), widths, lengths, BLANK, reduction="none", zero_infinity=True)
+    target_lengths = torch.tensor([len(text) for text in texts])
+    log_probs = logits.float().log_softmax(2).transpose(0, 1)  # (T, B, 11)
+    if log_probs.device.type == "mps":  # PyTorch has no CTC there
+        log_probs = log_probs.cpu()
+    targets = targets.to(log_probs.device)
+    return F.ctc_loss(log_probs, targets, lengths, target_lengths, BLANK, reduction="none", zero_infinity=True)
 
 
-def best_paths(logits: Tensor, widths: Tensor) -> Iterator[str]:
-    """The digits along each row's likeliest path."""
-    for path, width in zip(logits.argmax(2).cpu().numpy(), widths.tolist(), strict=True):
-        path = path[:width]
-        kept = path[(path != BLANK) & (np.diff(path, prepend=BLANK) != 0)]
-        yield "".join(map(str, kept))
+def decode_greedily(logits: Tensor, lengths: Tensor) -> Iterator[str]:
+    """The digits along each line's most probable path."""
+    for path, length in zip(logits.argmax(2).cpu().numpy(), lengths.tolist(), strict=True):
+        path = path[:length]
+        digits = path[(path != BLANK) & (np.diff(path, prepend=BLANK) != 0)]
+        yield "".join(map(str, digits))
+
+
+def count_correct(logits: Tensor, lengths: Tensor, texts: list[str]) -> int:
+    return sum(read == text for read, text in zip(decode_greedily(logits, lengths), texts, strict=True))
 
 
 @torch.no_grad()
-def score_lines(network: Network, lines: Lines, batch: int, device: torch.device) -> tuple[float, float]:
-    """(mean -log P(text), share of rows that are all right)."""
+def validate_lines(network: Network, lines: Lines, batch_size: int, device: torch.device) -> tuple[float, float]:
+    """(mean -log P(text), fraction of lines read without a mistake)."""
     network.eval()
     loss, correct = 0.0, 0
-    order = np.argsort([strip.shape[1] for strip, _ in lines])
-    for start in range(0, len(order), batch):
-        rows = order[start : start + batch]
-        strips, widths = stacked([lines[row][0] for row in rows])
-        texts = [lines[row][1] for row in rows]
-        logits = network(strips.to(device))
-        loss += ctc(logits, widths, texts).sum().item()
-        correct += sum(map(str.__eq__, texts, best_paths(logits, widths)))
+    order = np.argsort([image.shape[1] for image, _ in lines])
+    for start in range(0, len(order), batch_size):
+        batch = [lines[index] for index in order[start : start + batch_size]]
+        images, lengths = pad_images([image for image, _ in batch])
+        texts = [text for _, text in batch]
+        logits = network(images.to(device))
+        loss += ctc_loss(logits, lengths, texts).sum().item()
+        correct += count_correct(logits, lengths, texts)
     return loss / len(lines), correct / len(lines)
+
+
+def evaluate_lines(model: LineModel, lines: Lines) -> LineEvaluation:
+    """The exported model on lines: accuracy, digit error rate, and a calibration fitted to these lines."""
+    texts, log_probs = [], []
+    for image, _ in lines:
+        digits, log_prob, _ = model.decode(image)
+        texts.append("".join(map(str, digits)))
+        log_probs.append(log_prob)
+    right = np.array([text == truth for text, (_, truth) in zip(texts, lines, strict=True)])
+    slope, offset = fit_calibration(np.array(log_probs), right)
+    confidences = np.array([calibrate(log_prob, slope, offset) for log_prob in log_probs])
+    digit_count = sum(len(truth) for _, truth in lines)
+    errors = sum(edit_distance(text, truth) for text, (_, truth) in zip(texts, lines, strict=True))
+    n, correct = len(lines), int(right.sum())
+    metrics = {
+        "n": n,
+        "errors": n - correct,
+        "accuracy": correct / n,
+        "accuracy_interval": list(wilson_interval(correct, n)),
+        "digits": digit_count,
+        "digit_error_rate": errors / digit_count,
+        "calibration_error": calibration_error(reliability_bins(confidences, right)),
+        "calibration": [slope, offset],
+    }
+    return LineEvaluation(lines, texts, metrics)
+
+
+def fit_calibration(log_probs: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """(slope, offset) that turn a text's log odds into how often such texts are right (Platt 1999).
+
+    log_probs: log P(text), float (N,). Newton's method on the logistic likelihood, with slight weight decay towards
+    (1, 0), in case all texts are right.
+    """
+    odds = np.array([calibrate(log_prob, 1.0, 0.0) for log_prob in log_probs])
+    x = np.stack([np.log(odds / (1 - odds)), np.ones(len(odds))], axis=1)  # (N, 2)
+    weights = prior = np.array([1.0, 0.0])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ weights))
+        gradient = x.T @ (right - p) - (weights - prior)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.eye(2)
+        weights = weights + np.linalg.solve(hessian, gradient)
+    slope, offset = (round(float(weight), 4) for weight in weights)
+    return slope, offset
+
+
+def edit_distance(first: str, second: str) -> int:
+    """The fewest insertions, deletions and substitutions between two texts (Levenshtein 1966)."""
+    row = list(range(len(second) + 1))
+    for i, left in enumerate(first, 1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(second, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+    return row[-1]

@@ -1,4 +1,4 @@
-"""Optimizers, learning-rate schedules and the running average of weights."""
+"""Optimizers, learning-rate schedules and the moving average of weights."""
 
 import math
 from typing import Any
@@ -10,60 +10,61 @@ from tenfold.recipes.schema import Linear, OneCycle, Optimizer, Plateau, Recipe
 from tenfold.training.eager import SGD, Adam, AdamW, RMSprop
 from tenfold.training.muon import Muon
 
-KERAS_EPSILON = 1e-7  # the write-ups' optimizers; PyTorch's 1e-8 makes no difference to our own recipes
+KERAS_EPSILON = 1e-7  # of the write-ups' optimizers; PyTorch's 1e-8 makes no difference to our own recipes
+PLATEAU_THRESHOLD = 1e-4  # the smallest improvement that counts, as in Keras
+ADAMS: dict[str, type[torch.optim.Adam]] = {"adam": Adam, "adamw": AdamW, "muon": Muon}
 
 
 def make_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
-    """The optimizer over all parameters; weight decay spares biases and norms (what has one dimension).
-
-    Each group says how many times the recipe's rate is its own. Muon's hidden weights are all but the first layer's and
-    the last one's.
-    """
-    parameters = list(network.parameters())
-    device = parameters[0].device
+    """The optimizer over all parameters; each group's `lr_scale` is its learning rate relative to the recipe's."""
+    device = next(network.parameters()).device
     on_cuda = device.type == "cuda"
-    weights = [p for p in parameters if p.ndim > 1]
-    hidden = weights[1:-1] if settings.name == "muon" else []
-    rest = [weights[0], weights[-1]] if hidden else weights
-    times = (settings.adamw_lr or settings.lr) / settings.lr
-    groups: list[dict[str, Any]] = [
-        {"params": rest, "weight_decay": settings.weight_decay, "times": times, "hidden": False},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "times": times, "hidden": False},
-    ]
-    if hidden:
-        groups.append(
-            {
-                "params": hidden,
-                "weight_decay": 0.0,
-                "times": 1.0,
-                "hidden": True,
-                "betas": (settings.momentum, settings.betas[1]),
-            }
-        )
+    groups = parameter_groups(network, settings)
     for group in groups:
-        # A step that is recorded on CUDA reads the rate, and counts its steps, there.
-        lr = settings.lr * group["times"]
+        # A step captured as a CUDA graph reads its learning rate from the device.
+        lr = settings.lr * group["lr_scale"]
         group["lr"] = torch.tensor(lr, device=device) if on_cuda else lr
     if settings.name == "rmsprop":
         return RMSprop(groups, alpha=settings.alpha, eps=KERAS_EPSILON, foreach=True, capturable=on_cuda)
     if settings.name == "sgd":
         return SGD(groups, momentum=settings.momentum, nesterov=settings.momentum > 0, fused=True)
-    kinds: dict[str, type[torch.optim.Adam]] = {"adam": Adam, "adamw": AdamW, "muon": Muon}
-    return kinds[settings.name](groups, betas=settings.betas, eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
+    optimizer = ADAMS[settings.name]
+    return optimizer(groups, betas=settings.betas, eps=KERAS_EPSILON, fused=True, capturable=on_cuda)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give each group of parameters its share of the recipe's rate."""
+def parameter_groups(network: nn.Module, settings: Optimizer) -> list[dict[str, Any]]:
+    """Weights, parameters without weight decay (biases and norms), and Muon's hidden weights.
+
+    Hidden weights are all but those of the first and the last layer.
+    """
+    parameters = list(network.parameters())
+    weights = [p for p in parameters if p.ndim > 1]
+    biases = [p for p in parameters if p.ndim <= 1]
+    hidden = weights[1:-1] if settings.name == "muon" else []
+    others = [weights[0], weights[-1]] if hidden else weights
+    scale = (settings.adamw_lr or settings.lr) / settings.lr
+    groups: list[dict[str, Any]] = [
+        {"params": others, "weight_decay": settings.weight_decay, "lr_scale": scale, "hidden": False},
+        {"params": biases, "weight_decay": 0.0, "lr_scale": scale, "hidden": False},
+    ]
+    if hidden:
+        betas = settings.momentum, settings.betas[1]
+        groups.append({"params": hidden, "weight_decay": 0.0, "lr_scale": 1.0, "hidden": True, "betas": betas})
+    return groups
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of each parameter group from the recipe's."""
     for group in optimizer.param_groups:
-        own = rate * group["times"]
+        group_lr = lr * group["lr_scale"]
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(own)
+            group["lr"].fill_(group_lr)
         else:
-            group["lr"] = own
+            group["lr"] = group_lr
 
 
-def scheduled(recipe: Recipe, step: int, steps: int) -> float:
-    """The share of the recipe's rate that its schedule gives to step `step` of `steps`; a plateau is not among them."""
+def schedule_factor(recipe: Recipe, step: int, steps: int) -> float:
+    """What the schedule multiplies the learning rate by in step `step` of `steps`; 1 for constant and plateau."""
     schedule = recipe.schedule
     if isinstance(schedule, OneCycle):
         return one_cycle(step, steps, schedule.warmup_fraction)
@@ -75,45 +76,46 @@ def scheduled(recipe: Recipe, step: int, steps: int) -> float:
 def one_cycle(step: int, steps: int, warmup: float) -> float:
     """Cosine from 1/25 up to 1, then down to 1/250,000 at the last step (Smith & Topin 2018, fastai's ends).
 
-    A single step is the top.
+    A single step gets the maximum.
     """
     if steps == 1:
         return 1.0
-    top = warmup * steps - 1
-    if step <= top:
-        return _cosine(1 / 25, 1.0, step / max(top, 1))
-    return _cosine(1.0, 1 / 250_000, (step - top) / max(steps - 1 - top, 1e-9))
+    peak = warmup * steps - 1
+    if step <= peak:
+        return _cosine(1 / 25, 1.0, step / max(peak, 1))
+    return _cosine(1.0, 1 / 250_000, (step - peak) / max(steps - 1 - peak, 1e-9))
 
 
 def linear(step: int, steps: int, warmup: float) -> float:
-    rising = warmup * steps
-    if step + 1 <= rising:
-        return (step + 1) / rising
-    return min((steps - step) / max(steps - rising, 1.0), 1.0)
+    """Linear from 0 up to 1 over the first `warmup` of all steps, then down to 0."""
+    warmup_steps = warmup * steps
+    if step + 1 <= warmup_steps:
+        return (step + 1) / warmup_steps
+    return min((steps - step) / max(steps - warmup_steps, 1.0), 1.0)
 
 
-def _cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+def _cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(fraction, 1.0))) / 2
 
 
-def after_plateau(
-    plateau: Plateau, rate: float, score: float, best: float | None, waited: int
+def reduce_on_plateau(
+    plateau: Plateau, lr: float, score: float, best: float | None, bad_epochs: int
 ) -> tuple[float, float, int]:
-    """(rate, best, waited) after an epoch with `score`, of which more is better.
+    """(lr, best, bad_epochs) after an epoch with `score`, higher being better.
 
-    As Keras' ReduceLROnPlateau counted when the write-ups used it (2.0 and 2.1): the rate falls in the epoch after
-    `patience` ones without improvement, and again after every `patience` more; today's Keras is one epoch quicker.
-    Improvements of no more than 1e-4 do not count.
+    Counts as Keras' ReduceLROnPlateau did when the write-ups used it (2.0 and 2.1): the learning rate falls in the
+    epoch after `patience` epochs without improvement, and again after every `patience` more; today's Keras is one
+    epoch faster.
     """
-    if best is None or score > best + 1e-4:
-        return rate, score, 0
-    if waited < plateau.patience:
-        return rate, best, waited + 1
-    return min(rate, max(rate * plateau.factor, plateau.min_lr)), best, 1
+    if best is None or score > best + PLATEAU_THRESHOLD:
+        return lr, score, 0
+    if bad_epochs < plateau.patience:
+        return lr, best, bad_epochs + 1
+    return min(lr, max(lr * plateau.factor, plateau.min_lr)), best, 1
 
 
-class Average:
-    """Exponential moving average of weights; it warms up, so that the first, random weights are soon forgotten."""
+class ExponentialMovingAverage:
+    """Moving average of weights; its decay warms up, so that the random initial weights are soon forgotten."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -121,7 +123,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Move towards the network's weights after its `step`-th step; counters are copied."""
+        """Average in the network's weights after step `step`, from 0; counters are copied."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, tensor in network.state_dict().items():
             if tensor.is_floating_point():

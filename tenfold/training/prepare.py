@@ -1,9 +1,10 @@
-"""What `train` and `compare` are asked for, in the library's terms: names to recipes, sources to datasets and runs."""
+"""From the arguments of `train` and `compare` to recipes, datasets, teachers and runs."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -21,128 +22,144 @@ from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
 from tenfold.recipes.toml import from_dict, from_file, with_settings
 from tenfold.run import Run
-from tenfold.training.callbacks import Watch
-from tenfold.training.compare import Contest
+from tenfold.training.callbacks import Callback
+from tenfold.training.compare import ComparisonData
+from tenfold.training.device import AUTO
 from tenfold.training.teacher import Teacher, load_teacher
-from tenfold.training.train import Trained, check_teacher, set_aside, split
-from tenfold.training.train import train as train_run
+from tenfold.training.train import TrainResult, check_teacher, split, train
 
-TEST_SHARE = 0.2
-TEACHER_DIGEST = "teacher_sha256"  # of its model.onnx, or the .onnx file that it is
+TEST_FRACTION = 0.2
+TEACHER_DIGEST = "teacher_sha256"  # in data.json: of the teacher's ONNX file
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `train` that data.json records, so that `--resume` finds them."""
+
+    data: str
+    limit: int | None = None
+    extra: Sequence[str] = ()
+    teacher: Path | None = None
+    jobs: int = 1
+    device: str = AUTO
+    precision: str = AUTO
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training, ready to begin or to go on."""
+    """One training, ready to start or to resume."""
 
     recipe: Recipe
+    run: Run
+    options: TrainOptions
     labeled: Dataset
     unlabeled: Dataset | None
-    run: Run
-    remembered: dict[str, Any]  # how to find the data and the teacher again, and how many members to train at once
-    extra: Dataset | None = None
-    teacher: Teacher | None = None
-    replaced: Path | None = None  # where the run that it replaces is kept until this one has produced something
+    extra: Dataset | None
+    teacher: Teacher | None
+    record: dict[str, Any]  # for data.json
+    replaced: Path | None = None  # where the run that it replaces is kept until the new one has produced something
 
 
-def recipe(name: str, settings: Sequence[str], epochs: int | None, seed: int | None) -> Recipe:
-    """A named recipe or a .toml file, with the command line's changes. Raises RecipeError, UnavailableError."""
+def find_recipe(name: str, settings: Sequence[str] = (), epochs: int | None = None, seed: int | None = None) -> Recipe:
+    """A built-in recipe or a file, with the command line's settings. Raises RecipeError, UnavailableError."""
     if not name.endswith((".toml", ".json")):
         base = find(name).recipe
     elif Path(name).exists():
         base = from_file(Path(name))
     else:
-        raise UnavailableError(
-            f"{name}: there is no such recipe file; `tenfold recipes show NAME` prints one to start with"
-        )
-    changed = with_settings(base, settings)
+        raise UnavailableError(f"{name}: no such file; `tenfold recipes show NAME` prints a recipe to start from")
+    recipe = with_settings(base, settings)
     for key, value in (("epochs", epochs), ("seed", seed)):
         if value is not None:
-            changed = from_dict(changed.model_dump(mode="json") | {key: value}, f"--{key} {value}")
-    return changed
+            recipe = from_dict(recipe.model_dump(mode="json") | {key: value}, f"--{key} {value}")
+    return recipe
 
 
-def new(
-    data: str,
-    recipe: Recipe,
-    out: Path | None,
-    limit: int | None,
-    overwrite: bool,
-    teacher: Path | None = None,
-    extra: Sequence[str] = (),
-    jobs: int = 1,
-) -> Job:
-    """A job to begin. Raises RunError where a run stands already and is not to be replaced."""
+def new_job(recipe: Recipe, out: Path | None, options: TrainOptions, overwrite: bool = False) -> Job:
+    """A job that starts a run. Raises RunError if there is a run already and it may not be replaced."""
     run = Run(validate_output_path(out or Path("runs") / recipe.name))
     if run.exists and not overwrite:
         raise RunError(
-            f"{run.folder} holds a run already; use --resume to go on with it, --overwrite to replace it, "
-            "or another --out"
+            f"{run.folder} already contains a run; continue it with --resume, replace it with --overwrite, "
+            "or choose another --out"
         )
+    teacher = options.teacher
     check_teacher(recipe, teacher is not None)
     if teacher and not is_bundled(teacher) and run.folder.resolve() in (teacher.resolve(), *teacher.resolve().parents):
-        raise RunError(f"{teacher}: the teacher would be replaced by its student; name another folder with --out")
-    job = _job(recipe, run, data, limit, teacher, extra, jobs)
-    split(recipe, job.labeled)  # what can't be trained must not cost the run that stands there
+        raise RunError(f"{teacher}: the run would replace its own teacher; choose another --out")
+    job = load_job(recipe, run, options)
+    split(recipe, job.labeled)  # raises before the present run is moved
     if run.folder.exists() and any(run.folder.iterdir()):
-        return replace(job, replaced=set_aside(run))
+        return replace(job, replaced=move_aside(run))
     return job
 
 
-def begun(out: Path, data: str | None) -> Job:
-    """The job that was begun in `out`, on the data it remembers or on `data`; UnavailableError where there is none."""
+def resume_job(out: Path, data: str | None) -> Job:
+    """The job that was started in `out`, on `data` or on the data it recorded. Raises UnavailableError, RunError."""
     run = Run(out)
     if not run.exists:
-        raise UnavailableError(f"{out}: there is no run to go on with")
+        raise UnavailableError(f"{out}: there is no run to resume")
     recipe = from_dict(run.read_json(run.recipe), str(run.recipe))
-    remembered = run.read_json(run.data)
-    if "limit" not in remembered:
-        raise RunError(f"{out}: this run does not say which rows it had; go on with the command that began it")
-    teacher = Path(remembered["teacher"]) if "teacher" in remembered else None
-    extra, jobs = remembered.get("extra", ()), remembered.get("jobs", 1)
-    job = _job(recipe, run, data or remembered["data"], remembered["limit"], teacher, extra, jobs)
-    if job.remembered.get(TEACHER_DIGEST) != remembered.get(TEACHER_DIGEST, job.remembered.get(TEACHER_DIGEST)):
-        raise RunError(f"{teacher}: this teacher is not the one that the run was begun with")
+    saved = run.read_json(run.data)
+    if "limit" not in saved:
+        raise RunError(f"{out}: this run does not record its data; resume it with the command that started it")
+    options = TrainOptions(
+        data=data or saved["data"],
+        limit=saved["limit"],
+        extra=saved.get("extra", ()),
+        teacher=Path(saved["teacher"]) if "teacher" in saved else None,
+        jobs=saved.get("jobs", 1),
+    )
+    job = load_job(recipe, run, options)
+    if job.record.get(TEACHER_DIGEST) != saved.get(TEACHER_DIGEST):
+        raise RunError(f"{options.teacher}: the teacher has changed since the run was started")
     return job
 
 
-def _job(
-    recipe: Recipe,
-    run: Run,
-    data: str,
-    limit: int | None,
-    teacher: Path | None,
-    extra: Sequence[str],
-    jobs: int,
-) -> Job:
-    source = load_data(data)
-    labeled = limit_samples(training_data(source), limit)
-    remembered: dict[str, Any] = {"data": data, "limit": limit}
-    if teacher:
-        remembered |= {"teacher": str(teacher), TEACHER_DIGEST: load_model(teacher).digest}
-    if extra:
-        remembered["extra"] = list(extra)
-    if jobs > 1:
-        remembered["jobs"] = jobs
-    more = reduce(concatenate, [training_data(load_data(name)) for name in extra]) if extra else None
-    taught_by = load_teacher(str(teacher)) if teacher else None
-    return Job(recipe, labeled, without_labels(source.test), run, remembered, more, taught_by)
+def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
+    source = load_data(options.data)
+    record: dict[str, Any] = {"data": options.data, "limit": options.limit}
+    if options.teacher:
+        record |= {"teacher": str(options.teacher), TEACHER_DIGEST: load_model(options.teacher).digest}
+    if options.extra:
+        record["extra"] = list(options.extra)
+    if options.jobs > 1:
+        record["jobs"] = options.jobs
+    extra = [training_data(load_data(name)) for name in options.extra]
+    return Job(
+        recipe=recipe,
+        run=run,
+        options=options,
+        labeled=limit_samples(training_data(source), options.limit),
+        unlabeled=without_labels(source.test),
+        extra=reduce(concatenate, extra) if extra else None,
+        teacher=load_teacher(str(options.teacher)) if options.teacher else None,
+        record=record,
+    )
 
 
-def train(job: Job, console: Console, time_limit: float | None) -> Trained:
-    jobs = job.remembered.get("jobs", 1)
-    with _replacing(job, console), Watch(console, job.recipe.name, job.recipe.epochs, time_limit).watching() as watch:
-        trained = train_run(
-            job.recipe, job.labeled, job.unlabeled, job.run, watch, job.remembered, job.teacher, jobs, job.extra
+def run_job(job: Job, callbacks: Sequence[Callback], console: Console) -> TrainResult:
+    with _restore_replaced(job, console):
+        return train(
+            job.recipe,
+            job.labeled,
+            job.run,
+            callbacks,
+            extra=job.extra,
+            unlabeled=job.unlabeled,
+            teacher=job.teacher,
+            jobs=job.options.jobs,
+            device=job.options.device,
+            precision=job.options.precision,
+            record=job.record,
         )
-    return replace(trained, interrupted=watch.interrupted and not trained.finished)
 
 
 @contextlib.contextmanager
-def _replacing(job: Job, console: Console) -> Iterator[None]:
-    """Restore the replaced run where nothing comes of the new one; else remove it.
+def _restore_replaced(job: Job, console: Console) -> Iterator[None]:
+    """Remove the replaced run after a success, and restore it if the new one came to nothing.
 
-    Where something unforeseen ends a new one that can go on, both stay.
+    If anything else ends a new run that can be resumed, both are kept.
     """
     if job.replaced is None:
         yield
@@ -156,18 +173,34 @@ def _replacing(job: Job, console: Console) -> Iterator[None]:
             job.replaced.replace(job.run.folder)
             job.replaced.parent.rmdir()
         else:
-            console.print(f"note: the run that was to be replaced stands in {job.replaced}")
+            console.print(f"note: the replaced run is kept in {job.replaced}")
         raise
     shutil.rmtree(job.replaced.parent)
 
 
-def contest(data: str, limit: int | None) -> Contest:
-    """What `compare` trains and measures on: the source's own labeled test rows, else a stratified fifth set aside."""
+def move_aside(run: Run) -> Path:
+    """Move a run folder into a new folder beside it; returns where it is now. Raises RunError for any other folder."""
+    if not run.exists and not run.is_just_created:
+        raise RunError(f"{run.folder}: not a tenfold run folder, so it is not replaced")
+    if run.foreign_files:
+        raise RunError(f"{run.foreign_files[0]}: not part of a tenfold run, so the folder is not replaced")
+    aside = None
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f"{run.folder.name}.replaced-", dir=run.folder.parent))
+        return run.folder.replace(aside / run.folder.name)
+    except OSError as error:
+        if aside:
+            aside.rmdir()
+        raise RunError(f"{run.folder}: this folder can't be replaced ({error.strerror})") from None
+
+
+def load_comparison(data: str, limit: int | None) -> ComparisonData:
+    """What `compare` trains and measures on: the source's labeled test samples, else a stratified fifth of all."""
     source = load_data(data)
     labeled = limit_samples(training_data(source), limit)
     if source.test is not None and source.test.labels is not None:
-        return Contest(labeled, source.test, f"Measured on {source.test.source}: {len(source.test):,} rows.")
+        return ComparisonData(labeled, source.test, f"Measured on {source.test.source}: {len(source.test):,} samples.")
     assert labeled.labels is not None
-    rows, test_rows = stratified_split(labeled.labels, TEST_SHARE, SAMPLING_SEED)
-    note = f"Measured on {len(test_rows):,} rows of {labeled.source}, set aside before any training."
-    return Contest(labeled.subset(rows), labeled.subset(test_rows), note)
+    train_indices, test_indices = stratified_split(labeled.labels, TEST_FRACTION, SAMPLING_SEED)
+    note = f"Measured on {len(test_indices):,} samples of {labeled.source}, set aside before any training."
+    return ComparisonData(labeled.subset(train_indices), labeled.subset(test_indices), note)

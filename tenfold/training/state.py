@@ -1,11 +1,10 @@
-"""The state of a training: all that a checkpoint must hold to resume it."""
+"""`TrainState`: all that a checkpoint must hold to resume a training bit for bit."""
 
 from __future__ import annotations
 
 import copy
 import time
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
@@ -14,90 +13,115 @@ from tenfold.errors import RunError
 from tenfold.nets import Network, build
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training import checkpoint
-from tenfold.training.checkpoint import with_prefix, without_prefix
-from tenfold.training.optim import Average, make_optimizer
+from tenfold.training.checkpoint import (
+    Tensors,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+    save_weights,
+    with_prefix,
+    without_prefix,
+)
+from tenfold.training.optim import ExponentialMovingAverage, make_optimizer
 
 
 @dataclass
-class State:
-    """Where a training stands, all but its tensors; plain numbers, which JSON holds exactly."""
+class Progress:
+    """The numbers of a training; JSON keeps them exactly."""
 
-    rate: float  # the learning rate before the schedule's share; a plateau lowers it
-    epoch: int = 0  # epochs finished
-    step: int = 0  # steps done in the present epoch
-    images: int = 0  # images seen in the present epoch
-    seconds: float = 0.0  # spent training, over all sittings
+    lr: float  # before the schedule's factor; a plateau lowers it
+    precision: str
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the current epoch
+    steps_per_epoch: int = 0
+    samples: int = 0  # of the current epoch
+    seconds: float = 0.0  # of training, over all sessions
     plateau_best: float | None = None
-    plateau_waited: int = 0
+    plateau_bad_epochs: int = 0
     best_accuracy: float = -1.0
     best_epoch: int = 0
-    precision: str = ""
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)  # as in history.csv
 
 
-class Learner:
-    """The network, its optimizer, the average of its weights where the recipe wants one, and the state."""
+class TrainState(Progress):
+    """Network, optimizer, averaged weights and progress of one network's training; callbacks get it.
 
-    def __init__(self, recipe: Recipe, images: Tensor) -> None:
+    name: what progress displays call it.
+    """
+
+    def __init__(self, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "") -> None:
+        """A state before the first step.
+
+        images: uint8 (N, ...) on the device to train on; normalization is fitted to them.
+        """
+        super().__init__(lr=recipe.optimizer.lr, precision=precision)
+        self.recipe, self.run, self.name = recipe, run, name or recipe.name
+        self.device = images.device
         network = build(recipe, images).to(images.device)
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, recipe.optimizer)
-        self.average = Average(self.network, recipe.ema) if recipe.ema else None
-        self.state = State(rate=recipe.optimizer.lr)
-        self._saved = time.monotonic()
-        self._best: checkpoint.Tensors = {}  # the best epoch's weights, until they are written
-        # Sums over the present epoch stay on the device, so that a GPU never waits for Python.
+        self.ema = ExponentialMovingAverage(self.network, recipe.ema) if recipe.ema else None
+        # Sums over the current epoch stay on the device, so that a GPU never waits for Python.
         self.loss_sum = torch.zeros((), device=images.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=images.device)
+        self._saved_at = time.monotonic()
+        self._unsaved_best: Tensors = {}
+
+    @classmethod
+    def resume_or_create(cls, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "") -> TrainState:
+        """The state of the run's checkpoint, or a new one. Raises RunError for a checkpoint of another recipe."""
+        state = cls(recipe, images, run, precision, name)
+        if run.last.exists():
+            state.load()
+        return state
 
     def evaluation_network(self) -> Network:
-        """The network that is scored and kept: with averaged weights where the recipe averages."""
-        if self.average is None:
+        """The network to validate and keep: with averaged weights if the recipe averages them."""
+        if self.ema is None:
             return self.network
         network = copy.deepcopy(self.network)
-        network.load_state_dict(self.average.tensors)
+        network.load_state_dict(self.ema.tensors)
         return network
 
     def begin_epoch(self) -> None:
-        self.state.step = self.state.images = 0
+        self.step = self.samples = 0
         self.loss_sum.zero_()
         self.correct.zero_()
 
     @property
-    def unsaved(self) -> float:
-        """Seconds since the last checkpoint."""
-        return time.monotonic() - self._saved
+    def seconds_since_save(self) -> float:
+        return time.monotonic() - self._saved_at
 
-    def remember_best(self) -> None:
-        """Take the present weights for the best; they are written with the next checkpoint, whose state says so."""
-        self._best = {name: tensor.clone() for name, tensor in self.evaluation_network().state_dict().items()}
+    def keep_best(self) -> None:
+        """Keep the current weights as the best; the next checkpoint writes them, so that neither file is ahead."""
+        self._unsaved_best = {name: tensor.clone() for name, tensor in self.evaluation_network().state_dict().items()}
 
-    def save(self, run: Run) -> None:
-        if self._best:
-            checkpoint.save_weights(run.best, self._best)
-            self._best = {}
-        checkpoint.save(run.last, self._tensors(), asdict(self.state))
-        self._saved = time.monotonic()
+    def save(self) -> None:
+        """Write the run's last.safetensors, and best.safetensors if there is something new for it."""
+        if self._unsaved_best:
+            save_weights(self.run.best, self._unsaved_best)
+            self._unsaved_best = {}
+        tensors = with_prefix("network", self.network.state_dict())
+        tensors |= with_prefix("optimizer", optimizer_tensors(self.optimizer))
+        tensors |= with_prefix("ema", self.ema.tensors if self.ema else {})
+        tensors |= {"sums.loss": self.loss_sum, "sums.correct": self.correct}
+        save_checkpoint(self.run.last, tensors, {key.name: getattr(self, key.name) for key in fields(Progress)})
+        self._saved_at = time.monotonic()
 
-    def restore(self, path: Path) -> None:
-        """Raises RunError for a checkpoint that is damaged or of another recipe."""
-        tensors, state = checkpoint.load(path)
+    def load(self) -> None:
+        """Restore the run's last.safetensors. Raises RunError for a file that is damaged or of another recipe."""
+        path = self.run.last
+        tensors, progress = load_checkpoint(path)
         try:
             self.network.load_state_dict(without_prefix("network", tensors))
-            checkpoint.restore_optimizer(self.optimizer, without_prefix("optimizer", tensors))
-            if self.average:
-                for name, tensor in without_prefix("average", tensors).items():
-                    self.average.tensors[name].copy_(tensor)
+            restore_optimizer(self.optimizer, without_prefix("optimizer", tensors))
+            if self.ema:
+                for name, tensor in without_prefix("ema", tensors).items():
+                    self.ema.tensors[name].copy_(tensor)
             self.loss_sum.copy_(tensors["sums.loss"])
             self.correct.copy_(tensors["sums.correct"])
-            self.state = State(**state)
+            vars(self).update(vars(Progress(**progress)))
         except (RuntimeError, KeyError, IndexError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise RunError(f"{path}: this checkpoint belongs to another recipe ({reason})") from None
-
-    def _tensors(self) -> checkpoint.Tensors:
-        tensors = with_prefix("network", self.network.state_dict())
-        tensors |= with_prefix("optimizer", checkpoint.optimizer_tensors(self.optimizer))
-        tensors |= with_prefix("average", self.average.tensors if self.average else {})
-        return tensors | {"sums.loss": self.loss_sum, "sums.correct": self.correct}
+            raise RunError(f"{path}: checkpoint of another recipe ({reason})") from None

@@ -1,4 +1,4 @@
-"""Whom a student learns from: a run's network, on the device where the student is trained, or any model's file."""
+"""The teacher of a distillation: a run's network on the student's device, or any model file."""
 
 from pathlib import Path
 
@@ -8,31 +8,31 @@ from torch import Tensor
 from tenfold.model import Model, load_model
 from tenfold.nets import Network
 from tenfold.run import Run
+from tenfold.training.checkpoint import load_network
 from tenfold.training.device import autocast
-from tenfold.training.trained import network_of
 
 Teacher = Model | Network
 
 
 def load_teacher(name: str) -> Teacher:
-    """The network of a run folder, else the model that `name` stands for. Raises as `load_model` and `network_of`."""
+    """The network of a run folder, else the model that `name` stands for. Raises as `load_model`, `load_network`."""
     model, run = load_model(name), Run(Path(name))
     if not run.weights.exists():
         return model
     if run.manifest.exists():
-        run.verify_files(run.recipe, run.weights, run.rows)
-    network = network_of(run)
+        run.verify_files(run.recipe, run.weights, run.image_hashes)
+    network = load_network(run)
     for module in network.modules():
         if isinstance(module, Network):
-            module.tta = 1  # it sees many changed images of each digit: one look at each is enough
+            module.tta = 1  # it is shown many augmented images of each digit, so test-time augmentation adds nothing
     return network
 
 
-def probabilities(teacher: Teacher, pixels: Tensor, precision: str) -> Tensor:
-    """What a teacher says of changed images (B, 28, 28), 0 to 255: (B, 10)."""
+def teacher_probabilities(teacher: Teacher, pixels: Tensor, precision: str) -> Tensor:
+    """The teacher's probabilities (B, 10) for augmented images (B, 28, 28), 0 to 255."""
     if isinstance(teacher, Model):
         images = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         return torch.from_numpy(teacher.predict_proba(images)).to(pixels.device)
     with torch.no_grad(), autocast(pixels.device, precision):
-        said: Tensor = teacher(pixels)
-    return said.float().softmax(1)
+        logits: Tensor = teacher(pixels)
+    return logits.float().softmax(1)

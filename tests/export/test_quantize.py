@@ -12,7 +12,7 @@ from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.training.loop import Unwatched
 from tenfold.training.train import split, train
-from tenfold.training.trained import network_of
+from tenfold.training.checkpoint import load_network
 
 NET = {"kind": "cnn", "stem_filters": 16, "stem_stride": 2, "filters": [32], "depth": 2, "head": "flatten"}
 

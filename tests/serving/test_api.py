@@ -203,7 +203,7 @@ def test_model(client, model):
 def test_model_info_of_run(tmp_path, model_file):
     from tenfold.serving.model_info import model_info
 
-    (tmp_path / "metrics.json").write_text('{"held_out": {"accuracy": 0.9}}')
+    (tmp_path / "metrics.json").write_text('{"validation": {"accuracy": 0.9}}')
     (tmp_path / "README.md").write_text("# a card")
     info = model_info(tenfold.load_model(model_file), tmp_path)
     assert info["metrics"] == {"accuracy": 0.9}

@@ -1,4 +1,4 @@
-"""Small digits that can be learned, small recipes, and someone who watches."""
+"""Small digits that can be learned, small recipes, and a callback that records its calls."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.recipes.schema import Recipe
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
+from tenfold.training.callbacks import Callback
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -27,12 +28,12 @@ SMALL: dict[str, Any] = {
 
 
 def make_digits(n: int = 200, seed: int = 0, classes: int = 10) -> Dataset:
-    """Blurred noise, one pattern a class, each image with noise of its own."""
+    """Blurred noise: a pattern for each class, with more noise on each image."""
     patterns = ndimage.gaussian_filter(np.random.default_rng(99).normal(size=(10, 28, 28)), (0, 2, 2)) * 900
     rng = np.random.default_rng(seed)
     labels = (np.arange(n) % classes).astype(np.uint8)
     images = np.clip(patterns[labels] + rng.normal(size=(n, 28, 28)) * 40, 0, 255).astype(np.uint8)
-    return Dataset(images, labels, "made digits")
+    return Dataset(images, labels, "synthetic digits")
 
 
 def make_recipe(**changes: Any) -> Recipe:
@@ -40,21 +41,21 @@ def make_recipe(**changes: Any) -> Recipe:
 
 
 @dataclass
-class Watcher:
-    """Notes what it is told; ends the training after the step for which `ends` is true."""
+class RecordingCallback(Callback):
+    """Records when it was called, as (epoch, step); stops after the step for which `stops_after` is true."""
 
-    ends: Callable[[int, int], bool] = lambda epoch, step: False
+    stops_after: Callable[[int, int], bool] = lambda epoch, step: False
     steps: list[tuple[int, int]] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
 
-    def step(self, state: Any, steps: int) -> None:
+    def on_step(self, state: Any) -> None:
         self.steps.append((state.epoch, state.step))
 
-    def epoch(self, state: Any) -> None:
+    def on_epoch(self, state: Any) -> None:
         self.epochs.append(state.epoch)
 
-    def stop(self) -> bool:
-        return bool(self.steps) and self.ends(*self.steps[-1])
+    def should_stop(self) -> bool:
+        return bool(self.steps) and self.stops_after(*self.steps[-1])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,8 +69,8 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No measurement of what is faster: float32."""
-    monkeypatch.setattr("tenfold.training.device._is_faster", lambda network, batch, device: False)
+    """No measurement of the faster precision: float32."""
+    monkeypatch.setattr("tenfold.training.device.bfloat16_is_faster", lambda network, shape, device: False)
 
 
 @pytest.fixture(scope="session")
@@ -87,18 +88,13 @@ def _make_recipe() -> Callable[..., Recipe]:
     return make_recipe
 
 
-@pytest.fixture(scope="session", name="Watcher")
-def _watcher() -> type[Watcher]:
-    return Watcher
-
-
 @pytest.fixture
 def new_run(tmp_path: Path) -> Callable[[], Run]:
-    """Each call gives another run folder, as a training finds it when it begins."""
-    numbers = itertools.count()
+    """Each call gives another run folder, as a training starts with."""
+    indices = itertools.count()
 
     def make() -> Run:
-        run = Run(tmp_path / f"run-{next(numbers)}")
+        run = Run(tmp_path / f"run-{next(indices)}")
         run.checkpoints.mkdir(parents=True)
         return run
 

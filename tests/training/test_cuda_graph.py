@@ -46,8 +46,8 @@ def test_whole_batches_repeat_and_their_kind_changes_once(make_recipe, digits):
     assert [batch.kind for batch in found] == ["augmented"] * 14 + ["clean"] * 6
 
 
-def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_path, new_run, Watcher, float32):  # noqa: N803
-    run = train(make_recipe(epochs=1), digits, None, new_run(), Watcher()).run
+def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_path, new_run, float32):
+    run = train(make_recipe(epochs=1), digits, new_run()).run
     taught = make_recipe(distillation_weight=0.5)
     assert any(batch.repeats for batch in batches(taught, digits, load_teacher(str(run.folder))))
     assert not any(batch.repeats for batch in batches(taught, digits, load_model(run.folder)))
@@ -65,7 +65,7 @@ def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_
     ],
     ids=lambda optimizer: optimizer["name"],
 )
-def test_recorded_steps_give_the_same_weights(optimizer, make_recipe, digits, new_run, Watcher, monkeypatch):  # noqa: N803
+def test_recorded_steps_give_the_same_weights(optimizer, make_recipe, digits, new_run, monkeypatch):
     recipe = make_recipe(**EVERYTHING, optimizer=optimizer)
 
     def weights(**ends):

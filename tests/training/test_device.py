@@ -109,7 +109,7 @@ def test_the_device_has_a_name():
     assert re.search(rf", {torch.get_num_threads()} threads?$", device_name(CPU))
 
 
-def test_bfloat16_trains_resumes_and_ends_the_same(monkeypatch, measurements, make_recipe, digits, new_run, Watcher):  # noqa: N803
+def test_bfloat16_trains_resumes_and_ends_the_same(monkeypatch, measurements, make_recipe, digits, new_run):
     """The format that was measured first is that of the whole run, wherever it goes on."""
     from tenfold.training.digits import fit
 

@@ -32,7 +32,7 @@ ONE_CYCLE = {"schedule": {"kind": "onecycle"}, "net": {"kind": "cnn", "stem_filt
 
 
 @pytest.fixture
-def train(digits, new_run, Watcher, float32, _small_pools):  # noqa: N803
+def train(digits, new_run, float32, _small_pools):
     """Fit a recipe on the small digits: what came of it, with its run and its watcher."""
 
     def run_it(recipe, data=digits, run=None, ends=None):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.cli.output import how_to_go_on
+from tenfold.cli.output import how_to_resume
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.model import load_model
 from tenfold.run import Run
@@ -16,13 +16,13 @@ from tenfold.training.artifacts import augmentation_samples
 from tenfold.training.combine import combine
 from tenfold.training.ensemble import mean_history
 from tenfold.training.train import train
-from tenfold.training.trained import network_of
+from tenfold.training.checkpoint import load_network
 
 TWO = {"ensemble_size": 2, "epochs": 1}
 
 
 @pytest.fixture
-def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
+def trained(digits, tmp_path, float32, make_recipe):
     def run_it(name="run", watcher=None, jobs=1, teacher=None, **changes):
         run = Run(tmp_path / name)
         return train(make_recipe(**changes), digits, None, run, watcher or Watcher(), teacher=teacher, jobs=jobs)
@@ -38,7 +38,7 @@ def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, m
     together = trained("together", **TWO)
     assert together.finished
     # Alone, a seed would also hold out other rows: its networks are read from the ensemble's own folder.
-    parts = list(network_of(together.run))
+    parts = list(load_network(together.run))
     assert len(parts) == 2
     pixels = torch.tensor(digits.images)
     with torch.no_grad():
@@ -52,7 +52,7 @@ def test_members_may_be_taught_in_unlike_ways(trained, digits, make_recipe):
     way = {"net": {"kind": "mlp", "dense": [8]}, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 16}
     unlike = trained("unlike", ensemble_size=3, epochs=1, variants=[way])
     assert unlike.finished
-    first, second, third = network_of(unlike.run)
+    first, second, third = load_network(unlike.run)
     shapes = [[tuple(p.shape) for p in part.parameters()] for part in (first, second, third)]
     assert shapes[0] == shapes[2] != shapes[1]
     pixels = torch.tensor(digits.images)
@@ -72,7 +72,7 @@ def test_side_by_side_gives_the_same_networks(trained, digits):
     np.testing.assert_array_equal(probabilities(in_turn.run, digits), probabilities(jobs.run, digits))
 
 
-def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits, Watcher):  # noqa: N803
+def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits):
     whole = trained("whole", **TWO)
 
     class Impatient(Watcher):
@@ -87,17 +87,17 @@ def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits, Watcher):
 
 
 @pytest.mark.parametrize(("steps", "finished"), [(3, 1), (7, 1), (12, 2)])  # 5 steps an epoch, an epoch a member
-def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained, digits, Watcher, steps, finished):  # noqa: N803
+def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained, digits, steps, finished):
     class Impatient(Watcher):
         def stop(self):
             return len(self.steps) >= steps
 
     stopped = trained("stopped", Impatient(), ensemble_size=3, epochs=1)
     assert not stopped.finished
-    assert how_to_go_on(stopped).startswith(
+    assert how_to_resume(stopped).startswith(
         f"stopped after {f'{finished} of 3 networks' if steps > 5 else '0 of 1 epochs'};"
     )
-    network = network_of(stopped.run)
+    network = load_network(stopped.run)
     assert len(list(getattr(network, "members", [network]))) == finished
     with torch.no_grad():
         there = network(torch.tensor(digits.images)).softmax(1).numpy()
@@ -115,7 +115,7 @@ def test_the_report_shows_each_way_to_change_images(make_recipe, digits):
     assert augmentation_samples(make_recipe(ensemble_size=2), digits) is None
 
 
-def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained, Watcher):  # noqa: N803
+def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained):
     class Later(Watcher):
         def stop(self):
             return any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
@@ -208,7 +208,7 @@ def test_runs_are_combined_into_their_mean(trained, digits, tmp_path):
 
 def test_a_damaged_run_is_not_combined(trained, tmp_path):
     runs = [trained(f"run{seed}", seed=seed, epochs=1).run.folder for seed in (0, 1)]
-    for name in ("recipe.json", "model.safetensors", "model.onnx", "rows.npy"):
+    for name in ("recipe.json", "model.safetensors", "model.onnx", "image_hashes.npy"):
         file = runs[1] / name
         whole = file.read_bytes()
         for damage in (lambda file: file.write_bytes(file.read_bytes()[:-1]), lambda file: file.unlink()):
@@ -244,7 +244,7 @@ def test_what_cannot_be_combined_is_said(trained, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_stopped_run_is_not_combined(trained, Watcher, tmp_path):  # noqa: N803
+def test_a_stopped_run_is_not_combined(trained, tmp_path):
     whole = trained("whole", epochs=2).run.folder
     stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), epochs=2)
     assert not stopped.finished
@@ -252,7 +252,7 @@ def test_a_stopped_run_is_not_combined(trained, Watcher, tmp_path):  # noqa: N80
         combine([whole, stopped.run.folder], tmp_path / "new")
 
 
-def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained, digits, Watcher):  # noqa: N803
+def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained, digits):
     whole = trained("whole", ensemble_size=2, epochs=1).run
     begun = whole.folder.parent / "stopped"
     (begun / "members").mkdir(parents=True)
@@ -260,10 +260,10 @@ def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained
     stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), ensemble_size=3, epochs=1)
     assert not stopped.finished
     assert not (begun / "members" / "03" / "history.csv").exists()  # nothing is begun after a stop
-    assert how_to_go_on(stopped).startswith("stopped after 1 of 3 networks;")
+    assert how_to_resume(stopped).startswith("stopped after 1 of 3 networks;")
     assert "**Unfinished**: 1 of 3 networks." in stopped.run.card.read_text()
     assert "of each of" not in stopped.metrics["weights"]
-    second = network_of(stopped.run)
+    second = load_network(stopped.run)
     assert not hasattr(second, "members")
     with torch.no_grad():
         there = second(torch.tensor(digits.images)).softmax(1).numpy()

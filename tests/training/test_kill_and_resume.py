@@ -148,7 +148,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bytes(name, at_least, runs)
     base, kills = runs
     folder, undisturbed = base / name, base / "undisturbed"
     assert kills[name] >= at_least
-    for file in ("model.safetensors", "model.onnx", "checkpoints/best.safetensors", "recipe.json", "rows.npy"):
+    for file in ("model.safetensors", "model.onnx", "checkpoints/best.safetensors", "recipe.json", "image_hashes.npy"):
         assert (folder / file).read_bytes() == (undisturbed / file).read_bytes(), file
     assert history(folder) == history(undisturbed)
     listed = json.loads((folder / "manifest.json").read_text())["sha256"]

@@ -19,7 +19,7 @@ from tenfold.training import lines as line_module
 from tenfold.training.line_artifacts import calibrated, edits
 from tenfold.training.lines import best_paths, ctc, fit_lines, stacked
 from tenfold.training.train import split, train
-from tenfold.training.trained import network_of
+from tenfold.training.checkpoint import load_network
 
 RECIPE = {
     "name": "small-line",
@@ -61,8 +61,8 @@ def _little():
 
 
 @pytest.fixture(scope="module")
-def trained(drawn, tmp_path_factory, Watcher):  # noqa: N803
-    return train(from_dict(RECIPE, "test"), drawn, None, Run(tmp_path_factory.mktemp("line") / "run"), Watcher())
+def trained(drawn, tmp_path_factory):
+    return train(from_dict(RECIPE, "test"), drawn, Run(tmp_path_factory.mktemp("line") / "run"))
 
 
 def test_a_run_is_whole_and_its_model_is_its_network(trained):
@@ -79,11 +79,11 @@ def test_a_run_is_whole_and_its_model_is_its_network(trained):
     reader = LineModel(run.model.read_bytes())
     seen = np.random.default_rng(1).integers(0, 256, (LINE_HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
-        expected = network_of(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
+        expected = load_network(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
     np.testing.assert_allclose(reader.steps(seen[None])[0], expected, atol=1e-5)
 
 
-def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, drawn, new_run, Watcher):  # noqa: N803
+def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, drawn, new_run):
     recipe, run = from_dict(RECIPE, "test"), new_run()
     rows, held = split(recipe, drawn)
     fit = functools.partial(fit_lines, recipe, drawn.subset(rows), drawn.subset(held), run, torch.device("cpu"))
@@ -160,10 +160,10 @@ def test_calibration_survives_perfection():
 
 
 @pytest.mark.parametrize(("rows", "of"), [(slice(9), "9 training"), (slice(None), "6 held-out")])
-def test_rows_need_all_ten_digits(drawn, new_run, Watcher, rows, of):  # noqa: N803
+def test_rows_need_all_ten_digits(drawn, new_run, rows, of):
     recipe = from_dict(RECIPE | {"validation_split": 0 if of == "9 training" else 6 / 60}, "test")
     data = drawn.subset(rows)
     run = new_run()
     with pytest.raises(DataError, match=f"none of the {of} rows shows a"):
-        train(recipe, data, None, run, Watcher())
+        train(recipe, data, run)
     assert not run.exists

@@ -14,7 +14,7 @@ def write_idx(path, array):
     path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
-def test_images_in_fashion_mnists_files_are_learned(tmp_path, make_digits, make_recipe, Watcher, float32):  # noqa: N803
+def test_images_in_fashion_mnists_files_are_learned(tmp_path, make_digits, make_recipe, float32):
     for name, data in (("train", make_digits(300)), ("t10k", make_digits(100, seed=1))):
         write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", data.images)
         write_idx(tmp_path / f"{name}-labels-idx1-ubyte.gz", data.labels)

@@ -10,9 +10,9 @@ from tenfold.training.train import train
 
 
 @pytest.fixture
-def trained(digits, tmp_path, Watcher, float32, make_recipe):  # noqa: N803
+def trained(digits, tmp_path, float32, make_recipe):
     def run_it(name="run", teacher=None, **changes):
-        return train(make_recipe(**changes), digits, None, Run(tmp_path / name), Watcher(), teacher=teacher)
+        return train(make_recipe(**changes), digits, Run(tmp_path / name), teacher=teacher)
 
     return run_it
 

@@ -1,14 +1,14 @@
-"""How quickly recipes train on a CUDA device, and whether playing recorded steps back changes nothing.
+"""How fast recipes train on a CUDA device, and whether CUDA graphs leave their weights unchanged.
 
     python benchmarks/cuda.py [--recipes flash,fast] [--seeds N]
 
-Time is from the data in the computer's memory to trained weights: the copy to the device, construction, recording,
-augmentation, training, checkpoints. The first training of a process, given beside the others, also loads PyTorch's
+Time is from the data in main memory to trained weights: the copy to the device, construction, graph capture,
+augmentation, training, checkpoints. The first training of a process, listed separately, also loads PyTorch's
 kernels. The peer is the one-epoch recipe of tuomaso's train_mnist_fast (peers/one_epoch.py) on the same device.
-Nothing is held out; test digits are read once for each training, after it.
+There is no validation set; the test set is read once for each training, after it.
 
-Claims: flash reaches 99.0 % in 0.3 s; a seed gives the same weights each time, with recorded steps or without, in one
-sitting or two. Exits with 1 where one fails, with 2 where there is no CUDA device.
+Claims: flash reaches 99.0 % in 0.3 s; a seed gives the same weights each time, with CUDA graphs or without, in one
+session or two. Exits with 1 where one fails, with 2 where there is no CUDA device.
 """
 
 from tenfold.cpu import choose_wait_policy
@@ -33,27 +33,27 @@ from tenfold.nets import Network
 from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training import cuda_graph as recorded
-from tenfold.training.digits import fit, score
-from tenfold.training.loop import Unwatched
-from tenfold.training.state import State
+from tenfold.training import cuda_graph
+from tenfold.training.callbacks import Callback
+from tenfold.training.digits import DigitTask, validate
+from tenfold.training.state import TrainState
 
 SEEDS = {"flash": 20, "fast": 10, "strong": 5, "best": 5, "mlp": 3}
 ACCURACY, SECONDS = 99.0, 0.3  # claimed of flash
 PEER = "one epoch (tuomaso)"
 
 
-class Ends(Unwatched):
-    """Ends a training after some steps, or never."""
+class StopAfter(Callback):
+    """Stops a training after some steps."""
 
-    def __init__(self, after: int = -1) -> None:
-        self.left = after
+    def __init__(self, steps: int) -> None:
+        self.remaining = steps
 
-    def step(self, state: State, steps: int) -> None:
-        self.left -= 1
+    def on_step(self, state: TrainState) -> None:
+        self.remaining -= 1
 
-    def stop(self) -> bool:
-        return self.left == 0
+    def should_stop(self) -> bool:
+        return self.remaining == 0
 
 
 def main() -> int:
@@ -104,31 +104,33 @@ def measured(name: str, seed: int, train: Dataset, test: Dataset) -> tuple[float
         return seconds, 1 - one_epoch.errors(model, train, test, "cuda") / len(test)
     network = trained(find(name).recipe.model_copy(update={"seed": seed}), train)
     seconds = time.perf_counter() - start
-    _, accuracy = score(network.cuda(), test, torch.device("cuda"), "float32")
+    _, accuracy = validate(network.cuda(), test, torch.device("cuda"), "float32")
     return seconds, accuracy
 
 
-def trained(recipe: Recipe, data: Dataset, sittings: tuple[int, ...] = ()) -> Network:
-    """The network, on the CPU; `sittings` end after so many steps, a last one brings it to its end."""
+def trained(recipe: Recipe, data: Dataset, stops: tuple[int, ...] = ()) -> Network:
+    """The network, on the CPU, trained in several sessions: one for each number of steps in `stops`, and the rest."""
     recipe = recipe.model_copy(update={"validation_split": 0})
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
-        for steps in sittings:
-            fit(recipe, data, None, run, torch.device("cuda"), Ends(steps))
-        return fit(recipe, data, None, run, torch.device("cuda"), Ends()).network
+        for steps in stops:
+            task = DigitTask(recipe, data, None, torch.device("cuda"))
+            task.fit(run, task.select_precisions("auto"), [StopAfter(steps)])
+        task = DigitTask(recipe, data, None, torch.device("cuda"))
+        return task.fit(run, task.select_precisions("auto")).network
 
 
 def exactness(data: Dataset) -> dict[str, bool]:
     recipe = find("fast").recipe.model_copy(update={"epochs": 2})
-    played = trained(recipe, data)
+    graphed = trained(recipe, data)
     claims = {
-        "the same weights, trained again": same(played, trained(recipe, data)),
-        "the same weights, in two sittings": same(played, trained(recipe, data, sittings=(300,))),
+        "the same weights, trained again": same(graphed, trained(recipe, data)),
+        "the same weights, in two sessions": same(graphed, trained(recipe, data, stops=(300,))),
     }
-    warm_up, recorded.WARM_UP = recorded.WARM_UP, sys.maxsize
-    claims["the same weights, without recorded steps"] = same(played, trained(recipe, data))
-    recorded.WARM_UP = warm_up
+    warm_up, cuda_graph.WARM_UP_STEPS = cuda_graph.WARM_UP_STEPS, sys.maxsize
+    claims["the same weights, without CUDA graphs"] = same(graphed, trained(recipe, data))
+    cuda_graph.WARM_UP_STEPS = warm_up
     return claims
 
 

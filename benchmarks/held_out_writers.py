@@ -36,9 +36,8 @@ from tenfold.recipes import find
 from tenfold.recipes.schema import Recipe
 from tenfold.recipes.toml import with_settings
 from tenfold.run import Run
-from tenfold.training.device import find_device
-from tenfold.training.digits import fit
-from tenfold.training.loop import Unwatched
+from tenfold.training.device import select_device
+from tenfold.training.digits import DigitTask
 
 BLOCK = 10_000
 
@@ -106,13 +105,14 @@ def standardized(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return result
 
 
-def trained(recipe: Recipe, taught: Dataset) -> Network:
-    """The network without a temperature, for nothing else is held out."""
+def trained(recipe: Recipe, train_set: Dataset) -> Network:
+    """The trained network without a temperature, as there is no validation set."""
     recipe = recipe.model_copy(update={"validation_split": 0, "calibrate": False})
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
-        return fit(recipe, taught, None, run, find_device(), Unwatched()).network
+        task = DigitTask(recipe, train_set, None, select_device())
+        return task.fit(run, task.select_precisions("auto")).network
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def main() -> None:
         low, high = wilson_interval(len(labels) - errors, len(labels))
         table.add_row(
             str(seed),
-            f"{100 * metrics['held_out']['accuracy']:.2f} %",
+            f"{100 * metrics['validation']['accuracy']:.2f} %",
             f"{100 * accuracies[-1]:.2f} %",
             f"{100 * low:.2f} to {100 * high:.2f}",
             f"{errors} of {len(labels):,}",

@@ -2,9 +2,9 @@
 
     python benchmarks/reproduce.py digit-recognizer.zip --seeds 3
 
-Each training is a run below runs/reproduction and leaves its result in benchmarks/reproduction: what is there is not
-done again, what was interrupted goes on, and several of these programs may work side by side on different recipes. The
-page docs/reproduction.md is written anew after every training.
+Each training is a run below runs/reproduction and leaves its result in benchmarks/reproduction. Finished trainings are
+skipped and interrupted ones resumed, and several of these programs may run in parallel on different recipes. The page
+docs/reproduction.md is rewritten after every training.
 MNIST must be at hand (TENFOLD_MNIST or `tenfold data download mnist`): the test rows are scored against it when a
 training is over, and only then. Exits with 1 when a figure that was published is not reached by a recipe that has been
 run.
@@ -34,9 +34,9 @@ from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import RECIPES
 from tenfold.run import Run
-from tenfold.training.callbacks import Watch
+from tenfold.training.callbacks import ProgressCallback, StopOnSignal
+from tenfold.training.checkpoint import load_network
 from tenfold.training.train import train
-from tenfold.training.trained import network_of
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "reproduction"  # a small JSON file a training
@@ -107,10 +107,11 @@ def reproduce(name: str, seed: int, labeled: Dataset, test: Dataset, truth: np.n
     """Train one recipe with one seed and measure it."""
     recipe = RECIPES[name].recipe.model_copy(update={"seed": seed})
     run = Run(RUNS / f"{name}-seed{seed}")
-    with Watch(Console(stderr=True), run.folder.name, recipe.epochs, None).watching() as watch:
-        trained = train(recipe, labeled, test, run, watch)
+    console = Console(stderr=True)
+    with StopOnSignal(console) as stop:
+        trained = train(recipe, labeled, run, [ProgressCallback(console), stop], unlabeled=test)
     if not trained.finished:
-        sys.exit(f"stopped in {run.folder}; the same command goes on from there")
+        sys.exit(f"stopped in {run.folder}; the same command resumes from there")
     metrics = trained.metrics
     wrong = load_model(run.folder).predict(test.images) != truth
     result = {
@@ -120,9 +121,9 @@ def reproduce(name: str, seed: int, labeled: Dataset, test: Dataset, truth: np.n
         "seconds": round(metrics["seconds"], 1),
         "parameters": metrics["parameters"],
         "train_accuracy": load_history(run)[-1]["train_accuracy"],
-        "validation_rows": metrics["held_out"]["n"],
-        "validation_accuracy": metrics["held_out"]["accuracy"],
-        "validation_loss": metrics["held_out"]["log_loss"],
+        "validation_rows": metrics["validation"]["n"],
+        "validation_accuracy": metrics["validation"]["accuracy"],
+        "validation_loss": metrics["validation"]["log_loss"],
         "test_rows": len(test),
         "test_errors": int(wrong.sum()),
         "device": metrics["device"],
@@ -154,7 +155,7 @@ INPUTS = {
 @torch.no_grad()
 def errors_by_input(run: Run, test: Dataset, truth: np.ndarray) -> dict[str, int]:
     """The same weights on test images that were not normalized as the training images were."""
-    body = network_of(run).body
+    body = load_network(run).body
     pixels = torch.tensor(test.images, dtype=torch.float32).unsqueeze(1)  # (N, 1, 28, 28)
     return {text: int((body(changed(pixels)).argmax(1).numpy() != truth).sum()) for text, changed in INPUTS.items()}
 

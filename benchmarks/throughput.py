@@ -31,32 +31,31 @@ from tenfold.nets import build, parameter_count
 from tenfold.recipes import RECIPES, find
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
+from tenfold.training.callbacks import Callback
 from tenfold.training.device import PRECISIONS, device_name
-from tenfold.training.digits import fit
-from tenfold.training.state import State
+from tenfold.training.digits import DigitTask
+from tenfold.training.state import TrainState
 
 CPU = torch.device("cpu")
 WARM_UP = 3  # steps
 ROWS = 20_000
 
 
-class Stopwatch:
-    """A watcher who ends the training after some steps and keeps the seconds of all but the first few."""
+class Stopwatch(Callback):
+    """Stops the training after some steps and measures the seconds of all but the first few."""
 
     def __init__(self, steps: int) -> None:
-        self.left, self.began = WARM_UP + steps, 0.0
+        self.remaining, self.start = WARM_UP + steps, 0.0
         self.steps, self.precision = steps, ""
 
-    def step(self, state: State, steps: int) -> None:
-        self.left -= 1
-        if self.left == self.steps:
-            self.began = time.perf_counter()
-        self.seconds, self.precision = time.perf_counter() - self.began, state.precision
+    def on_step(self, state: TrainState) -> None:
+        self.remaining -= 1
+        if self.remaining == self.steps:
+            self.start = time.perf_counter()
+        self.seconds, self.precision = time.perf_counter() - self.start, state.precision
 
-    def epoch(self, state: State) -> None: ...
-
-    def stop(self) -> bool:
-        return self.left <= 0
+    def should_stop(self) -> bool:
+        return self.remaining <= 0
 
 
 def main() -> None:
@@ -131,7 +130,8 @@ def train(recipe: Recipe, steps: int) -> Stopwatch:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
-        fit(alone(recipe), digits, None, run, CPU, stopwatch)
+        task = DigitTask(alone(recipe), digits, None, CPU)
+        task.fit(run, task.select_precisions("auto"), [stopwatch])
     return stopwatch
 
 

@@ -96,7 +96,6 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         data = digits(arguments.data, Path(folder))
-        os.environ["TENFOLD_CACHE"] = str(Path(folder) / "cache")  # empty: the precision is chosen anew
         programs, skipped = start(data, Path(arguments.peer), variants)
         seconds, peaks = measure(programs, rounds, batches)
         for program in programs.values():

@@ -27,14 +27,14 @@ def images(n, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8)
 
 
-def test_a_folder_is_a_run_once_it_says_what_is_trained_on_what(tmp_path, run):
+def test_run_exists_with_recipe_and_data(tmp_path, run):
     assert run.exists
     assert not Run(tmp_path / "elsewhere").exists
     run.data.unlink()
-    assert not run.exists, "somebody's own recipe.json"
+    assert not run.exists, "a recipe.json alone is not a run"
 
 
-def test_what_is_of_no_run_is_strange(run):
+def test_foreign_files(run):
     (run.folder / "members").mkdir()
     (run.folder / ".model.onnx.12345678.part").write_bytes(b"half")
     assert run.foreign_files == []
@@ -42,7 +42,7 @@ def test_what_is_of_no_run_is_strange(run):
     assert run.foreign_files == [run.folder / "thesis.txt"]
 
 
-def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
+def test_manifest_lists_every_file_but_itself(run):
     run.write_manifest()
     run.write_manifest()  # the first one is not listed in the second
     listed = json.loads(run.manifest.read_text())["sha256"]
@@ -53,47 +53,45 @@ def test_the_manifest_lists_every_file_with_its_digest_and_not_itself(run):
     assert run.damaged_files() == []
 
 
-def test_a_changed_a_missing_and_an_emptied_file_are_found(run):
+def test_damaged_files(run):
     run.write_manifest()
     (run.checkpoints / "last.safetensors").write_bytes(b"Weights")
     run.metrics.unlink()
     assert sorted(run.damaged_files()) == ["checkpoints/last.safetensors", "metrics.json"]
-    run.metrics.mkdir()  # a folder in a file's place
+    run.metrics.mkdir()  # a folder instead of a file
     (run.checkpoints / "last.safetensors").write_bytes(b"weights")
     assert run.damaged_files() == ["metrics.json"]
 
 
-def test_a_damaged_file_is_named_where_it_is_asked_for(run):
+def test_verify_files_names_the_damaged_file(run):
     run.write_manifest()
     run.verify_files()
     run.metrics.write_text("{")
     run.verify_files(run.recipe)
     for files in ((), (run.recipe, run.metrics)):
-        with pytest.raises(
-            RunError, match=r"metrics\.json: this file is missing or not the one that the run ended with"
-        ):
+        with pytest.raises(RunError, match=r"metrics\.json: missing or changed since training"):
             run.verify_files(*files)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "this is no run of tenfold, it has no manifest.json"),
-        ("{", "this file is damaged"),
-        ("[]", "a table was expected"),
+        (None, "not a tenfold run folder: manifest.json is missing"),
+        ("{", "damaged file"),
+        ("[]", "expected a JSON object"),
         ("{}", "it lists no files"),
         ('{"sha256": 3}', "it lists no files"),
-        (b"\xff\xfe{}", "this file is damaged"),
+        (b"\xff\xfe{}", "damaged file"),
     ],
 )
-def test_missing_manifest(run, content, reason):
+def test_missing_or_damaged_manifest(run, content, reason):
     if content is not None:
         run.manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(RunError, match=reason):
         run.damaged_files()
 
 
-def test_left_overs_of_a_killed_process_go_and_nothing_else(run):
+def test_remove_partial_files_removes_nothing_else(run):
     before = {path for path in run.folder.rglob("*") if path.is_file()}
     (run.folder / ".recipe.json.ab_d1fgh.part").write_bytes(b"{")
     (run.checkpoints / ".last.safetensors.12345678.part").write_bytes(b"half")
@@ -101,11 +99,11 @@ def test_left_overs_of_a_killed_process_go_and_nothing_else(run):
     for file in kept:
         file.write_text("*")
     (run.folder / ".ideas.archived.part").mkdir()
-    run.remove_left_overs()
+    run.remove_partial_files()
     assert {path for path in run.folder.rglob("*") if path.is_file()} == before | kept
 
 
-def test_history_is_a_csv_with_empty_fields_where_nothing_was_held_out(run):
+def test_write_history_without_validation(run):
     row = dict.fromkeys(HISTORY_COLUMNS[:6], 0.1 + 0.2) | {"epoch": 1}
     run.write_history([row])
     with run.history.open(newline="") as file:
@@ -116,34 +114,34 @@ def test_history_is_a_csv_with_empty_fields_where_nothing_was_held_out(run):
     assert b"\r" not in run.history.read_bytes()
 
 
-def test_known_tells_the_rows_that_it_was_made_with(run):
+def test_contains(run):
     seen, new = images(20), images(5, seed=1)
-    assert run.known(seen) is None
-    run.write_hashes(hash_images(seen))
+    assert run.contains(seen) is None
+    run.write_image_hashes(hash_images(seen))
     mixed = np.concatenate([new[:2], seen[::-1], new[2:], seen[:1]])
-    assert run.known(mixed).tolist() == [False] * 2 + [True] * 20 + [False] * 3 + [True]
-    assert run.known(images(0)).tolist() == []
+    assert run.contains(mixed).tolist() == [False] * 2 + [True] * 20 + [False] * 3 + [True]
+    assert run.contains(images(0)).tolist() == []
     almost = seen.copy()
     almost[:, 27, 27] ^= 1
-    assert not run.known(almost).any()
+    assert not run.contains(almost).any()
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
-def test_damaged_hashes_are_reported(run, content):
-    run.rows.write_bytes(content)
-    with pytest.raises(RunError, match=r"rows\.npy: this file is damaged"):
-        run.known(images(1))
+def test_damaged_image_hashes(run, content):
+    run.image_hashes.write_bytes(content)
+    with pytest.raises(RunError, match=r"image_hashes\.npy: damaged file"):
+        run.contains(images(1))
 
 
-def test_rows_hold_no_code(run):
-    np.save(run.rows, np.array([Dataset], dtype=object), allow_pickle=True)
+def test_image_hashes_never_load_pickles(run):
+    np.save(run.image_hashes, np.array([Dataset], dtype=object), allow_pickle=True)
     with pytest.raises(RunError, match="damaged"):
-        run.known(images(1))
+        run.contains(images(1))
 
 
-def test_what_looking_at_a_folder_leaves_in_it_is_no_part_of_a_run(run):
-    run.write_hashes(hash_images(np.zeros((1, 28, 28), np.uint8)))
-    (run.folder / ".DS_Store").write_text("a place on the screen")
+def test_system_files_are_ignored(run):
+    run.write_image_hashes(hash_images(np.zeros((1, 28, 28), np.uint8)))
+    (run.folder / ".DS_Store").write_text("window position")
     run.write_manifest()
     (run.folder / ".DS_Store").write_text("another")
     run.verify_files()

@@ -1,4 +1,4 @@
-"""`cnn-887k` as `tenfold train` trains it: one long `fit` with augmentation, checkpoints and the precision it chooses.
+"""`cnn-887k` as `tenfold train` trains it: with augmentation, checkpoints and the faster precision.
 
     python tenfold_cnn.py DATA.npz
 
@@ -24,12 +24,13 @@ from tenfold.data import Dataset
 from tenfold.nets import Network, build
 from tenfold.recipes import RECIPES
 from tenfold.run import Run
-from tenfold.training.digits import fit
-from tenfold.training.state import State
+from tenfold.training.callbacks import Callback
+from tenfold.training.digits import DigitTask
+from tenfold.training.state import TrainState
 
 
-class Turns:
-    """A watcher who lets the training go on for as many steps as it is told, then waits."""
+class Turns(Callback):
+    """Lets the training run for as many steps as it is asked for, then waits."""
 
     def __init__(self, network: Network, batch: int) -> None:
         self.about = {
@@ -41,18 +42,16 @@ class Turns:
         }
         self.left = self.turn = 0
 
-    def step(self, state: State, steps: int) -> None:
+    def on_step(self, state: TrainState) -> None:
         self.left -= 1
         if self.left > 0:
             return
-        # The first step of all is nobody's turn: before it, the precision is not known.
+        # The very first step belongs to no turn.
         say(time.perf_counter() - self.start if self.turn else self.about | {"precision": state.precision})
         self.left = self.turn = next_turn()
         self.start = time.perf_counter()
 
-    def epoch(self, state: State) -> None: ...
-
-    def stop(self) -> bool:
+    def should_stop(self) -> bool:
         return self.turn == 0
 
 
@@ -70,4 +69,5 @@ with tempfile.TemporaryDirectory() as folder:
     run = Run(Path(folder))
     run.checkpoints.mkdir()
     # On the CPU even where there is a better device: that is where the peers train.
-    fit(recipe, digits, None, run, torch.device("cpu"), Turns(build(recipe), recipe.batch_size))
+    task = DigitTask(recipe, digits, None, torch.device("cpu"))
+    task.fit(run, task.select_precisions("auto"), [Turns(build(recipe), recipe.batch_size)])

@@ -1,6 +1,6 @@
 """One of our recipes on MNIST's 60,000 training digits, timed from data in memory to trained weights.
 
-    python tenfold_recipe.py RECIPE SEED [AT_ONCE]
+    python tenfold_recipe.py RECIPE SEED [JOBS]
 
 Prints one JSON line. Nothing is held out, so that the recipe sees all rows as the other programs do; the test digits
 are read once, after the clock has stopped.
@@ -23,10 +23,9 @@ from tenfold.data import load_data
 from tenfold.nets import parameter_count
 from tenfold.recipes import find
 from tenfold.run import Run
-from tenfold.training.device import find_device
-from tenfold.training.digits import fit, score
-from tenfold.training.ensemble import fit_members
-from tenfold.training.loop import Unwatched
+from tenfold.training.device import select_device
+from tenfold.training.digits import validate
+from tenfold.training.train import make_task
 
 
 def main() -> None:
@@ -35,24 +34,22 @@ def main() -> None:
     mnist = load_data("mnist")
     assert mnist.train is not None
     assert mnist.test is not None
-    device = find_device()
+    device = select_device()
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         run.checkpoints.mkdir()
         start = time.perf_counter()
-        if recipe.ensemble_size > 1:
-            fitted = fit_members(recipe, mnist.train, None, run, device, Unwatched(), jobs=jobs)
-        else:
-            fitted = fit(recipe, mnist.train, None, run, device, Unwatched())
+        task = make_task(recipe, mnist.train, None, device, jobs=jobs)
+        result = task.fit(run, task.select_precisions("auto"), [])
         seconds = time.perf_counter() - start
-    _, accuracy = score(fitted.network.to(device), mnist.test, device, "float32")
+    _, accuracy = validate(result.network.to(device), mnist.test, device, "float32")
     print(
         json.dumps(
             {
                 "seconds": seconds,
                 "errors": round((1 - accuracy) * len(mnist.test)),
-                "parameters": parameter_count(fitted.network),
-                "precision": fitted.state.precision,
+                "parameters": parameter_count(result.network),
+                "precision": result.precision,
                 "versions": f"PyTorch {torch.__version__}",
             }
         )

@@ -103,7 +103,7 @@ def train(
     """
     choose_wait_policy()
     if resume:
-        others = (recipe, settings, epochs, seed is not None, limit, overwrite, teacher, extra_data, jobs)
+        others = (recipe is not None, settings, epochs, seed is not None, limit, overwrite, teacher, extra_data, jobs)
         if any(others) or device != Device.AUTO or precision != Precision.AUTO:
             raise typer.BadParameter(
                 "--resume takes only DATA and --time-limit; the other options come from the saved run"
@@ -119,7 +119,7 @@ def train(
         job = prepare.resume_job(out, data)
     else:
         assert data is not None
-        chosen = prepare.find_recipe(recipe or DEFAULT_RECIPE, settings or [], epochs, seed)
+        chosen = prepare.find_recipe(DEFAULT_RECIPE if recipe is None else recipe, settings or [], epochs, seed)
         options = prepare.TrainOptions(data, limit, extra_data or (), teacher, jobs or 1, device, precision)
         job = prepare.new_job(chosen, out, options, overwrite)
     _run(job, time_limit, json)

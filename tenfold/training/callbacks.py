@@ -162,5 +162,5 @@ class ProgressBar(Progress):
 def format_metrics(row: dict[str, float]) -> str:
     text = f"loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.2f} %"
     if "val_accuracy" in row:
-        text += f", validation accuracy {100 * row['val_accuracy']:.2f} %"
+        text += f", validation {100 * row['val_accuracy']:.2f} %"
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -85,28 +85,32 @@ class EnsembleTask(DigitModel):
 
     def _fit_in_processes(self, runs: Sequence[Run], precisions: Sequence[str], callbacks: Sequence[Callback]) -> None:
         """Train every member until a callback stops it; its errors are raised when it is resumed in this process."""
-        context = multiprocessing.get_context("spawn")
         show_progress = any(isinstance(callback, ProgressCallback) for callback in callbacks)
         waiting = [
-            context.Process(
+            multiprocessing.get_context("spawn").Process(
                 target=_fit_member,
                 args=(self, index, member_run, precisions[index % len(precisions)], show_progress),
             )
             for index, member_run in enumerate(runs)
         ]
-        running: list[SpawnProcess] = []
-        try:
-            while (waiting or running) and not any(callback.should_stop() for callback in callbacks):
-                while waiting and len(running) < self.jobs:
-                    start_ignoring_ctrl_c(waiting[0])
-                    running.append(waiting.pop(0))
-                wait([process.sentinel for process in running], POLL_SECONDS)
-                running = [process for process in running if process.is_alive()]
-        finally:  # also if a second Ctrl-C ends this process at once
-            for process in running:
-                process.terminate()  # SIGTERM: it stops after the current step, with a checkpoint; not on Windows
-            for process in running:
-                process.join()
+        run_processes(waiting, self.jobs, lambda: any(callback.should_stop() for callback in callbacks))
+
+
+def run_processes(waiting: list[SpawnProcess], jobs: int, should_stop: Callable[[], bool]) -> None:
+    """Run processes, `jobs` at a time, until all have ended; a stop terminates those that are running."""
+    running: list[SpawnProcess] = []
+    try:
+        while (waiting or running) and not should_stop():
+            while waiting and len(running) < jobs:
+                start_ignoring_ctrl_c(waiting[0])
+                running.append(waiting.pop(0))
+            wait([process.sentinel for process in running], POLL_SECONDS)
+            running = [process for process in running if process.is_alive()]
+    finally:  # also if a second Ctrl-C ends this process at once
+        for process in running:
+            process.terminate()  # SIGTERM: it stops after the current step, with a checkpoint; not on Windows
+        for process in running:
+            process.join()
 
 
 def _fit_member(task: EnsembleTask, index: int, run: Run, precision: str, show_progress: bool) -> None:

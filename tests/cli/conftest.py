@@ -93,7 +93,7 @@ def quick(kaggle_zip: Path) -> tuple[str, ...]:
 def no_export(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run gets the model of `trained`: PyTorch's exporter takes seconds, and has tests of its own."""
     model = (trained / "model.onnx").read_bytes()
-    monkeypatch.setattr("tenfold.training.train.export", lambda network, path, metadata: path.write_bytes(model))
+    monkeypatch.setattr("tenfold.training.digits.export", lambda network, path, metadata: path.write_bytes(model))
 
 
 def write_csv(path: Path, data: Dataset) -> None:

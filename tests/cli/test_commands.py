@@ -45,7 +45,7 @@ def test_app_version_and_help(run_cli):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("train", ["[default: fast]", "[default: runs/RECIPE]", "90 is seconds", "--resume", "--json"]),
+        ("train", ["[default: fast]", "[default: runs/RECIPE]", "such as 90s, 15m or 2h", "--resume", "--json"]),
         ("submit", ["[default: submission.csv]", "--upload MESSAGE", "--json"]),
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
         ("check", ["--report FILE", "--json"]),
@@ -102,12 +102,12 @@ def test_train_writes_complete_run(trained):
 def test_train_json_prints_metrics(run_cli, quick, tmp_path):
     result = run_cli("train", *quick, "--limit", "200", "--epochs", "2", "--out", tmp_path / "run", "--json")
     assert result.code == 0
-    assert result.err == ""
+    assert [line.split(",")[0] for line in result.err.splitlines()] == ["dense-s: epoch 1/2", "dense-s: epoch 2/2"]
     document = result.document
     assert document["run"] == str(tmp_path / "run")
     assert document["finished"] is True
-    assert document["data"] == {"source": "train.csv in digit-recognizer.zip", "train_rows": 150,
-                                "held_out_rows": 50}  # fmt: skip
+    assert document["data"] == {"source": "train.csv in digit-recognizer.zip", "train_samples": 150,
+                                "val_samples": 50}  # fmt: skip
     assert {key: document[key] for key in document if key != "run"} == json.loads(
         (tmp_path / "run" / "metrics.json").read_text()
     )
@@ -282,13 +282,13 @@ def test_compare_ranks_and_reuses_finished_runs(run_cli, kaggle_zip, tmp_path, m
     result = run_cli(*args)
     assert result.code == 0, result.err
     assert len(re.findall(r"dense-[sm]-seed[01]: trained in ", result.err)) == 4
-    assert "Measured on 60 rows of train.csv in digit-recognizer.zip, set aside before any training." in result.out
+    assert "Measured on 60 samples of train.csv in digit-recognizer.zip, set aside before any training." in result.out
     assert result.out.endswith(f"page: {tmp_path / 'compared' / 'compare.html'}\n")
     table = result.out.splitlines()[:4]
     assert max(map(len, table)) <= 60
     assert "…" not in result.out
     again = run_cli(*args, "--json")
-    assert again.err.count("finished before, used as it is") == 4
+    assert again.err.count("already finished, reused") == 4
     document = again.document
     assert [row["recipe"] for row in document["rows"]] == ["dense-s", "dense-m"]
     assert document["n"] == 60
@@ -296,7 +296,7 @@ def test_compare_ranks_and_reuses_finished_runs(run_cli, kaggle_zip, tmp_path, m
     assert document == leaderboard | {"folder": str(tmp_path / "compared")}
     changed = run_cli(*args, "--set", "optimizer.lr=0.5", "--json")
     assert changed.code == changed.document["error"]["exit_code"] == 3
-    assert "begun with another recipe; choose another --out" in changed.err
+    assert "started with another recipe; choose another --out" in changed.err
 
 
 def test_recipes_lists_and_shows(run_cli):
@@ -338,7 +338,7 @@ def test_train_time_limit(run_cli, quick, tmp_path):
     assert result.code == 0
     before = json.loads((out / "metrics.json").read_text())
     assert (
-        f"stopped after {before['epochs']} of 90000 epochs; go on with: tenfold train --resume --out '{out}'\n"
+        f"stopped after epoch {before['epochs']} of 90000; resume with: tenfold train --resume --out '{out}'\n"
         in result.err
     )
     assert (out / "manifest.json").exists()

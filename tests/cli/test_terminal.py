@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.training.callbacks import Watch
+from tenfold.training.callbacks import ProgressCallback
 
 START = "from tenfold.cli.app import main; main()"
 # A terminal sends Ctrl-C only to the session that it controls.
@@ -77,7 +77,7 @@ def test_terminal_progress_and_resume_after_ctrl_c(run_cli, quick, tmp_path):
     out = tmp_path / "my run"
     terminal = Terminal("train", *quick, "--epochs", "90000", "--out", str(out), columns=60)
     with contextlib.closing(terminal):
-        terminal.until(r"images/s loss \d+\.\d{4} accuracy \d+\.\d\d % held out \d+\.\d\d %")
+        terminal.until(r"images/s loss \d+\.\d{4}, accuracy \d+\.\d\d %, validation \d+\.\d\d %")
         terminal.until(r"dense-s \d+/90000 \S+ \d:\d\d:\d\d left \d+:\d\d:\d\d [\d,]+ images/s")
         assert "\x1b[" in terminal.shown
         terminal.type("\x03")
@@ -86,7 +86,7 @@ def test_terminal_progress_and_resume_after_ctrl_c(run_cli, quick, tmp_path):
     assert "stopping: the model and the report are being written" in last
     assert "Traceback" not in last
     before = json.loads((out / "metrics.json").read_text())
-    message = re.search(r"tenfold: stopped after (\d+) of 90000 epochs; go on with: tenfold (.*)", last)
+    message = re.search(r"tenfold: stopped after epoch (\d+) of 90000; resume with: tenfold (.*)", last)
     assert message is not None, last[-2000:]
     assert int(message[1]) == before["epochs"]
     result = run_cli(*shlex.split(message[2]), "--time-limit", "0.3s", "--json")
@@ -108,8 +108,10 @@ def test_no_color(trained):
 def test_no_bar_or_color_without_terminal(run_cli, quick, tmp_path, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     result = run_cli("train", *quick, "--epochs", "1", "--out", tmp_path / "run")
-    assert (result.code, result.err) == (0, "")
-    assert "\x1b" not in result.out
+    assert result.code == 0
+    assert "\x1b" not in result.out + result.err
+    (progress,) = result.err.splitlines()
+    assert progress.startswith("dense-s: epoch 1/1, ")
     assert len(result.out.splitlines()) == 4
 
 
@@ -124,17 +126,24 @@ def test_narrow_terminal_truncates_nothing(run_cli, trained, monkeypatch, args):
     assert max(map(len, tables)) <= 60
 
 
+@pytest.mark.usefixtures("no_export")
+def test_ctrl_c_after_the_last_epoch_is_no_interruption(run_cli, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(ProgressCallback, "on_train_end", lambda self, state: signal.raise_signal(signal.SIGINT))
+    result = run_cli("train", *quick, "--epochs", "1", "--out", tmp_path / "run", "--json")
+    assert (result.code, result.document["finished"]) == (0, True)
+
+
 def stopping(monkeypatch, *signals):
     """Send `signals` to this process in the middle of the second epoch."""
-    step = Watch.step
+    on_step = ProgressCallback.on_step
 
-    def step_and_signal(self, state, steps):
-        step(self, state, steps)
+    def step_and_signal(self, state):
+        on_step(self, state)
         if (state.epoch, state.step) == (1, 2):
             for each in signals:
                 signal.raise_signal(each)
 
-    monkeypatch.setattr(Watch, "step", step_and_signal)
+    monkeypatch.setattr(ProgressCallback, "on_step", step_and_signal)
 
 
 @pytest.mark.usefixtures("no_export")
@@ -148,7 +157,7 @@ def test_signal_saves_and_prints_resume_command(run_cli, quick, tmp_path, monkey
     assert result.code == result.document["error"]["exit_code"] == 130
     assert (result.document["epochs"], result.document["finished"]) == (1, False)
     assert result.document["error"]["message"] == (
-        f"stopped after 1 of 3 epochs; go on with: tenfold train --resume --out {out}"
+        f"stopped after epoch 1 of 3; resume with: tenfold train --resume --out {out}"
     )
     assert (out / "model.onnx").exists()
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
@@ -163,7 +172,7 @@ def test_second_ctrl_c_exits_at_once(run_cli, quick, tmp_path, monkeypatch):
         result = run_cli("train", *quick, "--epochs", "3", "--out", tmp_path / "run")
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (result.code, result.err) == (130, "tenfold: interrupted\n")
+    assert (result.code, result.err.splitlines()[-1]) == (130, "tenfold: interrupted")
     assert not (tmp_path / "run" / "model.onnx").exists()
 
 

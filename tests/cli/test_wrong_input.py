@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tenfold.training import compare, prepare, train
+from tenfold.training import compare, digits, prepare
 
 USAGE, INPUT, CHECK, MISSING = 2, 3, 4, 5
 
@@ -37,14 +37,14 @@ CASES = [
     ("check digits --color", USAGE, "No such option"),
     ("check digits --report no-run", USAGE, "no-run is not a regular file"),
     ("check digits --report a-file/page.html", INPUT, "a-file"),
-    ("train", USAGE, "say what to train on"),
+    ("train", USAGE, "name the data to train on"),
     ("check :train", MISSING, "the name of the data is empty"),
     ("train nothing.csv", MISSING, r"nothing\.csv: no such file"),
     ("train test.csv", INPUT, r"test\.csv: has no labeled digits to train on"),
     ("train digits:test", INPUT, "digits:test: has only a test split"),
     ("train train.csv --recipe=", INPUT, "unknown recipe ''; choose from flash, "),
     ("train train.csv --recipe nobody", INPUT, "unknown recipe 'nobody'; choose from flash, "),
-    ("train train.csv --recipe my.toml", MISSING, r"my\.toml: there is no such recipe file"),
+    ("train train.csv --recipe my.toml", MISSING, r"my\.toml: no such file"),
     ("train train.csv --recipe bad.toml", INPUT, r"bad\.toml: invalid TOML"),
     ("train train.csv --recipe wrong.toml", INPUT, r"wrong\.toml: "),
     ("train train.csv --set net.color=1", INPUT, r"unknown setting 'net\.color'; choose from kind, "),
@@ -55,27 +55,27 @@ CASES = [
     ("train train.csv --set batch", INPUT, "expected key=value"),
     ("train train.csv --epochs 0", USAGE, "--epochs"),
     ("train train.csv --limit -1", USAGE, "--limit"),
-    ("train train.csv --limit 5 --out new", INPUT, "can't be held out"),
+    ("train train.csv --limit 5 --out new", INPUT, "can't be split into training and 0.05 validation"),
     ("train train.csv --time-limit soon", USAGE, "'soon' is not a duration; expected for example 90s, 15m or 2h"),
     ("train train.csv --time-limit -3", USAGE, "'-3' is not a duration"),
     ("train train.csv --time-limit 1d", USAGE, "'1d' is not a duration"),
-    ("train train.csv --out run", INPUT, "run holds a run already; use --resume"),
-    ("train train.csv --out no-run", INPUT, "no-run: this folder is no run of tenfold"),
-    ("train train.csv --out no-run --overwrite", INPUT, "no-run: this folder is no run of tenfold"),
+    ("train train.csv --out run", INPUT, "run already contains a run; continue it with --resume"),
+    ("train train.csv --out no-run", INPUT, "no-run: not a tenfold run folder"),
+    ("train train.csv --out no-run --overwrite", INPUT, "no-run: not a tenfold run folder"),
     ("train train.csv --out a-file", USAGE, "'a-file' is a file"),
     ("train nothing.csv --out a-file/run", INPUT, "a-file/run: can't be written, because a-file is not a folder"),
-    ("train --resume", USAGE, "say which run with --out"),
-    ("train --resume --out nothing", MISSING, "nothing: there is no run to go on with"),
-    ("train --resume --out no-run", MISSING, "no-run: there is no run to go on with"),
-    ("train --resume --out damaged", INPUT, r"recipe\.json: this file is damaged"),
-    ("train --resume --out run --epochs 3", USAGE, "goes on as it was begun"),
-    ("train train.csv --resume --out run", INPUT, "run: this run was begun on other data than"),
+    ("train --resume", USAGE, "name the run folder with --out"),
+    ("train --resume --out nothing", MISSING, "nothing: there is no run to resume"),
+    ("train --resume --out no-run", MISSING, "no-run: there is no run to resume"),
+    ("train --resume --out damaged", INPUT, r"recipe\.json: damaged file"),
+    ("train --resume --out run --epochs 3", USAGE, "--resume takes only DATA and --time-limit"),
+    ("train train.csv --resume --out run", INPUT, "run: this run was started on other data than"),
     ("submit", USAGE, "expected either MODEL and DATA, or --check FILE"),
     ("submit run", USAGE, "expected either MODEL and DATA, or --check FILE"),
     ("submit run digits --check a-file", USAGE, "expected either MODEL and DATA, or --check FILE"),
     ("submit nothing digits", MISSING, "nothing: no such file or folder"),
     ("submit no-model digits", INPUT, r"no-model: this folder has no model\.onnx"),
-    ("submit damaged test.csv", INPUT, "model.onnx: this file is not the one that the run ended with"),
+    ("submit damaged test.csv", INPUT, "model.onnx: changed since training"),
     ("submit a-file test.csv", INPUT, "a-file: expected an ONNX model"),
     ("submit run train.csv", INPUT, r"train\.csv: has only labeled digits, none to predict"),
     ("submit run digits:train", INPUT, "digits:train: has only labeled digits"),
@@ -85,12 +85,12 @@ CASES = [
     ("submit --check nothing.csv", MISSING, r"nothing\.csv: can't be read"),
     ("submit --check a-file", CHECK, "a-file, line 1: the header is 'something else'; expected ImageId,Label"),
     ("evaluate nothing digits", MISSING, "nothing: no such file or folder"),
-    ("evaluate damaged train.csv", INPUT, "model.onnx: this file is not the one that the run ended with"),
+    ("evaluate damaged train.csv", INPUT, "model.onnx: changed since training"),
     ("evaluate run test.csv", INPUT, r"test\.csv: has no labeled digits to evaluate on"),
     ("evaluate run nothing.zip", MISSING, r"nothing\.zip: no such file"),
     ("compare train.csv", USAGE, "--recipes"),
     ("compare train.csv --recipes fast,nobody", INPUT, "unknown recipe 'nobody'"),
-    ("compare train.csv --recipes fast,fast", INPUT, "two recipes are named 'fast'"),
+    ("compare train.csv --recipes fast,fast", INPUT, "two recipes have the name 'fast'"),
     ("compare train.csv --recipes ,", INPUT, "unknown recipe ''"),
     ("compare train.csv --recipes fast --seeds 0", USAGE, "--seeds"),
     ("compare train.csv --recipes fast --out a-file", USAGE, "'a-file' is a file"),
@@ -135,7 +135,7 @@ def test_finished_run_is_unchanged(run_cli, bench):
     before = {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()}
     result = run_cli("train", "--resume", "--out", "run")
     assert result.code == 0
-    assert result.err.startswith("run: finished before, so nothing was left to do")
+    assert result.err.startswith("run: already finished, nothing to do")
     assert {file: file.read_bytes() for file in (bench / "run").rglob("*") if file.is_file()} == before
 
 
@@ -145,7 +145,7 @@ def test_damaged_run_is_not_resealed(run_cli, bench):
     seal = (bench / "run" / "manifest.json").read_bytes()
     result = run_cli("train", "--resume", "--out", "run")
     assert (result.code, result.out) == (INPUT, "")
-    assert result.err.startswith("tenfold: run/model.onnx: this file is missing or not the one that the run ended with")
+    assert result.err.startswith("tenfold: run/model.onnx: missing or changed since training")
     assert (bench / "run" / "manifest.json").read_bytes() == seal
     assert file.stat().st_size == 1000
 
@@ -154,7 +154,7 @@ def test_ctrl_c_before_training(run_cli, tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare, "new", interrupted)
+    monkeypatch.setattr(prepare, "new_job", interrupted)
     result = run_cli("train", "train.csv", "--out", tmp_path / "run", "--json")
     assert result.code == 130
     assert result.document == {"error": {"message": "interrupted", "exit_code": 130}}
@@ -166,7 +166,7 @@ def test_missing_package_names_extra(run_cli, monkeypatch):
     def lacks(*args):
         raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
 
-    monkeypatch.setattr(prepare, "new", lacks)
+    monkeypatch.setattr(prepare, "new_job", lacks)
     result = run_cli("train", "train.csv")
     assert result.code == MISSING
     assert result.err == "tenfold: this needs the package torch.nn; install it with: pip install 'tenfold[train]'\n"
@@ -176,11 +176,12 @@ def test_full_disk(run_cli, bench, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device", "run/model.onnx")
 
-    monkeypatch.setattr(train, "export", full)
+    monkeypatch.setattr(digits, "export", full)
     result = run_cli(
         "train", "train.csv", "--recipe", "dense-s", "--epochs", "1", "--set", "validation_split=50", "--out", "new"
     )
-    assert (result.code, result.err) == (INPUT, "tenfold: run/model.onnx: No space left on device\n")
+    last = result.err.splitlines()[-1]
+    assert (result.code, last) == (INPUT, "tenfold: run/model.onnx: No space left on device")
 
 
 def test_bug_keeps_traceback(run_cli, monkeypatch):
@@ -188,6 +189,6 @@ def test_bug_keeps_traceback(run_cli, monkeypatch):
         raise RuntimeError("a fault")
 
     monkeypatch.setattr(compare, "rank_runs", fault)
-    monkeypatch.setattr(prepare, "contest", fault)
+    monkeypatch.setattr(prepare, "load_comparison", fault)
     with pytest.raises(RuntimeError, match="a fault"):
         run_cli("compare", "digits", "--recipes", "fast")

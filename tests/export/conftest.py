@@ -4,7 +4,6 @@ from tests.training.conftest import (  # noqa: F401  # fixtures
     _make_digits,
     _make_recipe,
     _one_thread,
-    _watcher,
     digits,
     float32,
     new_run,

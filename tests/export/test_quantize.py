@@ -10,9 +10,8 @@ from tenfold.export.quantize import quantize
 from tenfold.model import Model
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
-from tenfold.training.loop import Unwatched
-from tenfold.training.train import split, train
 from tenfold.training.checkpoint import load_network
+from tenfold.training.train import split, train
 
 NET = {"kind": "cnn", "stem_filters": 16, "stem_stride": 2, "filters": [32], "depth": 2, "head": "flatten"}
 
@@ -21,13 +20,13 @@ NET = {"kind": "cnn", "stem_filters": 16, "stem_stride": 2, "filters": [32], "de
 def trained(make_recipe, make_digits, tmp_path_factory):
     """A finished run with a quantized model."""
     recipe = make_recipe(net=NET, int8=True, epochs=4, validation_split=0.2)
-    return train(recipe, make_digits(600), None, Run(tmp_path_factory.mktemp("runs") / "run"), Unwatched())
+    return train(recipe, make_digits(600), Run(tmp_path_factory.mktemp("runs") / "run"))
 
 
 @pytest.fixture
 def unquantized(trained, tmp_path):
     """The model of the same network in float32."""
-    export(network_of(trained.run), tmp_path / "unquantized.onnx", {"recipe": "kept"})
+    export(load_network(trained.run), tmp_path / "unquantized.onnx", {"recipe": "kept"})
     return tmp_path / "unquantized.onnx"
 
 
@@ -57,10 +56,9 @@ def test_weights_use_seven_bits_so_that_sums_cannot_overflow(trained, unquantize
 
 
 def test_metrics_are_those_of_the_quantized_file(trained, make_digits):
-    digits = make_digits(600)
-    _, held_out = split(from_dict(trained.run.read_json(trained.run.recipe), "recipe"), digits)
-    right = Model(trained.run.model.read_bytes()).predict(digits.images[held_out]) == digits.labels[held_out]
-    assert trained.metrics["held_out"]["accuracy"] == pytest.approx(right.mean())
+    _, val_set = split(from_dict(trained.run.read_json(trained.run.recipe), "recipe"), make_digits(600))
+    right = Model(trained.run.model.read_bytes()).predict(val_set.images) == val_set.labels
+    assert trained.metrics["validation"]["accuracy"] == pytest.approx(right.mean())
     assert "8 bits" in trained.run.card.read_text()
 
 

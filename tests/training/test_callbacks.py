@@ -3,82 +3,140 @@ import os
 import re
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from tenfold.training.callbacks import Watch
-from tenfold.training.state import State
+from tenfold.training import callbacks
+from tenfold.training.callbacks import Callback, ProgressCallback, StopOnSignal, TimeLimit
+
+METRICS = {"train_loss": 0.25, "train_accuracy": 0.5, "val_accuracy": 0.75}
 
 
-def watch(console=None, time_limit=None):
-    return Watch(console or Console(file=io.StringIO()), "fast", 3, time_limit)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_handlers_are_put_back(number):
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with watch().watching() as looking:
-        assert not looking.stop()
-        os.kill(os.getpid(), number)
-        assert looking.stop()
-        assert looking.interrupted
-        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-
-def test_a_second_ctrl_c_ends_at_once():
-    def press_twice():
-        with watch().watching():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)  # never slept to its end
-
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        press_twice()
-    assert signal.getsignal(signal.SIGINT) == before
-
-
-def test_time_runs_out():
-    looking = watch(time_limit=0.05)
-    assert not looking.stop()
-    time.sleep(0.06)
-    assert looking.stop()
-    assert looking.time_is_up
-    assert not looking.interrupted
-    assert not watch(time_limit=None).stop()
+def stop_on_signal():
+    return StopOnSignal(Console(file=io.StringIO()))
 
 
 def state(**values):
-    return State(rate=0.1, **values)
+    defaults = {
+        "name": "fast",
+        "epoch": 0,
+        "step": 0,
+        "steps_per_epoch": 5,
+        "samples": 0,
+        "seconds": 0.0,
+        "history": [],
+    }
+    return SimpleNamespace(**defaults | {"recipe": SimpleNamespace(epochs=3)} | values)
 
 
-def test_nothing_is_written_off_a_terminal():
-    out = io.StringIO()
-    with watch(Console(file=out)).watching() as looking:
-        looking.step(state(step=1, images=32, seconds=0.1), 5)
-        looking.epoch(state(history=[{"train_loss": 1.0, "train_accuracy": 0.5}]))
-    assert out.getvalue().strip() == ""
+def terminal():
+    return Console(file=io.StringIO(), force_terminal=True, width=160, _environ={})
 
 
-def test_a_terminal_sees_epoch_rate_loss_and_accuracy():
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=160, _environ={})
-    with watch(console).watching() as looking:
-        looking.step(state(step=1, images=32, seconds=0.1), 5)
-        looking.step(state(step=3, images=96, seconds=0.2), 5)
-        looking.epoch(state(epoch=1, history=[{"train_loss": 0.25, "train_accuracy": 0.5, "val_accuracy": 0.75}]))
-        looking.step(state(epoch=1, step=1, images=32, seconds=0.3), 5)
-    text = Text.from_ansi(out.getvalue()).plain
+def handlers():
+    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_callback_does_nothing():
+    callback = Callback()
+    for method in (callback.on_train_begin, callback.on_step, callback.on_epoch, callback.on_train_end):
+        assert method(state()) is None
+    assert not callback.should_stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_on_first_signal_restores_handlers(number):
+    before = handlers()
+    with stop_on_signal() as stop:
+        assert not stop.should_stop()
+        os.kill(os.getpid(), number)
+        assert stop.should_stop()
+        assert stop.interrupted
+        assert handlers() == before
+    assert handlers() == before
+
+
+def test_second_ctrl_c_raises_keyboard_interrupt():
+    def press_twice():
+        with stop_on_signal():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)  # interrupted
+
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
+    assert handlers() == before
+
+
+def test_time_limit(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now)
+    limit = TimeLimit(5)
+    now = 104.9
+    assert not limit.should_stop()
+    now = 105.0
+    assert limit.should_stop()
+
+
+def log(monkeypatch, seconds):
+    """The lines of three epochs, of which each ends after so many seconds."""
+    now = 0.0
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now)
+    console = Console(file=io.StringIO(), width=160)
+    progress = ProgressCallback(console)
+    progress.on_train_begin(state())
+    for epoch in range(1, 4):
+        now += seconds
+        progress.on_step(state(epoch=epoch - 1, step=5, samples=160, seconds=now))
+        progress.on_epoch(state(epoch=epoch, seconds=now, history=[METRICS] * epoch))
+    progress.on_train_end(state(epoch=3, seconds=now, history=[METRICS] * 3))
+    return console.file.getvalue().splitlines()
+
+
+def test_progress_without_terminal_logs_first_and_last_epoch(monkeypatch):
+    first, last = log(monkeypatch, seconds=1)
+    assert first == "fast: epoch 1/3, 1 s, loss 0.2500, accuracy 50.00 %, validation 75.00 %"
+    assert last.startswith("fast: epoch 3/3, 3 s, ")
+
+
+def test_progress_without_terminal_logs_every_30_seconds(monkeypatch):
+    assert [line.split(",")[0] for line in log(monkeypatch, seconds=40)] == [
+        "fast: epoch 1/3",
+        "fast: epoch 2/3",
+        "fast: epoch 3/3",
+    ]
+
+
+def test_progress_without_terminal_logs_nothing_for_a_finished_training():
+    console = Console(file=io.StringIO())
+    progress = ProgressCallback(console)
+    progress.on_train_begin(state(epoch=3))
+    progress.on_train_end(state(epoch=3))
+    assert console.file.getvalue() == ""
+
+
+def test_progress_bar_shows_epoch_rate_and_metrics():
+    console = terminal()
+    progress = ProgressCallback(console)
+    progress.on_train_begin(state())
+    progress.on_step(state(step=1, samples=32, seconds=0.1))
+    progress.on_step(state(step=3, samples=96, seconds=0.2))
+    progress.on_epoch(state(epoch=1, history=[METRICS]))
+    progress.on_step(state(epoch=1, step=1, samples=32, seconds=0.3))
+    progress.on_train_end(state(epoch=1))
+    text = Text.from_ansi(console.file.getvalue()).plain
     assert re.search(r"fast.* 2/3", text)
-    assert "800 images/s" in text  # five steps of 32 since the first one, in 0.2 s
-    assert "loss 0.2500  accuracy 50.00 %  held out 75.00 %" in text
+    assert "800 images/s" in text  # five steps of 32 samples since the first one, in 0.2 s
+    assert "loss 0.2500, accuracy 50.00 %, validation 75.00 %" in text
 
 
-def test_steps_that_take_no_measurable_time():
-    console = Console(file=io.StringIO(), force_terminal=True, width=160, _environ={})
-    looking = watch(console)
-    looking.step(state(step=1, images=32, seconds=0.1), 5)
-    looking.step(state(step=2, images=64, seconds=0.1), 5)  # a coarse clock
+def test_progress_bar_with_a_coarse_clock():
+    progress = ProgressCallback(terminal())
+    progress.on_train_begin(state())
+    progress.on_step(state(step=1, samples=32, seconds=0.1))
+    progress.on_step(state(step=2, samples=64, seconds=0.1))
+    progress.on_train_end(state())

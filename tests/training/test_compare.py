@@ -7,14 +7,15 @@ import pytest
 from onnx import TensorProto, helper
 from rich.console import Console
 
-import tenfold.training.train as training
 from tenfold.data.dataset import Dataset
 from tenfold.errors import Interrupted, RecipeError, RunError
 from tenfold.recipes import find
 from tenfold.recipes.toml import with_settings
 from tenfold.run import Run
-from tenfold.training.callbacks import Watch
-from tenfold.training.compare import Contest, compare
+from tenfold.training import compare as compare_module
+from tenfold.training import digits
+from tenfold.training.callbacks import ProgressCallback
+from tenfold.training.compare import ComparisonData, compare
 
 
 def weights_of(name: str) -> np.ndarray:
@@ -41,32 +42,32 @@ def linear(name: str) -> bytes:
 
 
 @pytest.fixture
-def contest():
+def data():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (160, 28, 28), np.uint8)
     labels = (np.arange(160) % 10).astype(np.uint8)
-    # What 'a' says is nearly always right, so that the ranking is known beforehand.
+    # The predictions of 'a' are nearly always right, so that the ranking is known.
     labels[100:] = (images[100:].reshape(60, 784).astype(np.float32) @ weights_of("a")).argmax(1)
     labels[100:103] = (labels[100:103] + 1) % 10
     labeled = Dataset(images[:100], labels[:100], "some digits")
-    return Contest(labeled, Dataset(images[100:], labels[100:], "others"), "Measured on 60 others.")
+    return ComparisonData(labeled, Dataset(images[100:], labels[100:], "others"), "Measured on 60 others.")
 
 
 @pytest.fixture(autouse=True)
-def begun(monkeypatch):
-    """The runs that were trained, in their order; each gets the linear model of its name for its own."""
+def trained(monkeypatch):
+    """The names of the runs that were trained, in order; each gets the linear model of its recipe."""
     names: list[str] = []
-    fit = training.fit
+    train = compare_module.train
 
-    def counted(recipe, train, held_out, run, *others):
+    def counted(recipe, data, run, *args, **options):
         names.append(run.folder.name)
-        return fit(recipe, train, held_out, run, *others)
+        return train(recipe, data, run, *args, **options)
 
     def export(network, path, metadata):
         path.write_bytes(linear(json.loads(metadata["recipe"])["name"]))
 
-    monkeypatch.setattr(training, "fit", counted)
-    monkeypatch.setattr(training, "export", export)
+    monkeypatch.setattr(compare_module, "train", counted)
+    monkeypatch.setattr(digits, "export", export)
     return names
 
 
@@ -77,16 +78,16 @@ def recipe(name, *settings):
     )
 
 
-def run(contest, recipes, folder, seeds=1):
-    return compare(contest, recipes, seeds, folder, Console(stderr=True))
+def run(data, recipes, folder, seeds=1):
+    return compare(data, recipes, seeds, folder, Console(stderr=True))
 
 
-def test_the_best_on_the_common_rows_stands_first(contest, tmp_path, begun, capsys):
-    board = run(contest, [recipe("b"), recipe("a")], tmp_path, seeds=2)
-    assert begun == ["b-seed0", "b-seed1", "a-seed0", "a-seed1"]
+def test_best_recipe_ranks_first(data, tmp_path, trained, capsys):
+    board = run(data, [recipe("b"), recipe("a")], tmp_path, seeds=2)
+    assert trained == ["b-seed0", "b-seed1", "a-seed0", "a-seed1"]
     assert [row.recipe for row in board.rows] == ["a", "b"]
     assert [row.seeds for row in board.rows] == [[0, 1], [0, 1]]
-    flat, labels = contest.test.images.reshape(60, 784).astype(np.float32), contest.test.labels
+    flat, labels = data.test.images.reshape(60, 784).astype(np.float32), data.test.labels
     right = {name: (flat @ weights_of(name)).argmax(1) == labels for name in ("a", "b")}
     assert right["a"].sum() == 57
     assert [row.errors for row in board.rows] == [2 * int((~right[name]).sum()) for name in ("a", "b")]
@@ -101,85 +102,87 @@ def test_the_best_on_the_common_rows_stands_first(contest, tmp_path, begun, caps
     assert capsys.readouterr().out == ""
 
 
-def test_finished_runs_are_used_again_and_new_ones_join(contest, tmp_path, begun):
-    first = run(contest, [recipe("a")], tmp_path)
+def test_finished_runs_are_reused(data, tmp_path, trained):
+    first = run(data, [recipe("a")], tmp_path)
     manifest = (tmp_path / "a-seed0" / "manifest.json").read_bytes()
-    second = run(contest, [recipe("a"), recipe("b")], tmp_path)
-    assert begun == ["a-seed0", "b-seed0"]
+    second = run(data, [recipe("a"), recipe("b")], tmp_path)
+    assert trained == ["a-seed0", "b-seed0"]
     assert (tmp_path / "a-seed0" / "manifest.json").read_bytes() == manifest
     assert second.rows[0] == first.rows[0]
 
 
-def test_seeds_count_from_the_recipes_own(contest, tmp_path, begun):
-    board = run(contest, [recipe("a", "seed=42")], tmp_path, seeds=2)
-    assert begun == ["a-seed42", "a-seed43"]
+def test_seeds_start_from_the_recipes_own(data, tmp_path, trained):
+    board = run(data, [recipe("a", "seed=42")], tmp_path, seeds=2)
+    assert trained == ["a-seed42", "a-seed43"]
     assert board.rows[0].seeds == [42, 43]
 
 
-def test_ctrl_c_stops_and_the_same_call_goes_on(contest, tmp_path, begun, monkeypatch):
+def test_ctrl_c_stops_and_the_same_call_resumes(data, tmp_path, trained, monkeypatch):
     with monkeypatch.context() as patch:
-        step = Watch.step
+        on_step = ProgressCallback.on_step
 
-        def interrupt(self, state, steps):
-            step(self, state, steps)
-            if len(begun) == 2 and (state.epoch, state.step) == (1, 1):
+        def interrupt(self, state):
+            on_step(self, state)
+            if len(trained) == 2 and (state.epoch, state.step) == (1, 1):
                 signal.raise_signal(signal.SIGINT)
 
-        patch.setattr(Watch, "step", interrupt)
-        with pytest.raises(Interrupted, match=r"stopped in .*b-seed0; the same command goes on from there"):
-            run(contest, [recipe("a"), recipe("b")], tmp_path)
+        patch.setattr(ProgressCallback, "on_step", interrupt)
+        with pytest.raises(Interrupted, match=r"stopped in .*b-seed0; the same command resumes from there"):
+            run(data, [recipe("a"), recipe("b")], tmp_path)
     assert not (tmp_path / "leaderboard.json").exists()
-    board = run(contest, [recipe("a"), recipe("b")], tmp_path)
-    assert begun == ["a-seed0", "b-seed0", "b-seed0"]
+    board = run(data, [recipe("a"), recipe("b")], tmp_path)
+    assert trained == ["a-seed0", "b-seed0", "b-seed0"]
     assert [row.epochs for row in board.rows] == [2, 2]
     history = (tmp_path / "b-seed0" / "history.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in history] == ["epoch", "1", "2"]
 
 
-def test_a_run_of_another_recipe_is_never_used(contest, tmp_path, begun):
-    run(contest, [recipe("a")], tmp_path)
-    with pytest.raises(RunError, match="a-seed0: this run was begun with another recipe; choose another --out"):
-        run(contest, [recipe("a", "optimizer.lr=0.5")], tmp_path)
-    (tmp_path / "a-seed0" / "manifest.json").unlink()  # nor gone on with
-    with pytest.raises(RunError, match="a-seed0: this run was begun with another recipe"):
-        run(contest, [recipe("a", "epochs=3")], tmp_path)
-    assert begun == ["a-seed0"]
+def test_run_of_another_recipe(data, tmp_path, trained):
+    run(data, [recipe("a")], tmp_path)
+    with pytest.raises(RunError, match="a-seed0: this run was started with another recipe; choose another --out"):
+        run(data, [recipe("a", "optimizer.lr=0.5")], tmp_path)
+    (tmp_path / "a-seed0" / "manifest.json").unlink()  # nor is it resumed
+    with pytest.raises(RunError, match="a-seed0: this run was started with another recipe"):
+        run(data, [recipe("a", "epochs=3")], tmp_path)
+    assert trained == ["a-seed0"]
 
 
-def test_a_run_on_other_rows_is_never_used(contest, tmp_path, begun):
-    run(contest, [recipe("a")], tmp_path)
-    other = Contest(contest.labeled.subset(slice(90)), contest.test, contest.note)
-    with pytest.raises(RunError, match="a-seed0: this run was begun on other rows; choose another --out"):
+def test_run_on_other_data(data, tmp_path, trained):
+    run(data, [recipe("a")], tmp_path)
+    other = ComparisonData(data.labeled.subset(slice(90)), data.test, data.note)
+    with pytest.raises(
+        RunError, match="a-seed0: this run was started on other data than some digits; choose another --out"
+    ):
         run(other, [recipe("a")], tmp_path)
-    assert begun == ["a-seed0"]
+    assert trained == ["a-seed0"]
 
 
-def test_a_damaged_run_is_named(contest, tmp_path):
-    run(contest, [recipe("a")], tmp_path)
+def test_damaged_run(data, tmp_path):
+    run(data, [recipe("a")], tmp_path)
     Run(tmp_path / "a-seed0").metrics.write_text("{")
-    with pytest.raises(RunError, match=r"metrics\.json: this file is damaged"):
-        run(contest, [recipe("a")], tmp_path)
+    with pytest.raises(RunError, match=r"metrics\.json: missing or changed since training"):
+        run(data, [recipe("a")], tmp_path)
 
 
-def test_two_recipes_of_one_name_are_refused(contest, tmp_path):
-    with pytest.raises(RecipeError, match="two recipes are named 'a'"):
-        run(contest, [recipe("a"), recipe("b"), recipe("a", "epochs=1")], tmp_path)
+def test_recipes_of_the_same_name(data, tmp_path):
+    with pytest.raises(RecipeError, match="two recipes have the name 'a'"):
+        run(data, [recipe("a"), recipe("b"), recipe("a", "epochs=1")], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recipe_that_reads_rows_is_refused(contest, tmp_path):
-    with pytest.raises(RecipeError, match="'line' reads whole rows"):
-        run(contest, [recipe("a"), find("line").recipe], tmp_path)
+def test_recipe_that_reads_lines(data, tmp_path):
+    with pytest.raises(RecipeError, match="'line' reads lines"):
+        run(data, [recipe("a"), find("line").recipe], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recipe_that_needs_a_teacher_is_refused_before_anything_is_trained(contest, tmp_path):
-    with pytest.raises(RecipeError, match="'distilled' learns from another model"):
-        run(contest, [recipe("a"), find("distilled").recipe], tmp_path)
+def test_recipe_that_needs_a_teacher(data, tmp_path):
+    with pytest.raises(RecipeError, match="'distilled' learns from a teacher"):
+        run(data, [recipe("a"), find("distilled").recipe], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ensembles_of_other_seeds_share_no_network(contest, tmp_path, begun):
-    run(contest, [recipe("a", "ensemble_size=2", "calibrate=false")], tmp_path, seeds=2)
+def test_ensembles_of_different_seeds_share_no_network(data, tmp_path, trained):
+    run(data, [recipe("a", "ensemble_size=2", "calibrate=false")], tmp_path, seeds=2)
     seeds = [json.loads((tmp_path / name / "recipe.json").read_text())["seed"] for name in ("a-seed0", "a-seed2")]
     assert seeds == [0, 2]

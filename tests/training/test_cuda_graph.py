@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from tenfold.model import load_model
-from tenfold.training import cuda_graph as recorded
-from tenfold.training.digits import Digits, fit
-from tenfold.training.state import State
+from tenfold.training import cuda_graph
+from tenfold.training.digits import DigitTask
+from tenfold.training.state import Progress
 from tenfold.training.teacher import load_teacher
 from tenfold.training.train import train
+from tests.training.conftest import RecordingCallback
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EVERYTHING = {
@@ -31,27 +32,28 @@ EVERYTHING = {
 
 
 def batches(recipe, data, teacher=None):
-    digits = Digits(recipe, data, None, CPU, teacher)
+    task = DigitTask(recipe, data, None, CPU, teacher)
     found = []
     for epoch in range(recipe.epochs):
-        steps = digits.begin(epoch)
-        found += [digits.batch(State(rate=1.0, epoch=epoch, step=step), steps) for step in range(steps)]
+        steps = task.begin_epoch(epoch)
+        for step in range(steps):
+            found.append(task.batch(Progress(1.0, "float32", epoch=epoch, step=step, steps_per_epoch=steps)))
     return found
 
 
-def test_whole_batches_repeat_and_their_kind_changes_once(make_recipe, digits):
+def test_full_batches_are_capturable_and_change_kind_once(make_recipe, digits):
     found = batches(make_recipe(batch_size=64, epochs=5, augment={"rotation": 10, "clean_fraction": 0.3}), digits)
-    assert [len(batch.rows) for batch in found] == [64, 64, 64, 8] * 5
-    assert [batch.repeats for batch in found] == [True, True, True, False] * 5
+    assert [len(batch.indices) for batch in found] == [64, 64, 64, 8] * 5
+    assert [batch.capturable for batch in found] == [True, True, True, False] * 5
     assert [batch.kind for batch in found] == ["augmented"] * 14 + ["clean"] * 6
 
 
-def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_path, new_run, float32):
+def test_batches_that_use_the_cpu_are_not_capturable(make_recipe, digits, tmp_path, new_run, float32):
     run = train(make_recipe(epochs=1), digits, new_run()).run
-    taught = make_recipe(distillation_weight=0.5)
-    assert any(batch.repeats for batch in batches(taught, digits, load_teacher(str(run.folder))))
-    assert not any(batch.repeats for batch in batches(taught, digits, load_model(run.folder)))
-    assert not any(batch.repeats for batch in batches(make_recipe(synthesis={"handwriting": 0.5}), digits))
+    student = make_recipe(distillation_weight=0.5)
+    assert any(batch.capturable for batch in batches(student, digits, load_teacher(str(run.folder))))
+    assert not any(batch.capturable for batch in batches(student, digits, load_model(run.folder)))
+    assert not any(batch.capturable for batch in batches(make_recipe(synthesis={"handwriting": 0.5}), digits))
 
 
 @pytest.mark.cuda
@@ -65,18 +67,19 @@ def test_what_comes_from_the_processor_does_not_repeat(make_recipe, digits, tmp_
     ],
     ids=lambda optimizer: optimizer["name"],
 )
-def test_recorded_steps_give_the_same_weights(optimizer, make_recipe, digits, new_run, monkeypatch):
+def test_graphed_steps_give_the_same_weights(optimizer, make_recipe, digits, new_run, monkeypatch):
     recipe = make_recipe(**EVERYTHING, optimizer=optimizer)
 
-    def weights(**ends):
+    def weights(*stops):
         run = new_run()
-        for watcher in (*([Watcher(**ends)] if ends else []), Watcher()):
-            fitted = fit(recipe, digits, None, run, CUDA, watcher)
-        return fitted.network.state_dict().values()
+        for stops_after in (*stops, lambda epoch, step: False):
+            task = DigitTask(recipe, digits, None, CUDA)
+            result = task.fit(run, ["float32"], [RecordingCallback(stops_after)])
+        return result.network.state_dict().values()
 
     played = weights()
-    stopped = weights(ends=lambda epoch, step: (epoch, step) == (2, 3))
-    monkeypatch.setattr(recorded, "WARM_UP", sys.maxsize)
+    stopped = weights(lambda epoch, step: (epoch, step) == (2, 3))
+    monkeypatch.setattr(cuda_graph, "WARM_UP_STEPS", sys.maxsize)
     launched = weights()
     for one, other, third in zip(played, stopped, launched, strict=True):
         assert torch.equal(one, other)

@@ -13,31 +13,33 @@ from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training import ensemble
 from tenfold.training.artifacts import augmentation_samples
-from tenfold.training.combine import combine
-from tenfold.training.ensemble import mean_history
-from tenfold.training.train import train
+from tenfold.training.callbacks import Callback
 from tenfold.training.checkpoint import load_network
+from tenfold.training.digits import DigitTask
+from tenfold.training.ensemble import EnsembleTask, combine, mean_history
+from tenfold.training.train import train
+from tests.training.conftest import RecordingCallback
 
 TWO = {"ensemble_size": 2, "epochs": 1}
 
 
 @pytest.fixture
 def trained(digits, tmp_path, float32, make_recipe):
-    def run_it(name="run", watcher=None, jobs=1, teacher=None, **changes):
+    def run_training(name="run", *callbacks, jobs=1, teacher=None, **changes):
         run = Run(tmp_path / name)
-        return train(make_recipe(**changes), digits, None, run, watcher or Watcher(), teacher=teacher, jobs=jobs)
+        return train(make_recipe(**changes), digits, run, callbacks, teacher=teacher, jobs=jobs)
 
-    return run_it
+    return run_training
 
 
 def probabilities(run, data):
     return load_model(run.folder).predict_proba(data.images)
 
 
-def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, make_recipe):
+def test_ensemble_averages_its_networks(trained, digits, make_recipe):
     together = trained("together", **TWO)
     assert together.finished
-    # Alone, a seed would also hold out other rows: its networks are read from the ensemble's own folder.
+    # Trained alone, a seed would also split the data differently, so the networks are those of the ensemble.
     parts = list(load_network(together.run))
     assert len(parts) == 2
     pixels = torch.tensor(digits.images)
@@ -48,107 +50,107 @@ def test_an_ensemble_is_the_mean_of_what_its_seeds_give_alone(trained, digits, m
     assert together.metrics["parameters"] == 2 * trained("one", epochs=1).metrics["parameters"]
 
 
-def test_members_may_be_taught_in_unlike_ways(trained, digits, make_recipe):
-    way = {"net": {"kind": "mlp", "dense": [8]}, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 16}
-    unlike = trained("unlike", ensemble_size=3, epochs=1, variants=[way])
-    assert unlike.finished
-    first, second, third = load_network(unlike.run)
+def test_ensemble_with_variants(trained, digits, make_recipe):
+    variant = {"net": {"kind": "mlp", "dense": [8]}, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 16}
+    mixed = trained("mixed", ensemble_size=3, epochs=1, variants=[variant])
+    assert mixed.finished
+    first, second, third = load_network(mixed.run)
     shapes = [[tuple(p.shape) for p in part.parameters()] for part in (first, second, third)]
     assert shapes[0] == shapes[2] != shapes[1]
     pixels = torch.tensor(digits.images)
     with torch.no_grad():
         alone = [part.eval()(pixels).softmax(1).numpy() for part in (first, second, third)]
-    np.testing.assert_allclose(probabilities(unlike.run, digits), np.mean(alone, axis=0), atol=1e-5)
+    np.testing.assert_allclose(probabilities(mixed.run, digits), np.mean(alone, axis=0), atol=1e-5)
 
 
-def test_side_by_side_gives_the_same_networks(trained, digits):
+def test_parallel_jobs_give_the_same_networks(trained, digits):
     threads = torch.get_num_threads()
     try:
-        torch.set_num_threads(1)  # as each of two processes on two threads
-        in_turn = trained("in turn", **TWO)
-        jobs = trained("at once", jobs=2, **TWO)
+        torch.set_num_threads(1)  # as in each of two processes on two threads
+        sequential = trained("sequential", **TWO)
+        parallel = trained("parallel", jobs=2, **TWO)
     finally:
         torch.set_num_threads(threads)
-    np.testing.assert_array_equal(probabilities(in_turn.run, digits), probabilities(jobs.run, digits))
+    np.testing.assert_array_equal(probabilities(sequential.run, digits), probabilities(parallel.run, digits))
 
 
-def test_a_stopped_ensemble_goes_on_and_ends_the_same(trained, digits):
-    whole = trained("whole", **TWO)
+def test_stopped_and_resumed_ensemble_matches_uninterrupted(trained, digits):
+    uninterrupted = trained("uninterrupted", **TWO)
 
-    class Impatient(Watcher):
-        def stop(self):
+    class StopEarly(RecordingCallback):
+        def should_stop(self):
             return len(self.steps) >= 7  # 5 steps an epoch: within the second member
 
-    stopped = trained("stopped", Impatient(), **TWO)
+    stopped = trained("stopped", StopEarly(), **TWO)
     assert not stopped.finished
     assert load_model(stopped.run.folder).predict(digits.images).shape == (len(digits),)  # what was finished so far
     assert trained("stopped", **TWO).finished
-    np.testing.assert_array_equal(probabilities(whole.run, digits), probabilities(stopped.run, digits))
+    np.testing.assert_array_equal(probabilities(uninterrupted.run, digits), probabilities(stopped.run, digits))
 
 
 @pytest.mark.parametrize(("steps", "finished"), [(3, 1), (7, 1), (12, 2)])  # 5 steps an epoch, an epoch a member
-def test_what_was_finished_of_a_stopped_ensemble_can_be_had_as_a_network(trained, digits, steps, finished):
-    class Impatient(Watcher):
-        def stop(self):
+def test_stopped_ensemble_is_its_finished_networks(trained, digits, steps, finished):
+    class StopEarly(RecordingCallback):
+        def should_stop(self):
             return len(self.steps) >= steps
 
-    stopped = trained("stopped", Impatient(), ensemble_size=3, epochs=1)
+    stopped = trained("stopped", StopEarly(), ensemble_size=3, epochs=1)
     assert not stopped.finished
     assert how_to_resume(stopped).startswith(
-        f"stopped after {f'{finished} of 3 networks' if steps > 5 else '0 of 1 epochs'};"
+        f"stopped after {f'network {finished} of 3' if steps > 5 else 'epoch 0 of 1'};"
     )
     network = load_network(stopped.run)
     assert len(list(getattr(network, "members", [network]))) == finished
     with torch.no_grad():
-        there = network(torch.tensor(digits.images)).softmax(1).numpy()
-    np.testing.assert_allclose(there, probabilities(stopped.run, digits), atol=1e-5)
+        outputs = network(torch.tensor(digits.images)).softmax(1).numpy()
+    np.testing.assert_allclose(outputs, probabilities(stopped.run, digits), atol=1e-5)
 
 
-def test_the_report_shows_each_way_to_change_images(make_recipe, digits):
-    turned = {"net": make_recipe().net.model_dump(), "optimizer": {"name": "adam", "lr": 0.01}, "batch_size": 8}
-    recipe = make_recipe(ensemble_size=2, variants=[turned | {"augment": {"rotation": 90}}])
+def test_augmentation_samples_of_variants(make_recipe, digits):
+    rotated = {"net": make_recipe().net.model_dump(), "optimizer": {"name": "adam", "lr": 0.01}, "batch_size": 8}
+    recipe = make_recipe(ensemble_size=2, variants=[rotated | {"augment": {"rotation": 90}}])
     shown = augmentation_samples(recipe, digits)
-    as_it_is, draws = shown[:, :1], shown[:, 1:]
-    same = (draws == as_it_is).all((2, 3)).ravel()
+    originals, augmented = shown[:, :1], shown[:, 1:]
+    same = (augmented == originals).all((2, 3)).ravel()
     assert same[::2].all()  # the recipe itself changes nothing
     assert not same[1::2].any()
     assert augmentation_samples(make_recipe(ensemble_size=2), digits) is None
 
 
-def test_stopping_members_side_by_side_leaves_checkpoints_to_go_on_from(trained):
-    class Later(Watcher):
-        def stop(self):
+def test_stopped_parallel_jobs_leave_checkpoints(trained):
+    class StopAtFirstCheckpoint(Callback):
+        def should_stop(self):
             return any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
 
-    run = trained("run", epochs=1).run  # where the ensemble's runs will be, and PyTorch loaded
+    run = trained("run", epochs=1).run  # beside which the ensemble will be
     folders = [run.folder.parent / "both" / "members" / name for name in ("01", "02")]
-    stopped = trained("both", Later(), jobs=2, ensemble_size=2, epochs=2000)
+    stopped = trained("both", StopAtFirstCheckpoint(), jobs=2, ensemble_size=2, epochs=2000)
     assert not stopped.finished
     assert any((folder / "checkpoints" / "last.safetensors").exists() for folder in folders)
 
 
-def test_what_is_left_of_members_side_by_side_is_computed_with_as_many_threads(trained, monkeypatch):
-    """After a stop a member takes one more step in this process, and other threads would give it other bits."""
-    fit, threads = ensemble.fit, []
+def test_resumed_parallel_jobs_use_the_same_number_of_threads(trained, monkeypatch):
+    """After a stop a network takes one more step in this process, and other threads would give it other bits."""
+    fit, threads = DigitTask.fit, []
 
-    def noting(*args):
+    def record_threads(*args):
         threads.append(torch.get_num_threads())
         return fit(*args)
 
-    monkeypatch.setattr(ensemble, "_side_by_side", lambda *args: None)
-    monkeypatch.setattr(ensemble, "fit", noting)
+    monkeypatch.setattr(EnsembleTask, "_fit_in_processes", lambda *args: None)
+    monkeypatch.setattr(DigitTask, "fit", record_threads)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)
-        trained("at once", jobs=2, **TWO)
+        trained("parallel", jobs=2, **TWO)
         assert torch.get_num_threads() == 4
-        trained("in turn", **TWO)
+        trained("sequential", **TWO)
     finally:
         torch.set_num_threads(before)
     assert threads == [2, 2, 4, 4]
 
 
-def test_a_history_of_members_is_their_mean():
+def test_mean_history():
     rows = [
         {"epoch": 1, "step": 5, "seconds": 2.0, "val_loss": 1.0},
         {"epoch": 2, "step": 10, "seconds": 3.0, "val_loss": 0.5},
@@ -157,7 +159,7 @@ def test_a_history_of_members_is_their_mean():
     assert mean_history([rows, other]) == [{"epoch": 1, "step": 5, "seconds": 6.0, "val_loss": 2.0}]
 
 
-def test_the_best_epoch_of_members_is_that_of_their_mean():
+def test_mean_history_marks_best_mean_accuracy():
     def history(*accuracies):
         rows = [
             {"epoch": k + 1, "step": 5, "seconds": 1.0, "val_accuracy": value} for k, value in enumerate(accuracies)
@@ -168,122 +170,130 @@ def test_the_best_epoch_of_members_is_that_of_their_mean():
     assert [row["best"] for row in rows] == [1, 0, 1]
 
 
-def deaf(told):
-    told.put(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+def report_ignored(queue):
+    queue.put(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
 
 
-def test_a_member_is_deaf_to_ctrl_c_from_its_first_moment_on():
+def test_process_ignores_ctrl_c_from_its_start():
     context = multiprocessing.get_context("spawn")
-    told = context.Queue()
+    queue = context.Queue()
     before = signal.getsignal(signal.SIGINT)
-    process = context.Process(target=deaf, args=(told,))
-    ensemble._start(process)
+    process = context.Process(target=report_ignored, args=(queue,))
+    ensemble.start_ignoring_ctrl_c(process)
     assert signal.getsignal(signal.SIGINT) == before
-    assert told.get(timeout=60)
+    assert queue.get(timeout=60)
     process.join()
 
 
-def test_members_side_by_side_find_their_formats_chosen(trained, monkeypatch):
-    asked = []
+def test_precision_is_measured_for_each_variant_with_the_threads_of_a_job(make_recipe, digits, monkeypatch):
+    measured = []
 
-    def side_by_side(*args):
-        asked.append("begun")
+    def measure(network, shape, device):
+        measured.append((shape, torch.get_num_threads()))
+        return len(measured) == 2
 
-    monkeypatch.setattr(ensemble, "precision_here", lambda recipe, *args: asked.append(recipe.seed))
-    monkeypatch.setattr(ensemble, "_side_by_side", side_by_side)
-    trained("both", jobs=2, **TWO)
-    assert asked == [0, 1, "begun"]
+    monkeypatch.setattr("tenfold.training.device.may_have_bfloat16", lambda: True)
+    monkeypatch.setattr("tenfold.training.device.bfloat16_is_faster", measure)
+    variant = {"net": {"kind": "mlp", "dense": [8]}, "optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 16}
+    recipe = make_recipe(ensemble_size=3, variants=[variant])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        task = EnsembleTask(recipe, digits, None, torch.device("cpu"), jobs=2)
+        assert task.select_precisions("auto") == ["float32", "bfloat16"]
+        assert task.select_precisions("float32") == ["float32", "float32"]
+    finally:
+        torch.set_num_threads(before)
+    assert measured == [((32, 28, 28), 2), ((16, 28, 28), 2)]
 
 
-def test_runs_are_combined_into_their_mean(trained, digits, tmp_path):
+def test_combine_averages_runs(trained, digits, tmp_path):
     runs = [trained(f"run{seed}", seed=seed, epochs=1).run for seed in (0, 1)]
-    facts = combine([run.folder for run in runs], tmp_path / "both")
+    metrics = combine([run.folder for run in runs], tmp_path / "both")
     expected = np.mean([probabilities(run, digits) for run in runs], axis=0)
     both = Run(tmp_path / "both")
     np.testing.assert_allclose(probabilities(both, digits), expected, atol=1e-5)
     assert both.damaged_files() == []
-    assert both.known(digits.images).all()
-    assert len(facts["members"]) == 2
+    assert both.contains(digits.images).all()
+    assert len(metrics["members"]) == 2
 
 
-def test_a_damaged_run_is_not_combined(trained, tmp_path):
+def test_combine_refuses_damaged_runs(trained, tmp_path):
     runs = [trained(f"run{seed}", seed=seed, epochs=1).run.folder for seed in (0, 1)]
     for name in ("recipe.json", "model.safetensors", "model.onnx", "image_hashes.npy"):
         file = runs[1] / name
-        whole = file.read_bytes()
+        content = file.read_bytes()
         for damage in (lambda file: file.write_bytes(file.read_bytes()[:-1]), lambda file: file.unlink()):
             damage(file)
-            with pytest.raises(RunError, match=f"{name}: this file is missing or not the one that the run ended with"):
+            with pytest.raises(RunError, match=f"{name}: missing or changed since training"):
                 combine(runs, tmp_path / "new")
-            file.write_bytes(whole)
+            file.write_bytes(content)
     assert not (tmp_path / "new").exists()
-    (runs[1] / "README.md").write_text("mine")  # nothing that a model is made of
+    (runs[1] / "README.md").write_text("mine")  # not part of the model
     combine(runs, tmp_path / "new")
 
 
-def test_what_cannot_be_combined_is_said(trained, tmp_path):
+def test_combine_errors(trained, tmp_path):
     run = trained(epochs=1).run.folder
-    with pytest.raises(RunError, match="two runs or more"):
+    with pytest.raises(RunError, match="at least two different runs"):
         combine([run], tmp_path / "new")
-    with pytest.raises(RunError, match="each named once"):
+    with pytest.raises(RunError, match="at least two different runs"):
         combine([run, run], tmp_path / "new")
-    with pytest.raises(RunError, match="no finished run"):
+    with pytest.raises(RunError, match="not a finished run"):
         combine([run, tmp_path / "nothing"], tmp_path / "new")
     with pytest.raises(RunError, match="is not empty"):
         combine([run, run.parent], run)
     combine([run, trained("other", seed=1, epochs=1).run.folder], tmp_path / "both")
-    with pytest.raises(RunError, match="both: this is itself an ensemble of runs; name those"):
+    with pytest.raises(RunError, match="both: already an ensemble of runs; name those runs instead"):
         combine([tmp_path / "both", run], tmp_path / "new")
     line = run.parent / "line"
     shutil.copytree(run, line)
     recipe = json.loads((line / "recipe.json").read_text())
     (line / "recipe.json").write_text(json.dumps(recipe | {"net": {"kind": "ctc"}}))
     Run(line).write_manifest()
-    with pytest.raises(RunError, match="reads whole rows"):
+    with pytest.raises(RunError, match="reads lines"):
         combine([run, line], tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_stopped_run_is_not_combined(trained, tmp_path):
-    whole = trained("whole", epochs=2).run.folder
-    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), epochs=2)
+def test_combine_refuses_unfinished_runs(trained, tmp_path):
+    finished = trained("finished", epochs=2).run.folder
+    stopped = trained("stopped", RecordingCallback(lambda epoch, step: True), epochs=2)
     assert not stopped.finished
-    with pytest.raises(RunError, match="stopped before its end; `train --resume` goes on with it"):
-        combine([whole, stopped.run.folder], tmp_path / "new")
+    with pytest.raises(RunError, match="stopped before its end; resume it with `tenfold train --resume`"):
+        combine([finished, stopped.run.folder], tmp_path / "new")
 
 
-def test_of_members_stopped_side_by_side_a_later_one_that_is_done_counts(trained, digits):
-    whole = trained("whole", ensemble_size=2, epochs=1).run
-    begun = whole.folder.parent / "stopped"
-    (begun / "members").mkdir(parents=True)
-    shutil.copytree(whole.folder / "members" / "02", begun / "members" / "02")
-    stopped = trained("stopped", Watcher(ends=lambda epoch, step: True), ensemble_size=3, epochs=1)
+def test_stopped_ensemble_counts_later_finished_networks(trained, digits):
+    finished = trained("finished", ensemble_size=2, epochs=1).run
+    folder = finished.folder.parent / "stopped"
+    (folder / "members").mkdir(parents=True)
+    shutil.copytree(finished.folder / "members" / "02", folder / "members" / "02")
+    stopped = trained("stopped", RecordingCallback(lambda epoch, step: True), ensemble_size=3, epochs=1)
     assert not stopped.finished
-    assert not (begun / "members" / "03" / "history.csv").exists()  # nothing is begun after a stop
-    assert how_to_resume(stopped).startswith("stopped after 1 of 3 networks;")
-    assert "**Unfinished**: 1 of 3 networks." in stopped.run.card.read_text()
+    assert not (folder / "members" / "03" / "history.csv").exists()  # not started after the stop
+    assert how_to_resume(stopped).startswith("stopped after network 1 of 3;")
+    assert "**Unfinished**: stopped after network 1 of 3." in stopped.run.card.read_text()
     assert "of each of" not in stopped.metrics["weights"]
     second = load_network(stopped.run)
     assert not hasattr(second, "members")
     with torch.no_grad():
-        there = second(torch.tensor(digits.images)).softmax(1).numpy()
-    np.testing.assert_allclose(there, probabilities(stopped.run, digits), atol=1e-5)
+        outputs = second(torch.tensor(digits.images)).softmax(1).numpy()
+    np.testing.assert_allclose(outputs, probabilities(stopped.run, digits), atol=1e-5)
 
 
-def test_what_goes_wrong_side_by_side_is_said_once(trained, capfd):
+def test_error_in_parallel_jobs_is_raised_once(trained, capfd):
     with pytest.raises(TenfoldError, match="loss"):
         trained("diverges", jobs=2, optimizer={"name": "sgd", "lr": 1e30}, **TWO)
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_one_row_is_too_few_side_by_side_too(digits, tmp_path, Watcher, make_recipe):  # noqa: N803
+def test_one_sample_is_not_enough_for_parallel_jobs(digits, tmp_path, make_recipe):
     net = {"kind": "mlp", "dense": [8], "batch_norm": True}
-    with pytest.raises(DataError, match="one row is too few"):
+    with pytest.raises(DataError, match="one sample is not enough"):
         train(
             make_recipe(net=net, validation_split=0, **TWO),
             digits.subset([0]),
-            None,
             Run(tmp_path / "run"),
-            Watcher(),
             jobs=2,
         )

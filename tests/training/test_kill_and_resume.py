@@ -15,7 +15,7 @@ import textwrap
 import pytest
 
 DRIVER = textwrap.dedent('''
-    """Trains the runs undisturbed, moments and renames in the folder given; says how often each was killed."""
+    """Trains the runs undisturbed, moments and renames in the given folder; prints how often each was killed."""
     import json, os, random, signal, sys, time
     from pathlib import Path
 
@@ -26,6 +26,7 @@ DRIVER = textwrap.dedent('''
     from tenfold.recipes.toml import from_dict
     from tenfold.run import Run
     from tenfold.training import loop
+    from tenfold.training.callbacks import Callback
     from tenfold.training.train import train
 
     torch.set_num_threads(1)
@@ -48,21 +49,27 @@ DRIVER = textwrap.dedent('''
     )
     base = Path(sys.argv[1])
 
-    class Watcher:
-        def __init__(self, pipe): self.pipe = pipe
-        def step(self, state, steps): os.write(self.pipe, b".")
-        def epoch(self, state): pass
-        def stop(self): return False
+    class WriteSteps(Callback):
+        """Writes a byte to a pipe after every step."""
+
+        def __init__(self, pipe):
+            self.pipe = pipe
+
+        def on_step(self, state):
+            os.write(self.pipe, b".")
+
+    def run_training(name, pipe):
+        train(recipe, data, Run(base / name), [WriteSteps(pipe)], device="cpu", precision="float32")
 
     def child(name, before=lambda: None):
-        """Train in a child process; its id, and what it writes a byte to after every step."""
+        """Train in a child process; returns its id, and the pipe with a byte for every step."""
         reading, writing = os.pipe()
         number = os.fork()
         if number == 0:
             os.close(reading)
             try:
                 before()
-                train(recipe, data, None, Run(base / name), Watcher(writing))
+                run_training(name, writing)
                 os._exit(0)
             except BaseException:
                 import traceback
@@ -72,7 +79,7 @@ DRIVER = textwrap.dedent('''
         return number, reading
 
     def ended(number):
-        """True once the child has ended by itself, False if it was killed."""
+        """Wait for the child; whether it exited by itself, and was not killed."""
         status = os.waitpid(number, 0)[1]
         if os.WIFSIGNALED(status):
             assert os.WTERMSIG(status) == signal.SIGKILL, status
@@ -81,8 +88,8 @@ DRIVER = textwrap.dedent('''
         return True
 
     def die_at_rename(n, after):
-        """Kill the process itself at its n-th rename: a file is written whole and not yet, or just, in its place."""
-        loop.CHECKPOINT_SECONDS = -1  # after every step, so that how many renames there are is no matter of speed
+        """Kill this process at its n-th rename: a file is complete, and not yet or just in its place."""
+        loop.CHECKPOINT_SECONDS = -1  # after every step, so that the number of renames does not depend on speed
         def replace(path, target, real=Path.replace, left=[n]):
             left[0] -= 1
             if left[0] == 0 and after:
@@ -107,7 +114,7 @@ DRIVER = textwrap.dedent('''
         return kills
 
     def at_renames():
-        # The first ones write what the run is about, the next ones checkpoints and history, the late ones the results.
+        # The first ones write the record of the run, the next ones checkpoints and history, the late ones the results.
         kills = 0
         for n, after in ((1, False), (2, True), (4, False), (5, False), (6, True), (9, False), (12, True), (14, False)):
             number, steps = child("renames", lambda: die_at_rename(n, after))
@@ -117,7 +124,7 @@ DRIVER = textwrap.dedent('''
             kills += 1
         return kills
 
-    # In a child too: an ONNX session of the parent cannot be collected in a fork of it, which lacks its threads.
+    # In a child too: an ONNX session of the parent can't be collected in a fork of it, which lacks its threads.
     assert ended(child("undisturbed")[0])
     print(json.dumps({"moments": at_random_moments(), "renames": at_renames()}), flush=True)
     assert all([ended(child(name)[0]) for name in ("moments", "renames")])
@@ -126,7 +133,7 @@ DRIVER = textwrap.dedent('''
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The folder with the driver's three runs, and how often two of them were killed."""
+    """The folder with the driver's three runs, and the number of kills of two of them."""
     base = tmp_path_factory.mktemp("killed")
     (base / "driver.py").write_text(DRIVER)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TENFOLD_CACHE": str(base / "cache")}
@@ -144,7 +151,7 @@ def history(folder):
 
 
 @pytest.mark.parametrize(("name", "at_least"), [("moments", 4), ("renames", 8)])
-def test_a_killed_and_resumed_run_ends_with_the_same_bytes(name, at_least, runs):
+def test_killed_and_resumed_run_has_the_same_bytes(name, at_least, runs):
     base, kills = runs
     folder, undisturbed = base / name, base / "undisturbed"
     assert kills[name] >= at_least
@@ -153,7 +160,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bytes(name, at_least, runs)
     assert history(folder) == history(undisturbed)
     listed = json.loads((folder / "manifest.json").read_text())["sha256"]
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert present == set(listed) | {"manifest.json"}, "nothing that was being written is left over"
+    assert present == set(listed) | {"manifest.json"}, "no partial files are left"
     for file, digest in listed.items():
         assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
     assert set(listed) == set(json.loads((undisturbed / "manifest.json").read_text())["sha256"])

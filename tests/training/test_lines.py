@@ -1,6 +1,5 @@
-"""The training of a line reader: a small one, killed and resumed, exported, sealed."""
+"""The training of a line model: a small one, stopped and resumed, exported and evaluated."""
 
-import functools
 import json
 
 import cv2
@@ -13,13 +12,12 @@ from tenfold.errors import DataError, RecipeError
 from tenfold.ocr.line_model import LINE_HEIGHT, LineModel, calibrate
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
-from tenfold.synthesis.lines import generator as lines_module
-from tenfold.training import checkpoint
-from tenfold.training import lines as line_module
-from tenfold.training.line_artifacts import calibrated, edits
-from tenfold.training.lines import best_paths, ctc, fit_lines, stacked
+from tenfold.synthesis.lines import generator
+from tenfold.training import lines
+from tenfold.training.checkpoint import load_network, load_weights
+from tenfold.training.lines import LineTask, ctc_loss, decode_greedily, edit_distance, fit_calibration, pad_images
 from tenfold.training.train import split, train
-from tenfold.training.checkpoint import load_network
+from tests.training.conftest import RecordingCallback
 
 RECIPE = {
     "name": "small-line",
@@ -46,55 +44,55 @@ def drawn() -> Dataset:
     rng = np.random.default_rng(0)
     images = np.zeros((60, 28, 28), np.uint8)
     for i, image in enumerate(images):
-        place = int(rng.integers(4, 9)), int(rng.integers(20, 25))
-        cv2.putText(image, str(i % 10), place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
+        origin = int(rng.integers(4, 9)), int(rng.integers(20, 25))
+        cv2.putText(image, str(i % 10), origin, cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
     return Dataset(images, (np.arange(60) % 10).astype(np.uint8), "drawn digits")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _little():
+def _few_lines():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines_module, "BACKGROUNDS", 3)
-        patch.setattr(line_module, "HELD_OUT_LINES", 30)
-        patch.setattr(line_module, "choose_precision", lambda *_: "bfloat16")  # not measured anew by each training
+        patch.setattr(generator, "BACKGROUNDS", 3)
+        patch.setattr(lines, "VALIDATION_LINES", 30)
         yield
 
 
 @pytest.fixture(scope="module")
 def trained(drawn, tmp_path_factory):
-    return train(from_dict(RECIPE, "test"), drawn, Run(tmp_path_factory.mktemp("line") / "run"))
+    run = Run(tmp_path_factory.mktemp("line") / "run")
+    return train(from_dict(RECIPE, "test"), drawn, run, device="cpu", precision="bfloat16")
 
 
-def test_a_run_is_whole_and_its_model_is_its_network(trained):
+def test_run_is_complete_and_model_matches_network(trained):
     run, result = trained.run, trained
     assert result.finished
     assert run.damaged_files() == []
     assert {path.name for path in (run.model, run.report, run.card, run.metrics)} <= {
         path.name for path in run.folder.iterdir()
     }
-    assert result.metrics["held_out"]["n"] == 30
+    assert result.metrics["validation"]["n"] == 30
     assert "small-line" in run.report.read_text()
     assert f"{result.metrics['parameters']:,}" in run.card.read_text()
 
-    reader = LineModel(run.model.read_bytes())
-    seen = np.random.default_rng(1).integers(0, 256, (LINE_HEIGHT, 100), dtype=np.uint8)
+    model = LineModel(run.model.read_bytes())
+    image = np.random.default_rng(1).integers(0, 256, (LINE_HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
-        expected = load_network(run)(torch.from_numpy(seen)[None]).log_softmax(2)[0].numpy()
-    np.testing.assert_allclose(reader.steps(seen[None])[0], expected, atol=1e-5)
+        expected = load_network(run)(torch.from_numpy(image)[None]).log_softmax(2)[0].numpy()
+    np.testing.assert_allclose(model.steps(image[None])[0], expected, atol=1e-5)
 
 
-def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, drawn, new_run):
+def test_stopped_and_resumed_training_matches_uninterrupted(trained, drawn, new_run):
     recipe, run = from_dict(RECIPE, "test"), new_run()
-    rows, held = split(recipe, drawn)
-    fit = functools.partial(fit_lines, recipe, drawn.subset(rows), drawn.subset(held), run, torch.device("cpu"))
-    assert not fit(Watcher(lambda epoch, step: (epoch, step) == (1, 2))).finished
-    rest = fit(Watcher())
-    assert rest.finished
-    whole = checkpoint.load_weights(trained.run.weights)
-    assert all(torch.equal(whole[name], tensor) for name, tensor in rest.network.state_dict().items())
+    task = LineTask(recipe, *split(recipe, drawn), torch.device("cpu"))
+    stop = RecordingCallback(lambda epoch, step: (epoch, step) == (1, 2))
+    assert not task.fit(run, ["bfloat16"], [stop]).finished
+    resumed = task.fit(run, ["bfloat16"])
+    assert resumed.finished
+    expected = load_weights(trained.run.weights)
+    assert all(torch.equal(expected[name], tensor) for name, tensor in resumed.network.state_dict().items())
 
 
-def test_it_learns(trained):
+def test_loss_decreases(trained):
     history = trained.run.history.read_text().splitlines()
     losses = [float(line.split(",")[4]) for line in history[1:]]
     assert losses[1] < losses[0]
@@ -110,60 +108,62 @@ def test_it_learns(trained):
         {"int8": True},
     ],
 )
-def test_what_means_nothing_to_rows_is_refused(change):
+def test_settings_for_digits_only(change):
     with pytest.raises(RecipeError, match="reads lines"):
         from_dict(RECIPE | change, "test")
 
 
-def test_the_loss_looks_only_at_a_row_s_own_columns():
+def test_ctc_loss_ignores_padding():
     torch.manual_seed(0)
     logits = torch.randn(1, 20, 11)
     longer = torch.cat([logits, torch.randn(1, 30, 11)], dim=1)
-    widths = torch.tensor([20])
-    assert torch.allclose(ctc(logits, widths, ["407"]), ctc(longer, widths, ["407"]))
-    assert list(best_paths(longer, widths)) == list(best_paths(logits, widths))
+    lengths = torch.tensor([20])
+    assert torch.allclose(ctc_loss(logits, lengths, ["407"]), ctc_loss(longer, lengths, ["407"]))
+    assert list(decode_greedily(longer, lengths)) == list(decode_greedily(logits, lengths))
 
 
-def test_best_paths_drop_blanks_and_repeats():
+def test_decode_greedily_drops_blanks_and_repeats():
     path = [10, 4, 4, 10, 4, 0, 0, 10]
     logits = torch.nn.functional.one_hot(torch.tensor([path]), 11).float()
-    assert list(best_paths(logits, torch.tensor([8]))) == ["440"]
-    assert list(best_paths(logits, torch.tensor([3]))) == ["4"]
+    assert list(decode_greedily(logits, torch.tensor([8]))) == ["440"]
+    assert list(decode_greedily(logits, torch.tensor([3]))) == ["4"]
 
 
-def test_strips_are_padded_with_black():
-    strips = [np.full((LINE_HEIGHT, width), 9, np.uint8) for width in (30, 70)]
-    batch, widths = stacked(strips)
+def test_pad_images():
+    images = [np.full((LINE_HEIGHT, width), 9, np.uint8) for width in (30, 70)]
+    batch, lengths = pad_images(images)
     assert batch.shape == (2, LINE_HEIGHT, 96)
-    assert widths.tolist() == [16, 36]
+    assert lengths.tolist() == [16, 36]
     assert batch[0, :, 30:].sum() == 0
 
 
-@pytest.mark.parametrize(("one", "other", "count"), [("", "", 0), ("123", "13", 1), ("47", "74", 2), ("000", "00", 1)])
-def test_edits(one, other, count):
-    assert edits(one, other) == edits(other, one) == count
+@pytest.mark.parametrize(
+    ("first", "second", "distance"), [("", "", 0), ("123", "13", 1), ("47", "74", 2), ("000", "00", 1)]
+)
+def test_edit_distance(first, second, distance):
+    assert edit_distance(first, second) == edit_distance(second, first) == distance
 
 
-def test_calibration_finds_how_sure_texts_are():
+def test_fit_calibration_recovers_slope_and_offset():
     rng = np.random.default_rng(0)
     odds = rng.normal(1, 2, 20_000)
     right = rng.random(20_000) < 1 / (1 + np.exp(-(0.7 * odds - 0.4)))
-    slope, offset = calibrated(np.log(1 / (1 + np.exp(-odds))), right)
+    slope, offset = fit_calibration(np.log(1 / (1 + np.exp(-odds))), right)
     assert slope == pytest.approx(0.7, abs=0.03)
     assert offset == pytest.approx(-0.4, abs=0.05)
 
 
-def test_calibration_survives_perfection():
-    slope, offset = calibrated(np.full(50, -1e-6), np.ones(50, bool))
+def test_fit_calibration_with_all_texts_right():
+    slope, offset = fit_calibration(np.full(50, -1e-6), np.ones(50, bool))
     assert calibrate(-1e-6, slope, offset) > 0.9
     assert json.dumps([slope, offset])
 
 
-@pytest.mark.parametrize(("rows", "of"), [(slice(9), "9 training"), (slice(None), "6 held-out")])
-def test_rows_need_all_ten_digits(drawn, new_run, rows, of):
-    recipe = from_dict(RECIPE | {"validation_split": 0 if of == "9 training" else 6 / 60}, "test")
-    data = drawn.subset(rows)
+@pytest.mark.parametrize(("samples", "part"), [(slice(9), "9 training"), (slice(None), "6 validation")])
+def test_lines_need_all_ten_digits(drawn, new_run, samples, part):
+    recipe = from_dict(RECIPE | {"validation_split": 0 if part == "9 training" else 6 / 60}, "test")
+    data = drawn.subset(samples)
     run = new_run()
-    with pytest.raises(DataError, match=f"none of the {of} rows shows a"):
+    with pytest.raises(DataError, match=f"none of the {part} samples is a"):
         train(recipe, data, run)
     assert not run.exists

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tenfold import __version__
 from tenfold.errors import DataError, RunError, TenfoldError
-from tenfold.evaluation.metrics import evaluate
+from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.model import load_model
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
@@ -49,7 +49,7 @@ def files(run):
 
 @pytest.fixture(scope="module")
 def recipe(make_recipe):
-    return make_recipe(epochs=3, augment={"rotate": 10}, checkpoint="best")
+    return make_recipe(epochs=3, augment={"rotation": 10}, checkpoint="best")
 
 
 @pytest.fixture(scope="module")
@@ -83,20 +83,16 @@ def test_train_with_synthesis_calibrates_and_exports_digitness(
 ):
     calibrated_on = []
     monkeypatch.setattr(digits_module, "calibrate", lambda network, data: calibrated_on.append(data.digest))
-    recipe = make_recipe(epochs=1, synthesis={"hands": 0.5, "corrupt": 0.5, "negatives": 0.3}, calibrate=True, tta=5)
+    recipe = make_recipe(
+        epochs=1, synthesis={"handwriting": 0.5, "corruption": 0.5, "negatives": 0.3}, calibrate=True, tta=5
+    )
     trained = train(recipe, digits, Run(tmp_path / "run"))
     assert calibrated_on == [split(recipe, digits)[1].digest]
     assert load_model(tmp_path / "run").digitness(digits.images).shape == (200,)
     assert "`digitness`" in trained.run.card.read_text()
-<<<<<<< HEAD
-    assert "A temperature was fitted on the held-out rows" in trained.run.card.read_text()
-    assert "shifts by a pixel to the four sides" in trained.run.card.read_text()
-    assert "The same image, augmented" in trained.run.report.read_text()
-=======
     assert "A temperature was fitted to the validation set" in trained.run.card.read_text()
     assert "shifts by one pixel to four sides" in trained.run.card.read_text()
-    assert "The same digit, augmented" in trained.run.report.read_text()
->>>>>>> 4fae1a7 (Train by tasks, with callbacks, a TrainState and devices by hand)
+    assert "The same image, augmented" in trained.run.report.read_text()
 
 
 def test_run_records_recipe_data_device_and_precision(trained, recipe, digits):
@@ -127,7 +123,9 @@ def test_metrics_are_of_exported_model_on_validation_set(trained, recipe, digits
     assert metrics == json.loads(json.dumps(trained.metrics))
     train_set, val_set = split(recipe, digits)
     probabilities = load_model(trained.run.folder).predict_proba(val_set.images)
-    assert metrics["validation"] == json.loads(json.dumps(evaluate(probabilities, val_set.labels).to_dict()))
+    assert metrics["validation"] == json.loads(
+        json.dumps(evaluate_predictions(probabilities, val_set.labels).to_dict())
+    )
     assert metrics["data"] == {
         "source": "synthetic digits",
         "train_samples": len(train_set),
@@ -177,7 +175,7 @@ def test_manifest_is_written_last_and_not_after_failure(
     assert present == [FILES]
     assert trained.finished
 
-    def fail(*_):
+    def fail(*args, **options):
         raise RuntimeError("no disk")
 
     monkeypatch.setattr(artifacts, "model_card", fail)
@@ -187,7 +185,7 @@ def test_manifest_is_written_last_and_not_after_failure(
     with pytest.raises(RuntimeError, match="no disk"):
         train(short, digits, run)
     assert files(run) == FILES  # without the old manifest, which is no longer true
-    with pytest.raises(RunError, match="manifest.json is missing"):
+    with pytest.raises(RunError, match=r"manifest\.json is missing"):
         run.damaged_files()
 
     before = {name: (run.folder / name).read_bytes() for name in FILES}
@@ -238,7 +236,7 @@ def test_interrupted_and_resumed_run_matches_uninterrupted_run(trained, recipe, 
 
 
 def test_untrainable_data_leaves_no_folder(recipe, tmp_path, make_digits):
-    with pytest.raises(TenfoldError, match="without a training row"):
+    with pytest.raises(TenfoldError, match="without a training sample"):
         train(recipe, make_digits(10), Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""The recipes know nothing of digits: any ten classes of 28x28 images in one of these formats will do."""
+"""The recipes train on any ten classes of 28x28 images in one of the formats."""
 
 import gzip
 import struct
@@ -14,13 +14,13 @@ def write_idx(path, array):
     path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
-def test_images_in_fashion_mnists_files_are_learned(tmp_path, make_digits, make_recipe, float32):
+def test_train_on_fashion_mnist_format(tmp_path, make_digits, make_recipe, float32):
     for name, data in (("train", make_digits(300)), ("t10k", make_digits(100, seed=1))):
         write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", data.images)
         write_idx(tmp_path / f"{name}-labels-idx1-ubyte.gz", data.labels)
     source = load_data(str(tmp_path))
     net = {"kind": "cnn", "stem_filters": 8, "filters": [8], "depth": 1, "padding": "valid", "head": "flatten"}
     run = Run(tmp_path / "run")
-    train(make_recipe(net=net, epochs=4, augment={"translation": 0.02}), source.train, None, run, Watcher())
+    train(make_recipe(net=net, epochs=4, augment={"translation": 0.02}), source.train, run)
     right = load_model(run.folder).predict(source.test.images) == source.test.labels
     assert right.mean() > 0.9

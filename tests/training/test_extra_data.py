@@ -1,4 +1,4 @@
-"""`train --extra-data`: more rows to learn from, none of them held out."""
+"""`train --extra-data`: more samples to train on, none of them for validation."""
 
 import json
 
@@ -34,35 +34,35 @@ def files(tmp_path):
     }
 
 
-def train(folder, files, extra, **changes):
+def train(folder, files, extra):
     from rich.console import Console
 
-    recipe = prepare.recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
-    job = prepare.new(files["data"], recipe, folder, None, False, extra=extra, **changes)
-    prepare.train(job, Console(quiet=True), None)
+    recipe = prepare.find_recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
+    job = prepare.new_job(recipe, folder, prepare.TrainOptions(files["data"], extra=extra))
+    prepare.run_job(job, [], Console(quiet=True))
     return job.run
 
 
-def test_extra_rows_are_trained_on_and_never_held_out(tmp_path, files):
+def test_extra_data_is_for_training_only(tmp_path, files):
     plain = train(tmp_path / "plain", files, ())
     more = train(tmp_path / "more", files, (files["more"], files["other"]))
     before, after = (json.loads(run.metrics.read_text()) for run in (plain, more))
-    assert (before["data"]["train_rows"], after["data"]["train_rows"]) == (60, 80)
-    assert before["data"]["held_out_rows"] == after["data"]["held_out_rows"] == 20
-    assert after["held_out"]["support"] == before["held_out"]["support"]
-    seen = set(np.load(more.rows).tolist())
+    assert (before["data"]["train_samples"], after["data"]["train_samples"]) == (60, 80)
+    assert before["data"]["val_samples"] == after["data"]["val_samples"] == 20
+    assert after["validation"]["support"] == before["validation"]["support"]
+    seen = set(np.load(more.image_hashes).tolist())
     assert set(hash_images(digits(13, 13, "").images).tolist()) <= seen
     assert json.loads(more.data.read_text())["extra"] == [files["more"], files["other"]]
 
 
-def test_a_run_remembers_its_extra_rows(tmp_path, files):
+def test_run_records_extra_data(tmp_path, files):
     run = train(tmp_path / "run", files, (files["more"],))
-    job = prepare.begun(run.folder, None)
+    job = prepare.resume_job(run.folder, None)
     assert job.extra is not None
     np.testing.assert_array_equal(job.extra.images, digits(13, 13, "").images)
 
 
-def test_extra_rows_need_labels(tmp_path, files):
+def test_extra_data_needs_labels(tmp_path, files):
     unlabeled = tmp_path / "test.csv"
     rows = digits(5, 1, "").images.reshape(5, -1)
     np.savetxt(unlabeled, rows, "%d", delimiter=",", header=",".join(f"pixel{i}" for i in range(784)), comments="")

@@ -65,7 +65,8 @@ def main() -> int:
                 networks = [trained(member, mnist.subset(np.delete(np.arange(len(mnist)), block))) for block in blocks]
                 seconds = (time.perf_counter() - began) / len(blocks)
                 held = [
-                    answers(one, mnist.subset(np.array(block))) for one, block in zip(networks, blocks, strict=True)
+                    predict_logits(one, mnist.subset(np.array(block)))
+                    for one, block in zip(networks, blocks, strict=True)
                 ]
                 logits.append(np.concatenate(held))
                 size = f"{sum(p.numel() for p in networks[0].parameters()):,}"
@@ -116,7 +117,7 @@ def trained(recipe: Recipe, train_set: Dataset) -> Network:
 
 
 @torch.no_grad()
-def answers(network: Network, data: Dataset) -> np.ndarray:
+def predict_logits(network: Network, data: Dataset) -> np.ndarray:
     """Logits (N, 10)."""
     return np.concatenate([network(torch.tensor(images)).numpy() for images in np.array_split(data.images, 20)])
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from answers import answers
+from mnist_labels import mnist_labels
 from rich.console import Console
 from rich.table import Table
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
 
-    labels = answers(prediction_data(load_data(arguments.data)))
+    labels = mnist_labels(prediction_data(load_data(arguments.data)))
     table = Table("seed", "held out", "test", "95 % interval", "errors", "training", "images/s", "precision")
     accuracies, seconds = [], []
     for seed in range(arguments.seeds):

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from answers import answers
+from mnist_labels import mnist_labels
 from rich.console import Console
 
 from tenfold import __version__
@@ -53,7 +53,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Published:
-    """What a write-up says its model reaches; shares, None where it says nothing."""
+    """The accuracies, 0 to 1, that a write-up states for its model; None if it states none."""
 
     write_up: str
     validation: float | None
@@ -85,7 +85,7 @@ def main() -> None:
     labeled, test = training_data(source), without_labels(source.test)
     assert test is not None, "the data need test rows"
     if not arguments.report_only:
-        truth = answers(test)
+        truth = mnist_labels(test)
         for number in range(arguments.seeds):  # one seed of everything first
             for name in arguments.recipes.split(","):
                 seed = RECIPES[name].recipe.seed + number
@@ -201,7 +201,7 @@ def spread(runs: list[dict[str, Any]], figure: Any) -> str:
     return text if len(runs) == 1 else f"{text} ± {100 * statistics.stdev(figure(run) for run in runs):.2f}"
 
 
-def share(figure: float | None) -> str:
+def percent(figure: float | None) -> str:
     return "" if figure is None else f"{100 * figure:.2f}"
 
 
@@ -212,8 +212,8 @@ def page(results: list[dict[str, Any]]) -> str:
         published = PUBLISHED[name]
         wanted = published.validation is not None or published.leaderboard is not None
         lines.append(
-            f"| `{name}` | {published.write_up} | {share(published.validation)} | {spread(runs, validation)} "
-            f"| {share(published.leaderboard)} | {spread(runs, tested)} "
+            f"| `{name}` | {published.write_up} | {percent(published.validation)} | {spread(runs, validation)} "
+            f"| {percent(published.leaderboard)} | {spread(runs, tested)} "
             f"| {'' if not wanted else 'yes' if reached(name, runs) else '**no**'} | {len(runs)} "
             f"| {statistics.fmean(run['epochs'] for run in runs):g} "
             f"| {statistics.fmean(run['seconds'] for run in runs):,.0f} | {runs[0]['parameters']:,} |"
@@ -254,7 +254,7 @@ def in_keras(results: list[dict[str, Any]]) -> str:
 
 The same network trained by Keras' own parts on the same rows (`benchmarks/write_up_in_keras.py`): {found}.
 So the recipe is not what separates both from the published figure. The write-up does not say of how many
-submissions its {share(PUBLISHED["cnn-635k"].leaderboard)} is the best.
+submissions its {percent(PUBLISHED["cnn-635k"].leaderboard)} is the best.
 
 """
 

@@ -178,9 +178,9 @@ def times(runs: list[dict[str, Any]]) -> float:
 def show(results: list[dict[str, Any]]) -> None:
     table = Table("program", "n", "test accuracy", "errors", "seconds", "in T", "parameters", "")
     for name, runs in by_program(results):
-        shares, errors = accuracies(runs), [run["errors"] for run in runs]
+        percentages, errors = accuracies(runs), [run["errors"] for run in runs]
         spread = (
-            f" ± {statistics.stdev(shares):.3f}"
+            f" ± {statistics.stdev(percentages):.3f}"
             if len(runs) > 1
             else "{:.2f} to {:.2f}".format(
                 *(100 * end for end in wilson_interval(TEST_DIGITS - errors[0], TEST_DIGITS))
@@ -189,7 +189,7 @@ def show(results: list[dict[str, Any]]) -> None:
         table.add_row(
             name,
             str(len(runs)),
-            f"{statistics.mean(shares):.3f}{spread}",
+            f"{statistics.mean(percentages):.3f}{spread}",
             f"{min(errors)} to {max(errors)}" if len(runs) > 1 else str(errors[0]),
             f"{statistics.median(run['seconds'] for run in runs):.1f}",
             f"{times(runs):.2f}",

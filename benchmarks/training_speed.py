@@ -61,7 +61,7 @@ class Program:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1
         )
-        self.about: dict[str, Any] = self._answer()
+        self.description: dict[str, Any] = self._answer()
 
     def train(self, batches: int) -> float:
         """Seconds for so many batches."""
@@ -100,7 +100,7 @@ def main() -> int:
         seconds, peaks = measure(programs, rounds, batches)
         for program in programs.values():
             program.end()
-    batch = programs[OURS].about["batch"]
+    batch = programs[OURS].description["batch_size"]
     rates = {name: [batches * batch / each for each in measured] for name, measured in seconds.items()}
     show(programs, rates, peaks, f"{rounds} rounds of {batches} batches of {batch}")
     return report(rates, skipped)
@@ -149,13 +149,13 @@ def measure(
 def show(
     programs: dict[str, Program], rates: dict[str, list[float]], peaks: dict[str, list[float]], rounds: str
 ) -> None:
-    ours = programs[OURS].about
+    ours = programs[OURS].description
     best = {precision: max(measured) for precision, measured in peaks.items()}
     print(f"{device_name(torch.device('cpu'))} of {os.cpu_count()} cores; {rounds}, taken in turns after a warm-up")
     print("matrix product: " + ", ".join(f"{precision} {peak / 1e9:,.0f} GFLOP/s" for precision, peak in best.items()))
     print(f"tenfold trains in {ours['precision']}; {ours['flops_per_image'] / 1e6:.0f} MFLOP an image\n")
-    shares = "".join(f"{'of ' + precision:>14}" for precision in best)
-    print(f"{'':22}{'images/s':>9}{'min':>8}{'max':>8}{'tenfold is':>12}{'pairwise':>16}{'GFLOP/s':>9}{shares}")
+    fractions = "".join(f"{'of ' + precision:>14}" for precision in best)
+    print(f"{'':22}{'images/s':>9}{'min':>8}{'max':>8}{'tenfold is':>12}{'pairwise':>16}{'GFLOP/s':>9}{fractions}")
     for name, measured in rates.items():
         rate = statistics.median(measured)
         flops = rate * ours["flops_per_image"]
@@ -168,8 +168,8 @@ def show(
         print(f"{name:22}{columns}{flops / 1e9:>9,.0f}" + "".join(f"{flops / peak:>14.0%}" for peak in best.values()))
     print()
     for name, program in programs.items():
-        about = program.about
-        print(f"{name:22}{about['parameters']:,} parameters, {about['threads']} threads, {about['versions']}")
+        parameters, threads, versions = (program.description[key] for key in ("parameters", "threads", "versions"))
+        print(f"{name:22}{parameters:,} parameters, {threads} threads, {versions}")
     print()
 
 

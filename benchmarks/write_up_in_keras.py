@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from answers import answers
+from mnist_labels import mnist_labels
 
 from tenfold.data import load_data
 from tenfold.data.split import stratified_split, training_data, without_labels
@@ -47,7 +47,7 @@ def trained(seed: int, epochs: int, source: str, python: str) -> dict:
         command = [python, HERE / "peers" / "keras_635k.py", file, seed, epochs]
         ran = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE)
     result = json.loads(ran.stdout)
-    errors = int((np.array(result.pop("answers")) != answers(test)).sum())
+    errors = int((np.array(result.pop("predictions")) != mnist_labels(test)).sum())
     return result | {"seed": seed, "epochs": epochs, "test_rows": len(test), "test_errors": errors}
 
 
@@ -64,15 +64,15 @@ def main() -> int:
         file = KERAS / f"{NAME}-seed{seed}.json"
         if not file.exists():
             write_json(file, trained(seed, arguments.epochs, arguments.data, arguments.keras))
-    shares = {}
+    error_rates = {}
     for who, folder in (("tenfold", OURS), ("Keras", KERAS)):
         runs = [json.loads(file.read_text()) for file in sorted(folder.glob(f"{NAME}-seed*.json"))]
         errors, rows = (sum(run[what] for run in runs) for what in ("test_errors", "test_rows"))
-        shares[who] = errors / rows, rows
+        error_rates[who] = errors / rows, rows
         alone = ", ".join(str(run["test_errors"]) for run in runs)
         held = ", ".join(f"{100 * run['validation_accuracy']:.2f}" for run in runs)
         print(f"{who:8} {100 - 100 * errors / rows:.2f} % of the test rows right (errors: {alone}); held out {held} %")
-    (ours, n), (theirs, m) = shares["tenfold"], shares["Keras"]
+    (ours, n), (theirs, m) = error_rates["tenfold"], error_rates["Keras"]
     noise = 2 * math.sqrt(ours * (1 - ours) / n + theirs * (1 - theirs) / m)
     holds = ours - theirs <= noise
     print(f"{'holds' if holds else 'FAILS'}  no more errors than Keras makes, by chance "

@@ -87,7 +87,7 @@ print(
         {
             "seconds": seconds,
             "validation_accuracy": best.accuracy,
-            "answers": model.predict(pixels(data["test_images"]), verbose=0).argmax(1).tolist(),
+            "predictions": model.predict(pixels(data["test_images"]), verbose=0).argmax(1).tolist(),
             "parameters": model.count_params(),
             "versions": f"Keras {keras.__version__}",
         }

@@ -36,12 +36,12 @@ model.compile("adam", loss="categorical_crossentropy", metrics=["accuracy"])
 model.fit(images, keras.utils.to_categorical(data["y_train"], 10), batch_size=128, epochs=epochs, verbose=0)
 seconds = time.perf_counter() - start
 
-answers = model.predict(data["x_test"][..., None].astype("float32") / 255, verbose=0).argmax(1)
+predictions = model.predict(data["x_test"][..., None].astype("float32") / 255, verbose=0).argmax(1)
 print(
     json.dumps(
         {
             "seconds": seconds,
-            "errors": int((answers != data["y_test"]).sum()),
+            "errors": int((predictions != data["y_test"]).sum()),
             "parameters": model.count_params(),
             "versions": f"Keras {keras.__version__}, TensorFlow {tf.__version__}",
         }

@@ -58,8 +58,8 @@ def errors(model: nn.Module, train: Dataset, test: Dataset, device: str = "cpu")
     """On the test digits, in the measure of the training ones."""
     mean, deviation = (f(torch.tensor(train.images).float()) for f in (torch.mean, torch.std))
     images = (torch.tensor(test.images).unsqueeze(1).float() - mean) / deviation
-    answers = torch.cat([model(part.to(device)).argmax(1).cpu() for part in images.split(1000)])
-    return int((answers != torch.tensor(test.labels)).sum())
+    predictions = torch.cat([model(part.to(device)).argmax(1).cpu() for part in images.split(1000)])
+    return int((predictions != torch.tensor(test.labels)).sum())
 
 
 def main() -> None:

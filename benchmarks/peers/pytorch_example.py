@@ -53,8 +53,8 @@ seconds = time.perf_counter() - start
 
 model.eval()
 with torch.no_grad():
-    answers = torch.cat([model(part).argmax(1) for part in pixels(mnist.test.images).split(1000)])
-errors = int((answers != torch.tensor(mnist.test.labels)).sum())
+    predictions = torch.cat([model(part).argmax(1) for part in pixels(mnist.test.images).split(1000)])
+errors = int((predictions != torch.tensor(mnist.test.labels)).sum())
 parameters = sum(parameter.numel() for parameter in model.parameters())
 print(
     json.dumps(

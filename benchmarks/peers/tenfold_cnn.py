@@ -33,7 +33,7 @@ class Turns(Callback):
     """Lets the training run for as many steps as it is asked for, then waits."""
 
     def __init__(self, network: Network, batch: int) -> None:
-        self.about = {
+        self.description = {
             "versions": f"tenfold {__version__}, PyTorch {torch.__version__}",
             "threads": torch.get_num_threads(),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -47,7 +47,7 @@ class Turns(Callback):
         if self.left > 0:
             return
         # The very first step belongs to no turn.
-        say(time.perf_counter() - self.start if self.turn else self.about | {"precision": state.precision})
+        say(time.perf_counter() - self.start if self.turn else self.description | {"precision": state.precision})
         self.left = self.turn = next_turn()
         self.start = time.perf_counter()
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenfold.training.train import TrainResult
 
 DEFAULT_RECIPE = "fast"
+NOT_GIVEN: tuple[object, ...] = (None, False, [], "auto")  # values of options that are not on the command line
 
 
 class Device(StrEnum):
@@ -103,26 +104,39 @@ def train(
     """
     choose_wait_policy()
     if resume:
-        others = (recipe is not None, settings, epochs, seed is not None, limit, overwrite, teacher, extra_data, jobs)
-        if any(others) or device != Device.AUTO or precision != Precision.AUTO:
-            raise typer.BadParameter(
-                "--resume takes only DATA and --time-limit; the other options come from the saved run"
-            )
-        if out is None:
-            raise typer.BadParameter("name the run folder with --out", param_hint="--resume")
+        options = (
+            recipe,
+            settings,
+            epochs,
+            seed is not None,
+            limit,
+            teacher,
+            extra_data,
+            jobs,
+            overwrite,
+            device,
+            precision,
+        )
+        job = _resumed_job(out, data, [option for option in options if option not in NOT_GIVEN])
     elif data is None:
         raise typer.BadParameter("name the data to train on, or --resume a run", param_hint="DATA")
+    else:
+        from tenfold.training import prepare
+
+        chosen = prepare.find_recipe(DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed)
+        train_options = prepare.TrainOptions(data, limit, extra_data or (), teacher, jobs or 1, device, precision)
+        job = prepare.new_job(chosen, out, train_options, overwrite)
+    _run(job, time_limit, json)
+
+
+def _resumed_job(out: Path | None, data: str | None, other_options: list[object]) -> "Job":
+    if other_options:
+        raise typer.BadParameter("--resume takes only DATA and --time-limit; the other options come from the saved run")
+    if out is None:
+        raise typer.BadParameter("name the run folder with --out", param_hint="--resume")
     from tenfold.training import prepare
 
-    if resume:
-        assert out is not None
-        job = prepare.resume_job(out, data)
-    else:
-        assert data is not None
-        chosen = prepare.find_recipe(DEFAULT_RECIPE if recipe is None else recipe, settings or [], epochs, seed)
-        options = prepare.TrainOptions(data, limit, extra_data or (), teacher, jobs or 1, device, precision)
-        job = prepare.new_job(chosen, out, options, overwrite)
-    _run(job, time_limit, json)
+    return prepare.resume_job(out, data)
 
 
 def _run(job: "Job", time_limit: float | None, json: bool) -> None:

@@ -15,12 +15,7 @@ from tenfold.evaluation.leaderboard import Leaderboard, RunResult, rank_runs
 from tenfold.files import write_json, write_text
 from tenfold.model import load_model
 from tenfold.recipes import Recipe
-<<<<<<< HEAD
-from tenfold.recipes.toml import from_dict
 from tenfold.report.pages import render_comparison
-=======
-from tenfold.report import compare as report
->>>>>>> 4fae1a7 (Train by tasks, with callbacks, a TrainState and devices by hand)
 from tenfold.run import Run
 from tenfold.training.callbacks import ProgressCallback, StopOnSignal
 from tenfold.training.device import AUTO
@@ -72,15 +67,9 @@ def compare(
                 recipe.name, recipe.seed, metrics["parameters"], metrics["seconds"], metrics["epochs"], probabilities
             )
         )
-<<<<<<< HEAD
-    board = rank_runs(entries, contest.test.labels)
-    write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": contest.note})
-    write_text(folder / "compare.html", render_comparison(board, contest.test.source, [contest.note]))
-=======
     board = rank_runs(entries, data.test.labels)
     write_json(folder / "leaderboard.json", board.to_dict() | {"measured_on": data.note})
-    write_text(folder / "compare.html", report.render(board, data.test.source, [data.note]))
->>>>>>> 4fae1a7 (Train by tasks, with callbacks, a TrainState and devices by hand)
+    write_text(folder / "compare.html", render_comparison(board, data.test.source, [data.note]))
     return board
 
 

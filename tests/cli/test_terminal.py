@@ -83,7 +83,7 @@ def test_terminal_progress_and_resume_after_ctrl_c(run_cli, quick, tmp_path):
         terminal.type("\x03")
         assert terminal.end() == 130
     last = plain(terminal.shown).replace("\r", "")
-    assert "stopping: the model and the report are being written" in last
+    assert "stopping: writing the model and the report" in last
     assert "Traceback" not in last
     before = json.loads((out / "metrics.json").read_text())
     message = re.search(r"tenfold: stopped after epoch (\d+) of 90000; resume with: tenfold (.*)", last)

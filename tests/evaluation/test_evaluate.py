@@ -42,7 +42,7 @@ def test_evaluation_of_all_samples(run):
 
 
 def test_unseen_samples_are_evaluated_separately(run):
-    run.write_hashes(hash_images(np.concatenate([IMAGES[10:30], np.zeros((5, 28, 28), np.uint8)])))
+    run.write_image_hashes(hash_images(np.concatenate([IMAGES[10:30], np.zeros((5, 28, 28), np.uint8)])))
     result = evaluate_model(run.folder, DATA)
     assert result.seen_count == 20
     unseen = np.r_[0:10, 30:50]
@@ -55,20 +55,20 @@ def test_unseen_samples_are_evaluated_separately(run):
 
 
 def test_note_if_all_samples_were_seen(run):
-    run.write_hashes(hash_images(IMAGES))
+    run.write_image_hashes(hash_images(IMAGES))
     result = evaluate_model(run.folder, DATA)
     assert (result.seen_count, result.unseen_evaluation) == (50, None)
     assert "all of them: these figures say nothing about new digits" in result.notes[0]
 
 
 def test_no_note_if_no_sample_was_seen(run):
-    run.write_hashes(hash_images(255 - IMAGES))
+    run.write_image_hashes(hash_images(255 - IMAGES))
     result = evaluate_model(run.folder, DATA)
     assert (result.seen_count, result.unseen_evaluation, result.notes) == (0, None, [])
 
 
 def test_model_file_finds_its_run(run, tmp_path):
-    run.write_hashes(hash_images(IMAGES))
+    run.write_image_hashes(hash_images(IMAGES))
     run.model.write_bytes(b"a model")
     assert evaluate_model(run.model, DATA).seen_count == len(DATA)
     (tmp_path / "elsewhere").mkdir()
@@ -79,14 +79,14 @@ def test_model_file_finds_its_run(run, tmp_path):
 
 
 def test_damaged_hashes_raise_run_error(run):
-    run.rows.write_bytes(b"no numpy file")
-    with pytest.raises(RunError, match=r"rows\.npy: this file is damaged"):
+    run.image_hashes.write_bytes(b"no numpy file")
+    with pytest.raises(RunError, match=r"image_hashes\.npy: damaged file"):
         evaluate_model(run.folder, DATA)
 
 
 def test_unseen_data(run):
     assert evaluate_model(run.folder, DATA).unseen_data is DATA
-    run.write_hashes(hash_images(IMAGES[10:]))
+    run.write_image_hashes(hash_images(IMAGES[10:]))
     np.testing.assert_array_equal(evaluate_model(run.folder, DATA).unseen_data.images, IMAGES[:10])
-    run.write_hashes(hash_images(IMAGES))
+    run.write_image_hashes(hash_images(IMAGES))
     assert evaluate_model(run.folder, DATA).unseen_data is DATA

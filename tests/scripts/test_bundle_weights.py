@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import onnx
 import torch
@@ -24,7 +26,10 @@ def test_halved_weights_give_nearly_the_same_probabilities(make_recipe, make_dig
     assert np.abs(first.digitness(images) - second.digitness(images)).max() < 2e-3
     assert second.metadata == {"recipe": "kept"}
     monkeypatch.setattr(tenfold.weights, "__path__", [str(tmp_path)])
-    main(str(tmp_path), "small")
-    assert (tmp_path / "small.onnx").read_bytes() == small
-    assert f"{len(small):,} bytes" in capsys.readouterr().out
+    main(["digits", "--run", str(tmp_path)])
+    stored = tmp_path / "digits.onnx"
+    assert f"{stored.stat().st_size:,} bytes" in capsys.readouterr().out
+    bundled = Model(stored.read_bytes())
+    assert json.loads(bundled.metadata["recipe"])["name"] == "robust"
+    np.testing.assert_array_equal(bundled.predict_proba(images), second.predict_proba(images))
     torch.testing.assert_close(torch.tensor(second.predict_proba(images)).sum(1), torch.ones(50), rtol=1e-5, atol=1e-5)

@@ -182,7 +182,7 @@ def test_recipe_that_needs_a_teacher(data, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ensembles_of_different_seeds_share_no_network(data, tmp_path, trained):
+def test_ensembles_of_different_seeds_have_different_networks(data, tmp_path, trained):
     run(data, [recipe("a", "ensemble_size=2", "calibrate=false")], tmp_path, seeds=2)
     seeds = [json.loads((tmp_path / name / "recipe.json").read_text())["seed"] for name in ("a-seed0", "a-seed2")]
     assert seeds == [0, 2]

@@ -1,16 +1,16 @@
-"""How well recipes read writers whose digits they never saw, measured on MNIST's training digits alone.
+"""How accurate recipes are on writers whose digits they were not trained on, measured on MNIST's training set alone.
 
     python benchmarks/held_out_writers.py [--recipes strong,best] [--blocks 5] [--seeds 1] [--set epochs=2 ...]
 
-MNIST's training rows stand writer by writer (in two streams, at even and at odd places), so a block of 10,000 that
-follow one another holds out its writers, as the test part does; rows drawn by chance share theirs with the rows that
-teach, and flatter. Recipes are chosen here, and no test digit is read. There are six blocks, from 0 to 5; of several,
-`--blocks 0,1,2`, each is held out in turn. One alone tells little: a tenth fewer errors drowns in its chance.
+MNIST's training samples are ordered by writer (in two streams, at even and odd positions), so a block of 10,000
+consecutive samples holds writers of its own, as the test set does. Random samples share their writers with the training
+samples, and look too accurate. Recipes are chosen with this benchmark; it never reads the test set. There are six
+blocks, 0 to 5; `--blocks 0,1,2` leaves out each of them in turn. A single block has much noise: it hides a tenth fewer
+errors.
 
-Prints errors and the log loss, both with what the recipe itself looks at (`views`), and those of all its networks
-heard alike. The log loss is that of the best temperature for these very rows: it compares recipes, and says more than
-the errors, whose chance is a deviation of about four. Exits with 1 where a claim fails: that neighbors share their
-writers.
+Prints errors and log loss of each network, with the recipe's test-time augmentation, and of all networks averaged. The
+log loss is for the temperature that fits these very samples best: it compares recipes, and is less noisy than the
+errors, whose standard deviation is about four. Exits with 1 if its claim fails: that neighbors have the same writer.
 """
 
 from tenfold.cpu import choose_wait_policy
@@ -82,7 +82,9 @@ def writers_stand_together(mnist: Dataset) -> bool:
     slant = standardized(slants(mnist.images), mnist.labels)
     near, far = (float(np.mean(slant[:-lag] * slant[lag:])) for lag in (2, 20_000))
     holds = near > 2 * far
-    print(f"slants of rows 2 apart correlate by {near:.2f}, 20,000 apart by {far:.2f}: writers stand together", end="")
+    print(
+        f"slants of samples 2 apart correlate by {near:.2f}, 20,000 apart by {far:.2f}: writers stand together", end=""
+    )
     print(": holds" if holds else ": FAILS")
     return holds
 

@@ -5,7 +5,7 @@
 Each training is a run below runs/reproduction and leaves its result in benchmarks/reproduction. Finished trainings are
 skipped and interrupted ones resumed, and several of these programs may run in parallel on different recipes. The page
 docs/reproduction.md is rewritten after every training.
-MNIST must be at hand (TENFOLD_MNIST or `tenfold data download mnist`): the test rows are scored against it when a
+MNIST must be available (TENFOLD_MNIST or `tenfold data download mnist`): the test samples are scored against it when a
 training is over, and only then. Exits with 1 when a figure that was published is not reached by a recipe that has been
 run.
 """
@@ -83,7 +83,7 @@ def main() -> None:
 
     source = load_data(arguments.data)
     labeled, test = training_data(source), without_labels(source.test)
-    assert test is not None, "the data need test rows"
+    assert test is not None, "the data needs test samples"
     if not arguments.report_only:
         truth = mnist_labels(test)
         for number in range(arguments.seeds):  # one seed of everything first
@@ -225,10 +225,11 @@ def page(results: list[dict[str, Any]]) -> str:
 
 Written by `make reproduce`; don't edit. Accuracies are percentages, mean ± standard deviation over n seeds.
 
-- **Validation**: the rows that the recipe holds out of the 42,000 labeled ones.
-- **Test**: the 28,000 unlabeled rows of the same file, scored once, after each training, against the labels in public
-  MNIST. The file is not Kaggle's own split, so this column is a stand-in for the leaderboard.
-- **Reached**: at least the published figure, or within two standard errors of it (binomial, of the rows measured here).
+- **Validation**: the samples that the recipe splits off the 42,000 labeled ones.
+- **Test**: the 28,000 unlabeled samples of the same file, scored once, after each training, against the labels in
+  public MNIST. The file is not Kaggle's own split, so this column is a stand-in for the leaderboard.
+- **Reached**: at least the published figure, or within two standard errors of it (binomial, of the samples
+  measured here).
 
 {HEAD}
 {"| --- " * HEAD.count(" | ")}| --- |
@@ -247,12 +248,12 @@ def in_keras(results: list[dict[str, Any]]) -> str:
     if not theirs or not ours:
         return ""
     found = "; ".join(
-        f"{who} {spread(runs, validation)} held out, {spread(runs, tested)} on the test rows (n = {len(runs)})"
+        f"{who} {spread(runs, validation)} on validation, {spread(runs, tested)} on the test samples (n = {len(runs)})"
         for who, runs in (("Keras", theirs), ("the recipe", ours))
     )
     return f"""## `cnn-635k` in Keras itself
 
-The same network trained by Keras' own parts on the same rows (`benchmarks/write_up_in_keras.py`): {found}.
+The same network trained by Keras' own parts on the same samples (`benchmarks/write_up_in_keras.py`): {found}.
 So the recipe is not what separates both from the published figure. The write-up does not say of how many
 submissions its {percent(PUBLISHED["cnn-635k"].leaderboard)} is the best.
 
@@ -270,7 +271,7 @@ def lost_points(results: list[dict[str, Any]]) -> str:
 
 It validated at 96.62 % and scored "just over 82 %" on Kaggle, which it blames on the missing convolutions. But its
 training and validation images were divided by the L2 norm of each column, and the text shows no such step for the
-images submitted to Kaggle. The same weights of `dense-128` (n = {len(runs)}) on {runs[0]["test_rows"]:,} test rows,
+images submitted to Kaggle. The same weights of `dense-128` (n = {len(runs)}) on {runs[0]["test_rows"]:,} test samples,
 preprocessed in different ways:
 
 | test images | accuracy |

@@ -2,10 +2,10 @@
 
     python benchmarks/throughput.py [--recipes flash,fast,...] [--quick] [--profile RECIPE]
 
-Steps are those of `fit`, with augmentation, optimizer and the precision found faster here, in turns after a warm-up.
-FLOP/s counts convolutions and matrix products, forward and backward, a multiply-add as two, and is set against the
-fastest product of two 2048x2048 matrices, measured on the spot before every round. `--profile` prints the operations
-that one recipe's steps spend their time in. Nothing is claimed: what a network reaches is a fact about its shapes.
+Times the steps of the training loop, with augmentation, optimizer and the faster precision, in turns after a warm-up.
+FLOP/s counts convolutions and matrix products, forward and backward, a multiply-add as two, and is compared with the
+fastest product of two 2048x2048 matrices, measured before every round. `--profile` prints the operations that take most
+of one recipe's steps. Claims nothing: how much a network reaches depends on its shapes.
 """
 
 from tenfold.cpu import choose_wait_policy
@@ -38,7 +38,7 @@ from tenfold.training.state import TrainState
 
 CPU = torch.device("cpu")
 WARM_UP = 3  # steps
-ROWS = 20_000
+SAMPLES = 20_000
 
 
 class Stopwatch(Callback):
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def alone(recipe: Recipe) -> Recipe:
-    """One network of the recipe, for more epochs than anyone waits for, from labels alone."""
+    """One network of the recipe without validation set or teacher, for practically endless epochs."""
     return recipe.model_copy(
         update={
             "ensemble_size": 1,
@@ -121,10 +121,10 @@ def alone(recipe: Recipe) -> Recipe:
 
 
 def train(recipe: Recipe, steps: int) -> Stopwatch:
-    rows = max(ROWS, recipe.batch_size)
+    count = max(SAMPLES, recipe.batch_size)
     rng = np.random.default_rng(0)
     digits = Dataset(
-        rng.integers(0, 256, (rows, 28, 28), np.uint8), rng.integers(0, 10, rows).astype(np.uint8), "noise"
+        rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count).astype(np.uint8), "noise"
     )
     stopwatch = Stopwatch(steps)
     with tempfile.TemporaryDirectory() as folder:

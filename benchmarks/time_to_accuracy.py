@@ -1,16 +1,16 @@
-"""How accurate our recipes are and how long they take, beside other people's, on MNIST's 60,000 and 10,000 digits.
+"""How accurate our recipes are and how long they take, compared with others, on MNIST's 60,000 and 10,000 digits.
 
     python benchmarks/time_to_accuracy.py [--quick] [--recipes flash,fast] [--peer PYTHON] [--report-only]
 
-- The unit of time is T: what the one-epoch recipe of tuomaso's train_mnist_fast takes here (peers/one_epoch.py, plain
-  PyTorch). It is run before each training, so that T is of the same minutes as what it measures.
+- The unit of time is T: the time of the one-epoch recipe of tuomaso's train_mnist_fast (peers/one_epoch.py, plain
+  PyTorch). It is run before each training, so that both run under the same load.
 - Time is from the data in memory to trained weights: construction, the choice of precision, warm-up, augmentation,
-  training, checkpoints. Each training is a fresh process. Test digits are read once, after it.
-- A result is a line in time_to_accuracy.jsonl, written as soon as it is there; a run that was stopped goes on. Delete
-  the file to measure anew. `--quick` measures flash and fast with three seeds in a file of its own.
+  training, checkpoints. Each training is a new process. The test set is read once, after it.
+- Each result is appended to time_to_accuracy.jsonl at once; the same command continues after an interruption. Delete
+  the file to measure again. `--quick` measures flash and fast with three seeds in a file of its own.
 
-Claims are the table CLAIMS: mean accuracy and median time in T. Exits with 1 where one that was measured fails.
-Keras' example needs an environment of its own (`make keras-peer`); where it isn't there, a line says so.
+The table CLAIMS holds mean accuracy and median time in T. Exits with 1 if a measured claim fails.
+Keras' example needs its own environment (`make keras-peer`); without it, a line gives the reason.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="instead of each claim's own number")
     parser.add_argument("--ours", action="store_true", help="no other peer than T")
     parser.add_argument("--peer", type=Path, default=os.environ.get("TENFOLD_KERAS_PYTHON", KERAS_PYTHON))
-    parser.add_argument("--report-only", action="store_true", help="measure nothing, show what stands in the file")
+    parser.add_argument("--report-only", action="store_true", help="measure nothing, show the results in the file")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:

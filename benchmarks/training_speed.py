@@ -1,24 +1,24 @@
-"""How many images a second `cnn-887k` trains on, beside Keras 3 on TensorFlow and a plain PyTorch loop.
+"""How many images a second `cnn-887k` trains on, compared with Keras 3 on TensorFlow and a plain PyTorch loop.
 
     python benchmarks/training_speed.py [DATA] [--peer .venv-keras/bin/python] [--quick]
 
 Claim: at least 4 times the images a second of Keras 3 + TensorFlow, on the CPU of the same machine in the same run. It
-fails on a Zen 4, where Keras as it comes stands at 44 % of the bfloat16 peak. Two smaller ones, set below what a first
-run gave there (1.65 and 1.02), notice when we become slower: 1.4 times Keras as it comes and 0.9 times its fastest
-form. They are for processors whose bfloat16 doubles the rate of a matrix product (AMD's since Zen 4, Intel's with AMX).
+fails on a Zen 4, where default Keras reaches 44 % of the bfloat16 peak. Two smaller claims, slightly below the first
+measurement there (1.65 and 1.02), catch regressions: 1.4 times default Keras and 0.9 times its fastest form. They are
+for processors whose bfloat16 doubles the rate of a matrix product (AMD's since Zen 4, Intel's with AMX).
 
-- Ours is `fit`, the loop of `tenfold train`, with all it does: augmentation, dropout, checkpoints, and the precision
-  it finds faster here. Keras as it comes is the quicker of two: without augmentation (less work than ours) and with
-  it. Its other forms are mixed bfloat16 and XLA. All train the same layers, 887,530 parameters, with RMSprop in batches
-  of 86 on the same digits; benchmarks/peers has their programs, which leave the number of threads to the libraries.
-- Each is a process of its own that lives through the whole benchmark and is warmed up first. They take turns, one at a
-  time, so that whatever else the machine does falls on all alike. The claim is about the ratio of the medians.
-- FLOP/s counts convolutions and matrix products, forward and backward, and is set against the fastest product of two
-  2048x2048 matrices that PyTorch reaches here, measured before every round.
+- tenfold runs its training loop with everything: augmentation, dropout, checkpoints, and the faster precision. Default
+  Keras is the faster of two: without augmentation (less work than ours) and with it. Its other forms are mixed bfloat16
+  and XLA. All train the same layers, 887,530 parameters, with RMSprop in batches of 86 on the same digits; their
+  programs are in benchmarks/peers and leave the number of threads to the libraries.
+- Each is a process that runs for the entire benchmark, after a warm-up. They take turns, one at a time, so that other
+  load on the machine affects all of them. The claim is about the ratio of the medians.
+- FLOP/s counts convolutions and matrix products, forward and backward, and is compared with the fastest product of two
+  2048x2048 matrices in PyTorch, measured before every round.
 - DATA is any source of labeled digits, repeated until there are enough; by default the embedded ones.
 
-Keras runs in an environment of its own (`make keras-peer`; --peer or TENFOLD_KERAS_PYTHON names another). Where it
-isn't there, a line "peer skipped" says why, and nothing is claimed. Exits with 1 where the claim is measured and fails.
+Keras runs in its own environment (`make keras-peer`; --peer or TENFOLD_KERAS_PYTHON names another). Without it, a line
+"peer skipped" gives the reason, and nothing is claimed. Exits with 1 if a measured claim fails.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from tenfold.data import load_data
 from tenfold.training.device import PRECISIONS, device_name
 
 FACTOR, AS_IT_COMES, AS_FAST = 4.0, 1.4, 0.9
-ROWS = 440 * 86  # an epoch of nine tenths of Kaggle's rows, in whole batches
+SAMPLES = 440 * 86  # an epoch of nine tenths of Kaggle's samples, in full batches
 WARM_UP = 5  # batches
 PEERS = Path(__file__).parent / "peers"
 KERAS_PYTHON = PEERS.parents[1] / ".venv-keras" / "bin" / "python"
@@ -110,8 +110,8 @@ def digits(spec: str, folder: Path) -> Path:
     train = load_data(spec).train
     if train is None or train.labels is None:
         sys.exit(f"{spec}: these digits have no labels to train on")
-    rows = np.arange(ROWS) % len(train)
-    np.savez(folder / "digits.npz", images=train.images[rows], labels=train.labels[rows])
+    indices = np.arange(SAMPLES) % len(train)
+    np.savez(folder / "digits.npz", images=train.images[indices], labels=train.labels[indices])
     return folder / "digits.npz"
 
 

@@ -2,8 +2,8 @@
 
     python tenfold_recipe.py RECIPE SEED [JOBS]
 
-Prints one JSON line. Nothing is held out, so that the recipe sees all rows as the other programs do; the test digits
-are read once, after the clock has stopped.
+Prints one JSON line. There is no validation set, so that the recipe is trained on all samples, as the other programs
+are. The test set is read once, after the time is taken.
 """
 
 from tenfold.cpu import choose_wait_policy

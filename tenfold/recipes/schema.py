@@ -129,7 +129,7 @@ class Variant(Settings):
 
 
 class Recipe(Settings):
-    """One training run: the same recipe, seed, data and machine give the same weights."""
+    """One training run: the same recipe, seed, data, precision and machine give the same weights."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     normalize: Literal["scale", "standardize", "standardize_per_pixel", "l2_columns"] = "scale"

@@ -229,7 +229,7 @@ def test_new_job_never_replaces_folders_with_similar_files(source, tmp_path):
         (tmp_path / name).unlink()
     (tmp_path / "data.json").write_text(json.dumps(record))  # a training was killed before it wrote recipe.json
     (tmp_path / ".recipe.json.abcdefgh.part").write_text("{")
-    (tmp_path / ".DS_Store").write_text("a place on the screen")
+    (tmp_path / ".DS_Store").write_text("window position")
     new_job(RECIPE, tmp_path, overwrite=False)
     assert not tmp_path.exists()
 

@@ -235,6 +235,41 @@ def test_interrupted_and_resumed_run_matches_uninterrupted_run(trained, recipe, 
     assert run.model.read_bytes() == trained.run.model.read_bytes()
 
 
+def test_resumed_run_keeps_device_and_precision(recipe, digits, tmp_path):
+    run = Run(tmp_path / "run")
+    stop = RecordingCallback(lambda epoch, step: step == 2)
+    assert not train(recipe, digits, run, [stop], device="cpu", precision="bfloat16").finished
+    record = json.loads(run.data.read_text())
+    assert (record["device"], record["precision"]) == ("cpu", "bfloat16")
+    with pytest.raises(RunError, match="this run was started with --precision bfloat16, not float32"):
+        train(recipe, digits, run, precision="float32")
+    resumed = train(recipe, digits, run)  # where auto would take float32
+    assert resumed.finished
+    assert resumed.metrics["precision"] == "bfloat16"
+    assert json.loads(run.data.read_text()) == record
+
+
+def test_callbacks_of_a_training(make_recipe, digits, tmp_path):
+    calls = []
+
+    class RecordCalls(Callback):
+        def on_train_begin(self, state):
+            calls.append("begin")
+
+        def on_step(self, state):
+            calls.append((state.epoch, state.step, state.steps_per_epoch))
+
+        def on_epoch(self, state):
+            calls.append(state.epoch)
+            assert len(state.history) == state.epoch
+
+        def on_train_end(self, state):
+            calls.append("end")
+
+    train(make_recipe(epochs=2, batch_size=80), digits, Run(tmp_path / "run"), [RecordCalls()])
+    assert calls == ["begin", (0, 1, 2), (0, 2, 2), 1, (1, 1, 2), (1, 2, 2), 2, "end"]
+
+
 def test_untrainable_data_leaves_no_folder(recipe, tmp_path, make_digits):
     with pytest.raises(TenfoldError, match="without a training sample"):
         train(recipe, make_digits(10), Run(tmp_path / "run"))

@@ -29,7 +29,7 @@ def of_last_stage(name):
     return [rest for word, rest in instructions()[last:] if word == name]
 
 
-def test_the_image_is_slim_not_root_and_looks_after_itself():
+def test_docker_image_is_slim_unprivileged_and_has_a_health_check():
     assert [rest.split()[0] for word, rest in instructions() if word == "FROM"] == ["python:3.12-slim"] * 2
     assert of_last_stage("USER") == ["10001"]
     assert len(of_last_stage("HEALTHCHECK")) == 1
@@ -37,7 +37,7 @@ def test_the_image_is_slim_not_root_and_looks_after_itself():
     assert "'.[serve]'" in "".join(rest for word, rest in instructions() if word == "RUN")
 
 
-def test_what_is_copied_exists_and_is_not_ignored():
+def test_docker_copies_existing_files():
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for word, rest in instructions():
         if word == "COPY" and "--from" not in rest:
@@ -46,7 +46,7 @@ def test_what_is_copied_exists_and_is_not_ignored():
                 assert name in kept
 
 
-def test_what_it_runs_is_a_command_of_ours(run_serve):
+def test_docker_runs_an_existing_command(run_serve):
     command = json.loads(of_last_stage("ENTRYPOINT")[0])
     assert command[:2] == ["tenfold", "serve"]
     code, message = run_serve(command[2:])  # without a token
@@ -68,14 +68,14 @@ def run_serve(monkeypatch, capsys):
     return run
 
 
-def test_the_health_check_is_python_that_asks_for_readiness():
+def test_docker_health_check_requests_readiness():
     command = json.loads(of_last_stage("HEALTHCHECK")[0].partition("CMD")[2])
     assert command[:2] == ["python", "-c"]
     compile(command[2], "health", "exec")
     assert "/readyz" in command[2]
 
 
-def test_compose_gives_nothing_away():
+def test_compose_drops_privileges():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     tenfold = services["tenfold"]
     assert tenfold["read_only"] is True
@@ -89,7 +89,7 @@ def test_compose_gives_nothing_away():
     assert tenfold["command"] == ["--allowed-host", target.partition(":")[0]]  # other names are turned away
 
 
-def test_kubernetes_probes_limits_and_rights():
+def test_kubernetes_probes_limits_and_privileges():
     deployment, service = yaml.safe_load_all((ROOT / "deploy" / "kubernetes.yaml").read_text())
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -110,6 +110,6 @@ def test_kubernetes_probes_limits_and_rights():
 
 
 @pytest.mark.skipif(not HADOLINT, reason="hadolint is not installed")
-def test_hadolint_has_nothing_to_say():
+def test_hadolint_accepts_the_dockerfile():
     ran = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout

@@ -76,14 +76,14 @@ def page(browser, url):
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url)
-    expect(page.locator("#about")).not_to_be_empty()
+    expect(page.locator("#model-info")).not_to_be_empty()
     yield page
     assert messages == []
     assert [one for one in asked if not one.startswith((url, "blob:", "data:"))] == []
     context.close()
 
 
-def test_each_digit_that_the_mouse_draws_is_read(page):
+def test_page_reads_each_drawn_digit(page):
     for digit in range(10):
         write(page, digit)
         expect_text(page, str(digit))
@@ -95,17 +95,17 @@ def test_each_digit_that_the_mouse_draws_is_read(page):
 def test_page_shows_explanation(page):
     write(page, 5)
     expect_text(page, "5")
-    assert re.search(r"% sure · read in \d+ ms", page.locator("#summary").inner_text())
+    assert re.search(r"% confident · read in \d+ ms", page.locator("#summary").inner_text())
     expect(page.locator("#spoken")).to_have_text("Read: 5")
     page.wait_for_selector("#heatmap:not(.waiting)")
-    for canvas in ("saw", "heatmap"):
+    for canvas in ("input-image", "heatmap"):
         drawn = page.evaluate(
             f"Math.max(...document.getElementById('{canvas}').getContext('2d').getImageData(0, 0, 28, 28).data)"
         )
         assert drawn > 100
 
 
-def test_it_is_read_while_the_mouse_is_still_down(page):
+def test_page_reads_unfinished_strokes(page):
     box = page.locator("#pad").bounding_box()
     page.mouse.move(box["x"] + 300, box["y"] + 100)
     page.mouse.down()
@@ -114,20 +114,20 @@ def test_it_is_read_while_the_mouse_is_still_down(page):
     page.mouse.up()
 
 
-def test_several_digits_in_a_row_each_with_its_own_why(page):
+def test_page_explains_each_digit_of_a_line(page):
     for index, digit in enumerate((3, 0, 7)):
         write(page, digit, left=60 + 190 * index, size=130)
     expect_text(page, "307")
     page.locator("#text button").nth(2).click()
     assert page.locator(".bar.best b").inner_text() == "7"
-    assert page.locator("#question").inner_text().startswith("Digit 3 is wrong?")
+    assert page.locator("#question").inner_text().startswith("Is digit 3 wrong?")
     assert page.locator(".box").count() == 3
     inner, sheet = page.locator(".box").nth(1).bounding_box(), page.locator("#sheet").bounding_box()
     middle = (inner["x"] + inner["width"] / 2 - sheet["x"]) / sheet["width"] * 640
     assert 250 < middle < 380
 
 
-def test_undo_clear_and_back_again(page):
+def test_undo_and_clear(page):
     write(page, 4)
     expect_text(page, "4")
     page.get_by_role("button", name="Undo").click()
@@ -141,7 +141,7 @@ def test_undo_clear_and_back_again(page):
     page.wait_for_selector("body:not([data-state=empty])")
 
 
-def test_what_was_undone_can_be_redone_until_something_else_is_written(page):
+def test_redo_until_next_stroke(page):
     write(page, 3, left=60)
     write(page, 1, left=300)
     expect_text(page, "31")
@@ -158,7 +158,7 @@ def test_what_was_undone_can_be_redone_until_something_else_is_written(page):
     expect_text(page, "37")
 
 
-def test_undo_in_the_middle_of_a_stroke_leaves_the_one_before_as_it_was(page):
+def test_undo_during_a_stroke(page):
     write(page, 1)
     expect_text(page, "1")
     before = page.evaluate("document.getElementById('pad').toDataURL()")
@@ -172,7 +172,7 @@ def test_undo_in_the_middle_of_a_stroke_leaves_the_one_before_as_it_was(page):
     assert page.evaluate("document.getElementById('pad').toDataURL()") == before
 
 
-def test_what_was_read_stays_in_the_session(page):
+def test_history_restores_results(page):
     write(page, 2)
     expect_text(page, "2")
     page.get_by_role("button", name="Clear").click()
@@ -193,7 +193,7 @@ def texts_of_the_session(page):
     return page.locator("#history span").all_inner_texts()
 
 
-def test_what_is_on_the_sheet_is_not_lost_where_something_before_it_is_shown(page):
+def test_history_keeps_the_current_drawing(page):
     write(page, 7)
     expect_text(page, "7")
     page.keyboard.press("Escape")
@@ -211,7 +211,7 @@ def test_what_is_on_the_sheet_is_not_lost_where_something_before_it_is_shown(pag
     expect_text(page, "17")
 
 
-def test_a_drawing_is_not_lost_where_a_picture_takes_its_place(page):
+def test_history_keeps_a_drawing_replaced_by_a_picture(page):
     write(page, 2)
     expect_text(page, "2")
     page.evaluate(GIVE, ["drop", list(photo()), "image/jpeg"])
@@ -227,7 +227,7 @@ def test_a_drawing_is_not_lost_where_a_picture_takes_its_place(page):
     assert texts_of_the_session(page) == ["35", "2"]
 
 
-def test_the_session_holds_everything_once(page):
+def test_history_has_no_duplicates(page):
     write(page, 7)
     expect_text(page, "7")
     page.keyboard.press("Escape")
@@ -242,7 +242,7 @@ def test_the_session_holds_everything_once(page):
     assert texts_of_the_session(page) == ["7"]
 
 
-def test_what_was_read_in_the_middle_of_a_stroke_is_read_again(page):
+def test_history_rereads_unfinished_strokes(page):
     write(page, 7, left=120)
     expect_done(page, "7")
     box = page.locator("#pad").bounding_box()
@@ -266,7 +266,7 @@ def test_what_was_read_in_the_middle_of_a_stroke_is_read_again(page):
     assert len(texts_of_the_session(page)) == before
 
 
-def test_the_session_forgets_the_oldest_with_its_picture(page):
+def test_history_is_limited(page):
     page.evaluate("""() => {
         window.urls = new Set();
         const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
@@ -285,38 +285,38 @@ def test_the_session_forgets_the_oldest_with_its_picture(page):
 def expect_stored(page, label, button):
     """It is messages to those who see and to those who listen."""
     messages = page.get_by_role("status")
-    expect(messages).to_have_text(f"Thank you: stored as {label}. Tap or press another to change it.")
-    expect(page.locator(".why").get_by_role("button", pressed=True)).to_have_count(1)
+    expect(messages).to_have_text(f"Thank you, stored as {label}. Choose another digit to change it.")
+    expect(page.locator(".details").get_by_role("button", pressed=True)).to_have_count(1)
     expect(page.get_by_role("button", name=button, pressed=True)).to_be_visible()
 
 
-def test_a_wrong_answer_is_corrected_with_one_tap(page, database):
+def test_page_corrects_a_digit(page, database):
     before = len(Feedback(database).list())
     write(page, 1)
     expect_done(page, "1")
-    page.get_by_role("button", name=re.compile("^It is 7")).click()
-    expect_stored(page, "7", re.compile("^It is 7"))
+    page.get_by_role("button", name=re.compile("^(Confirm|Correct to) 7")).click()
+    expect_stored(page, "7", re.compile("^(Confirm|Correct to) 7"))
     page.get_by_role("button", name="Not a digit").click()
     expect_stored(page, "not a digit", "Not a digit")
     page.keyboard.press("1")
-    expect_stored(page, "1", re.compile("^It is 1"))
+    expect_stored(page, "1", re.compile("^(Confirm|Correct to) 1"))
     kept = Feedback(database).list()[before:]
     assert [(one.prediction, one.label) for one in kept] == [(1, 7), (1, None), (1, 1)]
     assert all(one.image.any() for one in kept)
 
 
-def test_what_was_kept_stays_marked_where_it_is_read_again(page):
+def test_correction_stays_marked(page):
     write(page, 1)
     expect_done(page, "1")
     page.keyboard.press("7")
-    expect_stored(page, "7", re.compile("^It is 7"))
+    expect_stored(page, "7", re.compile("^(Confirm|Correct to) 7"))
     page.keyboard.press("Escape")
     page.keyboard.press("z")
     expect_text(page, "1")
-    expect(page.get_by_role("button", name=re.compile("^It is 7"), pressed=True)).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^(Confirm|Correct to) 7"), pressed=True)).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Show 1 again").click()
-    expect(page.get_by_role("button", name=re.compile("^It is 7"), pressed=True)).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^(Confirm|Correct to) 7"), pressed=True)).to_be_visible()
 
 
 def photo():
@@ -345,7 +345,7 @@ GIVE = """async ([kind, bytes, type]) => {
 
 
 @pytest.mark.parametrize("way", ["drop", "paste", "choose"])
-def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
+def test_page_reads_a_photo_with_boxes(page, way, tmp_path):
     if way == "choose":
         (tmp_path / "photo.jpg").write_bytes(photo())
         with page.expect_file_chooser() as chooser:
@@ -367,7 +367,7 @@ def test_a_photo_is_read_with_boxes_over_it(page, way, tmp_path):
 
 
 @pytest.mark.parametrize("ink", [0, 255])
-def test_a_large_picture_that_is_transparent_stays_so(page, ink):
+def test_downscaled_picture_stays_transparent(page, ink):
     """As drawing programs export ink: larger than what is sent, and nothing behind it."""
     sheet = Image.new("LA", (2700, 1200), (ink, 0))
     draw = ImageDraw.Draw(sheet)
@@ -379,7 +379,7 @@ def test_a_large_picture_that_is_transparent_stays_so(page, ink):
 
 
 @pytest.mark.parametrize("size", [(1, 400), (400, 1), (9000, 1)])
-def test_a_picture_that_is_a_line_is_shown_on_a_sheet_that_fits_the_screen(page, size):
+def test_very_wide_picture_fits_the_screen(page, size):
     page.evaluate(GIVE, ["drop", list(png(np.full(size[::-1], 230, np.uint8))), "image/png"])
     page.wait_for_selector("body[data-state=none]")
     sheet = page.locator("#sheet").bounding_box()
@@ -387,7 +387,7 @@ def test_a_picture_that_is_a_line_is_shown_on_a_sheet_that_fits_the_screen(page,
     assert min(sheet["width"], sheet["height"]) >= 50
 
 
-def test_boxes_lie_over_the_digits_of_a_long_picture(page):
+def test_boxes_match_the_digits_of_a_long_picture(page):
     row = Image.new("L", (2400, 80), 255)
     draw = ImageDraw.Draw(row)
     draw.line([(1800, 15), (1800, 65)], 0, 9)
@@ -404,29 +404,29 @@ def tiff():
     return out.getvalue()
 
 
-def test_a_picture_that_the_browser_can_not_show_is_read_all_the_same(page, database):
+def test_picture_without_preview_is_read(page, database):
     before = len(Feedback(database).list())
     write(page, 7)
     expect_text(page, "7")
     page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
     expect_text(page, "35")
-    assert page.locator("#unshown").is_visible()
+    assert page.locator("#no-preview").is_visible()
     assert page.locator("#photo").is_hidden()
     assert page.locator(".box").count() == 0
     page.locator("#text button").nth(1).click()
     page.keyboard.press("5")
-    page.wait_for_selector("text=Thank you: stored as 5.")
+    page.wait_for_selector("text=Thank you, stored as 5.")
     page.keyboard.press("Escape")
     page.wait_for_selector("body[data-state=empty]")
-    assert page.locator("#unshown").is_hidden()
+    assert page.locator("#no-preview").is_hidden()
     assert texts_of_the_session(page) == ["35", "7"]
     page.get_by_role("button", name="Show 35 again").click()
-    page.wait_for_selector("#unshown")
+    page.wait_for_selector("#no-preview")
     expect_text(page, "35")
     assert [one.label for one in Feedback(database).list()[before:]] == [5]
 
 
-def test_a_picture_that_takes_long_gives_way_to_what_was_written_meanwhile(page):
+def test_slow_picture_gives_way_to_a_drawing(page):
     held = []
     page.route("**/v1/read*", lambda route: held.append(route), times=1)
     page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
@@ -439,17 +439,17 @@ def test_a_picture_that_takes_long_gives_way_to_what_was_written_meanwhile(page)
     assert page.locator("#sheet").get_attribute("data-shows") == "writing"
 
 
-def test_a_folder_is_refused_in_words(page, tmp_path):
+def test_dropped_folder_is_refused(page, tmp_path):
     box = page.locator("#pad").bounding_box()
     index = {"x": box["x"] + 50, "y": box["y"] + 50}
     data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
     devtools = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
         devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **index})
-    page.wait_for_selector("text=This is no file that can be read.")
+    page.wait_for_selector("text=The file can't be opened.")
 
 
-def test_the_first_of_many_rows_can_be_reached(page):
+def test_many_lines_can_be_scrolled(page):
     rows = Image.new("L", (300, 700), 255)
     draw = ImageDraw.Draw(rows)
     for row in range(6):
@@ -457,13 +457,13 @@ def test_the_first_of_many_rows_can_be_reached(page):
             left, top = 60 + 70 * column, 40 + 110 * row
             draw.line([(left, top), (left, top + 60)], 0, 9)
     page.evaluate(GIVE, ["drop", list(png(np.asarray(rows))), "image/png"])
-    expect(page.locator(".text .row")).to_have_count(6)
-    first, box = page.locator(".text .row").first, page.locator(".text")
+    expect(page.locator(".text .line")).to_have_count(6)
+    first, box = page.locator(".text .line").first, page.locator(".text")
     first.scroll_into_view_if_needed()
     assert first.bounding_box()["y"] >= box.bounding_box()["y"] - 1
 
 
-def test_what_the_camera_sees_is_read(chromium, url, tmp_path):
+def test_page_reads_the_camera(chromium, url, tmp_path):
     """With Chromium's own camera, which shows a film."""
     (tmp_path / "film.mjpeg").write_bytes(photo() * 3)
     film = f"--use-file-for-fake-video-capture={tmp_path / 'film.mjpeg'}"
@@ -472,25 +472,25 @@ def test_what_the_camera_sees_is_read(chromium, url, tmp_path):
     page.goto(url)
     page.locator("#camera").click()
     wait_for(lambda: page.evaluate("document.getElementById('video').videoWidth") > 0)
-    page.locator("#shooting button[value=shoot]").click()
+    page.locator("#camera-dialog button[value=photo]").click()
     expect_text(page, "35")
     assert page.locator("#photo").is_visible()
     assert page.evaluate("document.getElementById('video').srcObject") is None  # its light is out
     filming.close()
 
 
-def test_without_a_camera_the_page_says_so(page):
+def test_page_reports_missing_camera(page):
     page.locator("#camera").click()
-    page.wait_for_selector("text=There is no camera that this page may use.")
+    page.wait_for_selector("text=No camera is available, or the page is not allowed to use it.")
 
 
-def test_a_picture_without_a_digit_says_so(page):
+def test_page_reports_pictures_without_digits(page):
     page.evaluate(GIVE, ["drop", list(png(np.full((200, 300), 230, np.uint8))), "image/png"])
     page.wait_for_selector("body[data-state=none]")
     assert page.locator("#summary").inner_text().startswith("No digit here")
 
 
-def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(browser, url):
+def test_unreadable_file_keeps_the_current_content(browser, url):
     page = browser.new_page()
     page.goto(url)
     write(page, 7)
@@ -500,7 +500,7 @@ def test_what_can_not_be_read_leaves_what_is_shown_as_it_was(browser, url):
     page.wait_for_selector("text=is no picture that can be read")
     expect_text(page, "7")
     assert page.locator("#sheet").get_attribute("data-shows") == "writing"
-    assert "% sure" in page.locator("#summary").inner_text()
+    assert "% confident" in page.locator("#summary").inner_text()
     assert page.locator("#history li").count() == 0
     page.close()
 
@@ -513,7 +513,7 @@ def answer(status, code, message):
 BUSY = answer(503, "queue_full", "too many requests are waiting; come again in a second")
 
 
-def test_a_reading_that_fails_leaves_nothing_to_correct(browser, url):
+def test_failed_reading_has_nothing_to_correct(browser, url):
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
@@ -531,7 +531,7 @@ def test_a_reading_that_fails_leaves_nothing_to_correct(browser, url):
     page.close()
 
 
-def test_what_is_cleared_while_the_server_is_busy_is_not_read_later(browser, url):
+def test_cleared_drawing_is_not_read_later(browser, url):
     page = browser.new_page()
     failed = []
     page.on("pageerror", lambda error: failed.append(str(error)))
@@ -547,7 +547,7 @@ def test_what_is_cleared_while_the_server_is_busy_is_not_read_later(browser, url
     page.close()
 
 
-def test_a_correction_is_sent_again_while_the_server_is_busy(browser, url, database):
+def test_correction_is_retried_while_the_server_is_busy(browser, url, database):
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
@@ -557,12 +557,12 @@ def test_a_correction_is_sent_again_while_the_server_is_busy(browser, url, datab
     page.keyboard.press("7")
     page.wait_for_selector("text=The server is busy; the correction (7) will be sent again.")
     page.keyboard.press("Escape")  # it is sent all the same
-    page.wait_for_selector("text=Thank you: stored as 7.")
+    page.wait_for_selector("text=Thank you, stored as 7.")
     assert [(one.prediction, one.label) for one in Feedback(database).list()[before:]] == [(1, 7)]
     page.close()
 
 
-def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
+def test_only_the_last_waiting_correction_is_sent(browser, url, database):
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
@@ -580,7 +580,7 @@ def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
     page.keyboard.press("7")
     page.wait_for_selector("text=The server is not responding.")
     page.keyboard.press("4")
-    page.wait_for_selector("text=Thank you: stored as 4.")
+    page.wait_for_selector("text=Thank you, stored as 4.")
     assert page.locator(".bar[aria-pressed=true] b").all_inner_texts() == ["4"]
     page.wait_for_timeout(1200)
     lost.clear()
@@ -590,7 +590,7 @@ def test_of_corrections_that_wait_only_the_last_is_sent(browser, url, database):
     page.close()
 
 
-def test_corrections_of_one_digit_arrive_in_their_order(page, database):
+def test_corrections_are_sent_in_order(page, database):
     write(page, 1)
     expect_done(page, "1")
     before = len(Feedback(database).list())
@@ -601,18 +601,18 @@ def test_corrections_of_one_digit_arrive_in_their_order(page, database):
     page.keyboard.press("4")
     page.wait_for_timeout(300)
     held[0].continue_()
-    page.wait_for_selector("text=Thank you: stored as 4.")
+    page.wait_for_selector("text=Thank you, stored as 4.")
     assert page.locator(".bar[aria-pressed=true] b").all_inner_texts() == ["4"]
     assert [one.label for one in Feedback(database).list()[before:]] == [7, 4]
 
 
-def test_a_change_that_fails_leaves_marked_what_is_kept(browser, url):
+def test_failed_correction_keeps_the_stored_label_marked(browser, url):
     page = browser.new_page()
     page.goto(url)
     write(page, 1)
     expect_done(page, "1")
     page.keyboard.press("7")
-    page.wait_for_selector("text=Thank you: stored as 7.")
+    page.wait_for_selector("text=Thank you, stored as 7.")
     page.route("**/v1/feedback", lambda route: route.fulfill(**answer(503, "feedback_failed", "it can't be used now")))
     page.keyboard.press("4")
     page.wait_for_selector("text=The correction (4) was not stored")
@@ -645,13 +645,13 @@ def test_page_reports_failed_correction(browser, url, refusal, tries):
     page.close()
 
 
-def test_without_the_server_the_page_waits_and_goes_on(browser, database):
+def test_page_waits_for_an_unreachable_server(browser, database):
     """The server goes while someone draws; what was drawn is read when it is back."""
     page = browser.new_page()
     with command("--feedback", database) as server:
         url = server.url
         page.goto(url)
-        expect(page.locator("#about")).not_to_be_empty()
+        expect(page.locator("#model-info")).not_to_be_empty()
     write(page, 7)
     page.wait_for_selector("text=The server is not responding.")
     with command("--feedback", database, "--port", url.rsplit(":", 1)[1]):
@@ -661,7 +661,7 @@ def test_without_the_server_the_page_waits_and_goes_on(browser, database):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (768, "light"), (1280, "dark")])
-def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
+def test_page_fits_small_screens_and_follows_the_theme(browser, url, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(url)
     for index, digit in enumerate((1, 2)):
@@ -681,7 +681,7 @@ def test_it_fits_and_follows_the_theme(browser, url, width, scheme):
     page.close()
 
 
-def test_the_buttons_stand_in_one_row_however_wide_the_page_is(browser, url):
+def test_buttons_are_in_one_row_at_all_widths(browser, url):
     page = browser.new_page()
     page.goto(url)
     for width in range(320, 1321, 50):
@@ -691,7 +691,7 @@ def test_the_buttons_stand_in_one_row_however_wide_the_page_is(browser, url):
     page.close()
 
 
-def test_a_finger_and_a_pen_write_too(browser, url):
+def test_touch_and_pen_draw(browser, url):
     context = browser.new_context(has_touch=True, viewport={"width": 700, "height": 900})
     page = context.new_page()
     page.goto(url)
@@ -726,7 +726,7 @@ def test_a_finger_and_a_pen_write_too(browser, url):
     context.close()
 
 
-def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
+def test_controls_have_names_and_keyboard_access(page):
     write(page, 3)
     expect_text(page, "3")
     nameless = page.evaluate(
@@ -748,29 +748,29 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
     assert page.locator("#width").input_value() == "24"
 
 
-def test_the_page_asks_for_the_token_or_takes_it_from_its_address(browser, model_file):
+def test_page_takes_the_token_from_its_address_or_a_dialog(browser, model_file):
     with command(model_file, "--no-feedback", "--token", "s3cret") as server:
         context = browser.new_context()
         page = context.new_page()
         page.goto(f"{server.url}/#token=s3cret")
-        expect(page.locator("#about")).not_to_be_empty()
+        expect(page.locator("#model-info")).not_to_be_empty()
         assert "token" not in page.url
         context.close()
         page = browser.new_page()
         page.goto(server.url)
         page.wait_for_selector("dialog[open]")
-        assert page.locator("#wrong").is_hidden()
+        assert page.locator("#token-error").is_hidden()
         page.locator("#token").fill("secret")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=That token is wrong.")
         page.locator("#token").fill("s3cret")
         page.keyboard.press("Enter")
-        expect(page.locator("#about")).not_to_be_empty()
-        assert page.locator("#kept").inner_text() == "This server stores nothing that you write or show."
+        expect(page.locator("#model-info")).not_to_be_empty()
+        assert page.locator("#privacy").inner_text() == "This server stores nothing that you write or show."
         page.close()
 
 
-def test_who_gives_no_token_at_first_may_give_it_later(browser, model_file):
+def test_token_can_be_given_later(browser, model_file):
     with command(model_file, "--no-feedback", "--token", "s3cret") as server:
         page = browser.new_page()
         page.goto(server.url)
@@ -781,11 +781,11 @@ def test_who_gives_no_token_at_first_may_give_it_later(browser, model_file):
         box = page.locator("#pad").bounding_box()
         page.mouse.click(box["x"] + 300, box["y"] + 100)
         page.wait_for_selector("dialog[open]")
-        assert page.locator("#wrong").is_hidden()
+        assert page.locator("#token-error").is_hidden()
         page.locator("#token").fill("s3cret")
         page.keyboard.press("Enter")
         page.wait_for_selector("body:not([data-state=empty])")
-        expect(page.locator("#about")).not_to_be_empty()
+        expect(page.locator("#model-info")).not_to_be_empty()
         page.close()
 
 

@@ -3,9 +3,9 @@
 const TOKEN_KEY = "tenfold-token";
 
 // `tenfold serve` prints an address with the token behind the #, which browsers send nowhere.
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
-  sessionStorage.setItem(TOKEN_KEY, given);
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+if (token) {
+  sessionStorage.setItem(TOKEN_KEY, token);
   history.replaceState(null, "", location.pathname);
 }
 
@@ -25,7 +25,7 @@ export function hasToken() {
   return sessionStorage.getItem(TOKEN_KEY) !== null;
 }
 
-async function ask(path, options = {}) {
+async function request(path, options = {}) {
   const headers = new Headers(options.headers);
   const token = sessionStorage.getItem(TOKEN_KEY);
   if (token) headers.set("Authorization", `Bearer ${token}`);
@@ -33,23 +33,23 @@ async function ask(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store" });
   } catch {
-    throw new APIError(0, "away", "The server is not responding.");
+    throw new APIError(0, "unreachable", "The server is not responding.");
   }
-  const answer = await response.json().catch(() => ({}));
+  const content = await response.json().catch(() => ({}));
   if (response.status === 401) throw new APIError(401, "unauthorized", "This server needs a token.");
   if (!response.ok) {
-    const { code = "unknown", message = `The server responded with status ${response.status}.` } = answer.error ?? {};
+    const { code = "unknown", message = `The server responded with status ${response.status}.` } = content.error ?? {};
     throw new APIError(response.status, code, message);
   }
-  return answer;
+  return content;
 }
 
-export const model = () => ask("/v1/model");
+export const model = () => request("/v1/model");
 
 /** The reading of a picture; each digit's image as 784 bytes, and as a key. */
 export async function read(picture) {
   const headers = { "Content-Type": picture.type };
-  const reading = await ask("/v1/read?details=true", { method: "POST", body: picture, headers });
+  const reading = await request("/v1/read?details=true", { method: "POST", body: picture, headers });
   for (const digit of reading.digits) {
     digit.key = digit.image;
     digit.image = Uint8Array.from(atob(digit.key), (c) => c.charCodeAt(0));
@@ -59,12 +59,12 @@ export async function read(picture) {
 
 /** Which pixels of a 28x28 image, given as 784 bytes, support its prediction. */
 export const explain = (image) =>
-  ask("/v1/explain", { method: "POST", body: image, headers: { "Content-Type": "application/octet-stream" } });
+  request("/v1/explain", { method: "POST", body: image, headers: { "Content-Type": "application/octet-stream" } });
 
 /** The right `label` of digit number `digit` of `picture`: 0 to 9, or null if it is not a digit. */
 export async function correct(picture, digit, label) {
   const body = JSON.stringify({ picture: await base64(picture), digit, label });
-  return ask("/v1/feedback", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  return request("/v1/feedback", { method: "POST", body, headers: { "Content-Type": "application/json" } });
 }
 
 function base64(blob) {

@@ -1,245 +1,244 @@
-// The page: what is written or shown is read at once; here the parts meet.
+// The page: reads drawings and pictures as they change, explains and corrects the digits.
 
 import * as api from "./api.js";
-import { listen, prepared, shot } from "./picture.js";
+import { listenForPictures, preparePicture, takePhoto } from "./picture.js";
 import { Pad } from "./pad.js";
 import { element, View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const REST = 350; // milliseconds without a stroke after which a drawing counts as done
-const PAUSE = 1000; // milliseconds after which a server that was busy or away is asked again
-const TRIES = 100; // to send a correction to a server that is busy; a reading is asked for as long as it is wanted
-const AWAY = "The server is not responding. Your writing is kept, and is read once the server is back.";
+const IDLE_MS = 350; // without a stroke, after which a drawing counts as finished
+const RETRY_MS = 1000; // after which a request to a busy or unreachable server is sent again
+const MAX_RETRIES = 100; // of a correction; readings are retried as long as they are needed
+const UNREACHABLE = "The server is not responding. Your writing is kept, and will be read when the server is back.";
+const MAX_HISTORY = 20; // earlier results
 
-const KEPT = 20; // of what was read before
+let current = null; // the last result: {blob, area, photo or strokes, reading, selected, milliseconds}
+let photo = null; // {blob, area} of the picture that is shown; area is null if the browser can't show it
+let model = null; // the response of /v1/model
+const earlier = []; // results, the latest first
 
-let subject = null; // what was read last: {blob, area, photo or strokes, reading, chosen, milliseconds}
-let photo = null; // {blob, area} while a picture is shown, or stands for one that the browser can't show
-let model = null; // what the server says about its model, and whether it stores corrections
-const past = []; // subjects, the last one first
+const pad = new Pad($("pad"), onDrawingChange);
+const view = new View(selectDigit, correct);
 
-const pad = new Pad($("pad"), written);
-const view = new View(choose, correct);
+// Reading: one request at a time, always for the latest content.
 
-// Reading: one request at a time, always of the newest.
+let isReading = false;
+let isStale = false;
+let generation = 0; // incremented when the content is replaced: responses for earlier content are ignored
+let changes = 0; // incremented with every change: a slow picture gives way to later content
+let idleTimer = 0;
 
-let asking = false;
-let stale = false;
-let sheets = 0; // how often all that is shown was replaced: an answer to what was there before comes too late
-let changes = 0; // of what is shown, or is to be: a picture that takes long gives way to what came after it
-let rest = 0;
-
-function written() {
+function onDrawingChange() {
   changes += 1;
   photo = null;
-  buttons();
-  readSoon();
+  updateButtons();
+  scheduleReading();
 }
 
-function buttons() {
+function updateButtons() {
   const shown = photo !== null || !pad.isEmpty;
   $("undo").disabled = photo !== null || !pad.canUndo;
   $("clear").disabled = !shown;
   $("sheet").dataset.shows = photo ? "photo" : pad.isEmpty ? "nothing" : "writing";
   $("photo").hidden = !photo?.area;
-  $("unshown").hidden = !photo || photo.area;
+  $("no-preview").hidden = !photo || photo.area;
 }
 
-function readSoon() {
-  clearTimeout(rest);
+function scheduleReading() {
+  clearTimeout(idleTimer);
   if (!photo && pad.isEmpty) {
-    sheets += 1;
-    stale = false;
-    showNothing();
+    generation += 1;
+    isStale = false;
+    clearResult();
     return;
   }
-  stale = true;
-  if (!asking) requestAnimationFrame(readNow);
+  isStale = true;
+  if (!isReading) requestAnimationFrame(readLatest);
 }
 
-async function readNow() {
-  if (asking || !stale) return;
-  asking = true;
-  const sheet = sheets;
+async function readLatest() {
+  if (isReading || !isStale) return;
+  isReading = true;
+  const started = generation;
   try {
-    const found = await patiently(() => sheet === sheets && readShown());
-    if (sheet === sheets) show(found);
-    if (!model) introduce(); // who gave no token at first
+    const result = await retry(() => started === generation && readContent());
+    if (started === generation) show(result);
+    if (!model) loadModelInfo(); // it failed if the token was not known yet
   } catch (error) {
-    if (sheet === sheets) showNothing();
-    failed(error);
+    if (started === generation) clearResult();
+    showError(error);
   } finally {
-    asking = false;
+    isReading = false;
   }
-  if (stale) requestAnimationFrame(readNow);
+  if (isStale) requestAnimationFrame(readLatest);
 }
 
-async function readShown() {
-  stale = false;
+async function readContent() {
+  isStale = false;
   if (photo) return { photo, ...(await read(photo)) };
   const strokes = pad.strokes;
   return { strokes, ...(await read(await pad.picture())) };
 }
 
 async function read({ blob, area }) {
-  const begun = performance.now();
+  const start = performance.now();
   const reading = await api.read(blob);
-  return { blob, area, reading, milliseconds: performance.now() - begun };
+  return { blob, area, reading, milliseconds: performance.now() - start };
 }
 
-function showNothing() {
-  subject = null;
-  view.empty();
+function clearResult() {
+  current = null;
+  view.showEmpty();
 }
 
-function show(found) {
-  const chosen = Math.min(subject?.chosen ?? 0, Math.max(0, found.reading.digits.length - 1));
-  subject = { ...found, chosen };
-  view.reading(found.reading, chosen, found.area, found.milliseconds);
-  const digit = chosenDigit();
-  view.corrected(labelOf(digit));
-  if (digit) view.heatmap(digit.image, null);
-  clearTimeout(rest);
-  rest = setTimeout(done, REST);
+function show(result) {
+  const selected = Math.min(current?.selected ?? 0, Math.max(0, result.reading.digits.length - 1));
+  current = { ...result, selected };
+  view.showReading(result.reading, selected, result.area, result.milliseconds);
+  const digit = selectedDigit();
+  view.markLabel(labelOf(digit));
+  if (digit) view.showHeatmap(digit.image, null);
+  clearTimeout(idleTimer);
+  idleTimer = setTimeout(onIdle, IDLE_MS);
 }
 
-/** Nothing was written for a moment: say it to who listens, and look closer. */
-async function done() {
-  if (pad.pointer !== null || !subject) return;
-  const { text, digits } = subject.reading;
+/** Called when the drawing is finished: announce the result to screen readers, and explain it. */
+async function onIdle() {
+  if (pad.pointer !== null || !current) return;
+  const { text, digits } = current.reading;
   $("spoken").textContent = digits.length ? `Read: ${text.split("\n").join(", ")}` : "No digit here";
   await explain();
 }
 
 async function explain() {
-  const digit = chosenDigit();
+  const digit = selectedDigit();
   if (!digit) return;
   try {
-    digit.heatmap ??= (await patiently(() => digit === chosenDigit() && api.explain(digit.image))).heatmap;
+    digit.heatmap ??= (await retry(() => digit === selectedDigit() && api.explain(digit.image))).heatmap;
   } catch (error) {
-    return failed(error);
+    return showError(error);
   }
-  if (digit === chosenDigit()) view.heatmap(digit.image, digit.heatmap);
+  if (digit === selectedDigit()) view.showHeatmap(digit.image, digit.heatmap);
 }
 
-function chosenDigit() {
-  return subject?.reading.digits[subject.chosen];
+function selectedDigit() {
+  return current?.reading.digits[current.selected];
 }
 
-function choose(i) {
-  subject.chosen = i;
-  view.reading(subject.reading, i, subject.area, subject.milliseconds);
-  view.corrected(labelOf(chosenDigit()));
-  view.heatmap(subject.reading.digits[i].image, null);
+function selectDigit(i) {
+  current.selected = i;
+  view.showReading(current.reading, i, current.area, current.milliseconds);
+  view.markLabel(labelOf(selectedDigit()));
+  view.showHeatmap(current.reading.digits[i].image, null);
   explain();
 }
 
 // Corrections
 
-// By the image that was read, so that a correction stays when the image is read again.
-const words = new Map(); // the last word on it, which those give way to that still wait
-const kept = new Map(); // what the server keeps
-const sent = new Map(); // the promise of all that was sent before: one after the other, for the last that is kept counts
+// Keyed by the digit's image, so that a correction stays when the same image is read again.
+const corrections = new Map(); // the latest one of each digit; earlier ones that still wait are dropped
+const storedLabels = new Map(); // as the server has them
+const requests = new Map(); // the promise of all requests so far: they are sent one by one, as the last one counts
 
 /** The label that a digit was given, once the server has stored it. */
 function labelOf(digit) {
-  return kept.get(digit?.key);
+  return storedLabels.get(digit?.key);
 }
 
 async function correct(label) {
-  const digit = chosenDigit();
+  const digit = selectedDigit();
   if (!digit) return;
-  const { blob, chosen } = subject;
-  if (!model) await introduce();
+  const { blob, selected } = current;
+  if (!model) await loadModelInfo();
   if (model && !model.feedback) return notice("This server stores no corrections.", 6000);
-  words.set(digit.key, { label });
-  sent.set(digit.key, send(digit.key, words.get(digit.key), blob, chosen, sent.get(digit.key)));
+  corrections.set(digit.key, { label });
+  requests.set(digit.key, send(digit.key, corrections.get(digit.key), blob, selected, requests.get(digit.key)));
 }
 
-async function send(key, word, blob, chosen, before) {
+async function send(key, correction, blob, selected, before) {
   await before;
-  const isLast = () => words.get(key) === word;
-  const label = word.label ?? "not a digit";
+  const isLatest = () => corrections.get(key) === correction;
+  const label = correction.label ?? "not a digit";
   const busy = `The server is busy; the correction (${label}) will be sent again.`;
   try {
-    if (!(await patiently(() => isLast() && api.correct(blob, chosen, word.label), TRIES, busy))) return;
-    kept.set(key, word.label);
-    if (!isLast()) return;
-    view.corrected(labelOf(chosenDigit()));
-    notice(`Thank you: stored as ${label}. Tap or press another to change it.`, 4000);
+    if (!(await retry(() => isLatest() && api.correct(blob, selected, correction.label), MAX_RETRIES, busy))) return;
+    storedLabels.set(key, correction.label);
+    if (!isLatest()) return;
+    view.markLabel(labelOf(selectedDigit()));
+    notice(`Thank you, stored as ${label}. Choose another digit to change it.`, 4000);
   } catch (error) {
-    if (isLast()) notice(`The correction (${label}) was not stored; please try again: ${error.message}`, 10_000);
+    if (isLatest()) notice(`The correction (${label}) was not stored; please try again: ${error.message}`, 10_000);
   }
 }
 
-// What was read before
+// Earlier results
 
-function remember() {
-  if (!subject?.reading.digits.length) return;
-  const place = past.findIndex(isSame);
-  if (place >= 0 && past[place].reading.text === subject.reading.text) return;
-  if (place >= 0) forget(place); // it was read in the middle of a stroke
-  const one = subject;
-  past.unshift(one);
+function addToHistory() {
+  if (!current?.reading.digits.length) return;
+  const index = earlier.findIndex(isCurrent);
+  if (index >= 0 && earlier[index].reading.text === current.reading.text) return;
+  if (index >= 0) removeFromHistory(index); // the earlier result was read during a stroke
+  const entry = current;
+  earlier.unshift(entry);
   const picture = element("img", { alt: "" });
-  if (one.area) picture.src = URL.createObjectURL(one.blob);
-  const text = one.reading.text.split("\n").join(" ");
+  if (entry.area) picture.src = URL.createObjectURL(entry.blob);
+  const text = entry.reading.text.split("\n").join(" ");
   const button = element("button", { type: "button" }, [picture, element("span", { textContent: text })]);
   button.setAttribute("aria-label", `Show ${text} again`);
-  button.onclick = () => again(one);
+  button.onclick = () => restore(entry);
   $("history").prepend(element("li", {}, [button]));
   $("session").hidden = false;
-  if (past.length > KEPT) forget(KEPT);
+  if (earlier.length > MAX_HISTORY) removeFromHistory(MAX_HISTORY);
 }
 
-/** Whether `one` is what is shown, which it is where it was shown again, or a clear was undone. */
-function isSame(one) {
-  return one.photo === subject.photo && one.strokes === subject.strokes;
+/** Whether `entry` is shown at the moment, for example because it was restored. */
+function isCurrent(entry) {
+  return entry.photo === current.photo && entry.strokes === current.strokes;
 }
 
-function forget(place) {
-  past.splice(place, 1);
-  const item = $("history").children[place];
+function removeFromHistory(index) {
+  earlier.splice(index, 1);
+  const item = $("history").children[index];
   URL.revokeObjectURL(item.querySelector("img").src);
   item.remove();
 }
 
-function again(one) {
-  replace(one.photo ?? null, one.strokes);
-  subject = one;
-  choose(one.chosen);
-  if (!photo) readSoon(); // it may have been read in the middle of a stroke
+function restore(entry) {
+  replaceContent(entry.photo ?? null, entry.strokes);
+  current = entry;
+  selectDigit(entry.selected);
+  if (!photo) scheduleReading(); // it may have been read during a stroke
 }
 
-/** Put a picture or strokes in the place of what is shown. */
-function replace(picture, strokes = []) {
-  remember();
-  sheets += 1;
+/** Show a picture or strokes instead of the current content. */
+function replaceContent(picture, strokes = []) {
+  addToHistory();
+  generation += 1;
   changes += 1;
-  stale = false;
+  isStale = false;
   photo = picture;
   pad.show(strokes);
   if (photo) showPhoto();
-  buttons();
+  updateButtons();
 }
 
 // Pictures
 
-async function take(file) {
-  const mine = ++changes;
+async function loadPicture(file) {
+  const change = ++changes;
   try {
-    const taken = await prepared(file);
-    // What the browser can't show may be no picture at all: it takes the place of what is shown once it is read.
-    if (!taken.area) notice("Reading the picture …");
-    const found = taken.area ? null : await patiently(() => mine === changes && read(taken), 3);
-    if (mine !== changes) return; // something else was written or shown meanwhile
+    const picture = await preparePicture(file);
+    // What the browser can't show may not be a picture: it is shown once it has been read.
+    if (!picture.area) notice("Reading the picture …");
+    const result = picture.area ? null : await retry(() => change === changes && read(picture), 3);
+    if (change !== changes) return; // something else is shown by now
     notice("");
-    replace(taken);
-    subject = null;
-    if (found) show({ photo, ...found });
-    else readSoon();
+    replaceContent(picture);
+    current = null;
+    if (result) show({ photo, ...result });
+    else scheduleReading();
   } catch (error) {
-    failed(error);
+    showError(error);
   }
 }
 
@@ -250,71 +249,71 @@ function showPhoto() {
 }
 
 function clear() {
-  replace(null);
-  readSoon();
+  replaceContent(null);
+  scheduleReading();
 }
 
-// What went wrong, and short words
+// Notices and errors
 
-let fading = 0; // the timer of words that go by themselves; 0 where there are none
+let noticeTimer = 0; // of a notice that disappears by itself; 0 if there is none
 
 function notice(text, milliseconds = 0) {
-  clearTimeout(fading);
+  clearTimeout(noticeTimer);
   $("notice").textContent = text;
-  fading = milliseconds && setTimeout(notice, milliseconds, "");
+  noticeTimer = milliseconds && setTimeout(notice, milliseconds, "");
 }
 
-function failed(error) {
+function showError(error) {
   notice(error.message, 6000);
 }
 
-/** The answer to `ask`, which is asked again while the server is busy, does not answer, or wants its token. */
-async function patiently(ask, tries = Infinity, busy = "") {
+/** The result of `request`, which is repeated while the server is busy, unreachable, or needs a token. */
+async function retry(request, tries = Infinity, busy = "") {
   for (let n = 1; ; n++) {
     try {
-      const answer = await ask();
-      if (n > 1 && !fading) notice("");
-      return answer;
+      const result = await request();
+      if (n > 1 && !noticeTimer) notice("");
+      return result;
     } catch (error) {
       if (error.status === 401 && (await askForToken())) continue;
-      const isAway = error.code === "away";
-      if (!isAway && (!["queue_full", "shutting_down"].includes(error.code) || n >= tries)) throw error;
-      const why = isAway ? AWAY : busy;
-      if (why && !fading) notice(why);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      const isUnreachable = error.code === "unreachable";
+      if (!isUnreachable && (!["queue_full", "shutting_down"].includes(error.code) || n >= tries)) throw error;
+      const message = isUnreachable ? UNREACHABLE : busy;
+      if (message && !noticeTimer) notice(message);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
 
-let token = null; // the promise of one while it is asked for
+let token = null; // the promise of a token while the dialog is open
 
 function askForToken() {
   token ??= new Promise((resolve) => {
-    const dialog = $("asking");
-    $("wrong").hidden = !api.hasToken();
+    const dialog = $("token-dialog");
+    $("token-error").hidden = !api.hasToken();
     dialog.onclose = () => {
-      const given = dialog.returnValue && $("token").value;
-      if (given) api.storeToken(given);
+      const entered = dialog.returnValue && $("token").value;
+      if (entered) api.storeToken(entered);
       $("token").value = dialog.returnValue = "";
       token = null;
-      resolve(given);
+      resolve(entered);
     };
     dialog.showModal();
   });
   return token;
 }
 
-// The beginning
+// Setup
 
-async function introduce() {
+async function loadModelInfo() {
   try {
-    model = await patiently(api.model);
-    $("about").textContent = `Model ${model.name} · tenfold ${model.version}`;
-    $("kept").textContent = model.feedback
+    model = await retry(api.model);
+    $("model-info").textContent = `Model ${model.name} · tenfold ${model.version}`;
+    $("privacy").textContent = model.feedback
       ? "Only corrections are stored on the server: the picture, the prediction, your correction and the time."
       : "This server stores nothing that you write or show.";
   } catch (error) {
-    failed(error);
+    showError(error);
   }
 }
 
@@ -323,13 +322,13 @@ $("clear").onclick = clear;
 $("width").oninput = () => (pad.width = Number($("width").value));
 $("camera").onclick = async () => {
   try {
-    const file = await shot($("shooting"), $("video"));
-    if (file) await take(file);
+    const file = await takePhoto($("camera-dialog"), $("video"));
+    if (file) await loadPicture(file);
   } catch (error) {
-    failed(error);
+    showError(error);
   }
 };
-listen(take, $("sheet"), $("file"), $("choose"));
+listenForPictures(loadPicture, $("sheet"), $("file"), $("choose"));
 
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || event.altKey) return;
@@ -339,11 +338,11 @@ addEventListener("keydown", (event) => {
   else if ((key === "z" || (key === "y" && isCommand)) && !photo) pad.redo();
   else if (isCommand) return;
   else if (event.key === "Escape" && !$("clear").disabled) clear();
-  else if (/^[0-9]$/.test(event.key) && subject) correct(Number(event.key));
+  else if (/^[0-9]$/.test(event.key) && current) correct(Number(event.key));
   else return;
   event.preventDefault();
 });
 
-view.empty();
-buttons();
-introduce();
+view.showEmpty();
+updateButtons();
+loadModelInfo();

@@ -1,4 +1,4 @@
-// Shows a reading: the digits, how sure they are, what the network saw and what supports its prediction.
+// Shows a reading: its digits and their confidence, what the model sees and what supports its prediction.
 
 const $ = (id) => document.getElementById(id);
 
@@ -9,70 +9,72 @@ export function percent(probability) {
 }
 
 export class View {
-  /** `select(i)` is called when digit i is chosen, `correct(label)` when the chosen one is corrected. */
+  /** `select(i)` is called when digit i is selected, `correct(label)` when that digit is corrected. */
   constructor(select, correct) {
     this.select = select;
-    this.bars = Array.from({ length: 10 }, (_, digit) => bar(digit, correct));
-    $("bars").append(...this.bars.map(({ row }) => row));
+    this.bars = Array.from({ length: 10 }, (_, digit) => createBar(digit, correct));
+    $("bars").append(...this.bars.map(({ button }) => button));
     $("none").onclick = () => correct(null);
   }
 
   /** Nothing is written. */
-  empty() {
-    this.state("empty");
+  showEmpty() {
+    this.setState("empty");
     $("text").replaceChildren();
     $("summary").textContent = "Nothing to read yet";
     $("boxes").replaceChildren();
   }
 
-  /** "empty", "none" (no digit) or "read". */
-  state(name) {
+  /** name: "empty", "none" (no digit) or "read". */
+  setState(name) {
     document.body.dataset.state = name;
-    for (const { row, fill, percentage } of this.bars) {
-      row.disabled = name !== "read";
+    for (const { button, fill, percentage } of this.bars) {
+      button.disabled = name !== "read";
       if (name === "read") continue;
-      row.className = "bar";
+      button.className = "bar";
       fill.style.transform = "";
       percentage.textContent = "";
     }
     $("none").disabled = name !== "read";
-    this.corrected(undefined);
-    if (name !== "read") for (const id of ["saw", "heatmap"]) drawImage($(id), new Uint8Array(784));
+    this.markLabel(undefined);
+    if (name !== "read") for (const id of ["input-image", "heatmap"]) drawImage($(id), new Uint8Array(784));
   }
 
-  /** `area`: where the sheet's corner lies, and how large it is, in the pixels of boxes; null where none are shown. */
-  reading(reading, chosen, area, milliseconds) {
-    this.state(reading.digits.length ? "read" : "none");
-    const rows = reading.text.split("\n").filter(Boolean);
-    let at = 0;
+  /** area: corner and size of the drawing area in the pixels of boxes; null to show no boxes. */
+  showReading(reading, selected, area, milliseconds) {
+    this.setState(reading.digits.length ? "read" : "none");
+    const lines = reading.text.split("\n").filter(Boolean);
+    let index = 0;
     $("text").replaceChildren(
-      ...rows.map((row) => element("span", { className: "row" }, Array.from(row, () => this.digit(reading, at++, chosen)))),
+      ...lines.map((line) =>
+        element("span", { className: "line" }, Array.from(line, () => this.digitButton(reading, index++, selected))),
+      ),
     );
-    $("text").style.setProperty("--longest", Math.max(1, ...rows.map((row) => row.length)));
-    $("boxes").replaceChildren(...(area ? reading.digits.map((digit, i) => this.box(digit, i, chosen, area)) : []));
+    $("text").style.setProperty("--length", Math.max(1, ...lines.map((line) => line.length)));
+    $("boxes").replaceChildren(...(area ? reading.digits.map((digit, i) => this.boxButton(digit, i, selected, area)) : []));
     const one = reading.digits.length === 1;
     $("summary").textContent = reading.digits.length
-      ? `${percent(reading.confidence)} sure${one ? "" : " of all together"} · read in ${milliseconds.toFixed(0)} ms`
+      ? `${percent(reading.confidence)} confident${one ? "" : " overall"} · read in ${milliseconds.toFixed(0)} ms`
       : `No digit here · ${milliseconds.toFixed(0)} ms`;
-    const digit = reading.digits[chosen];
-    if (digit) this.why(digit, reading.digits.length > 1 ? chosen + 1 : 0);
+    const digit = reading.digits[selected];
+    if (digit) this.showDetails(digit, reading.digits.length > 1 ? selected + 1 : 0);
   }
 
-  digit(reading, i, chosen) {
+  digitButton(reading, i, selected) {
     const { value, confidence } = reading.digits[i];
     const button = element("button", { type: "button", className: "digit", textContent: value });
-    button.setAttribute("aria-pressed", i === chosen);
-    button.setAttribute("aria-label", `${value}, ${percent(confidence)} sure`);
+    button.setAttribute("aria-pressed", i === selected);
+    button.setAttribute("aria-label", `${value}, ${percent(confidence)} confident`);
     button.classList.toggle("unsure", confidence < 0.8);
     button.onclick = () => this.select(i);
     return button;
   }
 
-  box(digit, i, chosen, area) {
+  boxButton(digit, i, selected, area) {
     const [x, y, width, height] = digit.box;
     const box = element("button", { type: "button", className: "box", tabIndex: -1, title: percent(digit.confidence) });
-    box.setAttribute("aria-hidden", "true"); // the digits of the text say the same
-    box.classList.toggle("chosen", i === chosen);
+    box.setAttribute("aria-hidden", "true"); // the text has a button for the same digit
+    box.classList.toggle("selected", i === selected);
     box.classList.toggle("unsure", digit.confidence < 0.8);
     Object.assign(box.style, {
       left: `${(100 * (x - area.left)) / area.width}%`,
@@ -85,55 +87,55 @@ export class View {
     return box;
   }
 
-  why(digit, number) {
-    for (const [value, { row, fill, percentage }] of this.bars.entries()) {
+  showDetails(digit, number) {
+    for (const [value, { button, fill, percentage }] of this.bars.entries()) {
       const probability = digit.probabilities[value];
       fill.style.transform = `scaleX(${probability})`;
       percentage.textContent = percent(probability);
-      row.classList.toggle("best", value === digit.value);
-      row.classList.toggle("small", probability < 0.0005);
-      const its = value === digit.value ? `It is ${value}, as read` : `It is ${value}`;
-      row.setAttribute("aria-label", `${its} (${percent(probability)})`);
+      button.classList.toggle("best", value === digit.value);
+      button.classList.toggle("small", probability < 0.0005);
+      const action = value === digit.value ? "Confirm" : "Correct to";
+      button.setAttribute("aria-label", `${action} ${value} (${percent(probability)})`);
     }
-    $("question").textContent = number ? `Digit ${number} is wrong? Tap what it is.` : "Wrong? Tap what it is.";
-    drawImage($("saw"), digit.image);
+    $("question").textContent = number ? `Is digit ${number} wrong? Tap the right one.` : "Wrong? Tap the right digit.";
+    drawImage($("input-image"), digit.image);
   }
 
-  /** The heatmap of the chosen digit, 28 rows of 28, or null until it is known. */
-  heatmap(image, heatmap) {
+  /** heatmap: of the selected digit, 28 rows of 28; null until it is known. */
+  showHeatmap(image, heatmap) {
     drawImage($("heatmap"), image, heatmap);
     $("heatmap").classList.toggle("waiting", heatmap === null);
   }
 
-  /** The label that the chosen digit was given: null for no digit, undefined if it has not been corrected. */
-  corrected(label) {
-    for (const [value, { row }] of this.bars.entries()) row.setAttribute("aria-pressed", value === label);
+  /** Mark the label of the selected digit: null for not a digit, undefined if it was not corrected. */
+  markLabel(label) {
+    for (const [value, { button }] of this.bars.entries()) button.setAttribute("aria-pressed", value === label);
     $("none").setAttribute("aria-pressed", label === null);
   }
 }
 
-function bar(digit, correct) {
+function createBar(digit, correct) {
   const fill = element("i", {});
   const percentage = element("span", { className: "percentage" });
-  const row = element("button", { type: "button", className: "bar" }, [
+  const button = element("button", { type: "button", className: "bar" }, [
     element("b", { textContent: digit }),
     element("span", { className: "track" }, [fill]),
     percentage,
   ]);
-  row.setAttribute("aria-keyshortcuts", digit);
-  row.onclick = () => correct(digit);
-  return { row, fill, percentage };
+  button.setAttribute("aria-keyshortcuts", digit);
+  button.onclick = () => correct(digit);
+  return { button, fill, percentage };
 }
 
-/** 784 gray levels as ink on the page's background; with a heatmap, colored by how much they support the digit. */
+/** 784 gray levels as ink on the page's background, colored by the heatmap if there is one. */
 function drawImage(canvas, image, heatmap = null) {
   const context = canvas.getContext("2d");
   const style = getComputedStyle(canvas);
   const [ink, hot, cold] = [style.color, style.getPropertyValue("--hot"), style.getPropertyValue("--cold")].map(rgb);
-  const strongest = heatmap ? Math.max(0.02, ...heatmap.flat().map(Math.abs)) : 1;
+  const maximum = heatmap ? Math.max(0.02, ...heatmap.flat().map(Math.abs)) : 1;
   const pixels = context.createImageData(28, 28);
   for (let i = 0; i < 784; i++) {
-    const value = heatmap ? heatmap[Math.floor(i / 28)][i % 28] / strongest : 0;
+    const value = heatmap ? heatmap[Math.floor(i / 28)][i % 28] / maximum : 0;
     const color = value >= 0 ? hot : cold;
     const tint = Math.min(1, Math.abs(value));
     for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = ink[c] + (color[c] - ink[c]) * tint;
@@ -150,7 +152,7 @@ function rgb(color) {
 }
 
 export function element(name, properties, children = []) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...children);
+  return created;
 }

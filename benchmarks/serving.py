@@ -61,7 +61,7 @@ FORMS = ("png", "json")
 PEAK_CONNECTIONS = (16, 64, 128)
 PACED_CONNECTIONS, OVERLOAD, FLOOD_CONNECTIONS = 32, 4, 1500
 MIN_SPEEDUP, MAX_P99_RATIO, MIN_KEPT, MAX_GROWTH_MB = 2.0, 1.0, 0.9, 20.0
-PACKAGES = ("tenfold", "granian", "fastapi", "uvicorn", "onnxruntime", "numpy")
+PACKAGES = ("tenfold", "granian", "fastapi", "uvicorn", "httptools", "uvloop", "onnxruntime", "numpy")
 SERVER_CORE, CLIENT_CORE = "0", "1"
 
 

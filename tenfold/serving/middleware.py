@@ -114,8 +114,6 @@ class APIMiddleware:
                 response = await endpoint(Request(scope, receive))
                 await response(scope, receive, send_with_headers)
         except APIError as error:
-            if isinstance(error, QueueFull) and not self._state.draining:
-                await self._rejections.pace()
             await self._send_error(error, scope, receive, send_with_headers)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
@@ -130,6 +128,8 @@ class APIMiddleware:
             self._metrics.observe_request(_route(scope, endpoint), status or 500, time.perf_counter() - start)
 
     async def _send_error(self, error: APIError, scope: Scope, receive: Receive, send: Send) -> None:
+        if isinstance(error, QueueFull) and not self._state.draining:
+            await self._rejections.pace()
         self._metrics.count_error(error.code)
         await error_response(route_path(scope), error)(scope, receive, send)
 

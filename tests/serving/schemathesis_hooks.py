@@ -1,4 +1,4 @@
-"""What schemathesis sends where the API takes pictures: pictures, for it knows none. Loaded by test_openapi.py."""
+"""Strategies for media types that schemathesis can't generate: pictures. Loaded by test_openapi.py."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def pictures(*sizes):
 
 schemathesis.openapi.media_type("image/*", pictures((28, 28), (1, 1), (40, 90)))
 schemathesis.openapi.media_type("image/png", pictures((28, 28)))
-# A picture to /v1/read, and 784 bytes to who wants pixels.
+# A picture for /v1/read, and 784 bytes for endpoints that expect pixels.
 schemathesis.openapi.media_type(
     "application/octet-stream", pictures((9, 9)).map(lambda picture: picture.ljust(784, b"\0"))
 )
@@ -30,7 +30,7 @@ schemathesis.openapi.format("picture", pictures((40, 90)).map(lambda picture: ba
 
 @schemathesis.hook
 def map_case(context, case):
-    """What is meant to be right is: a tensor as large as its shape says, and a file that is a picture."""
+    """Make positive cases valid: tensors of the size that their shape says, and files that are pictures."""
     if not case.meta.generation.mode.is_positive:
         return case
     if case.operation.path.endswith("/infer"):

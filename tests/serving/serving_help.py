@@ -1,4 +1,4 @@
-"""What the tests of serving share: the application in this process, the server as a command, pictures to send."""
+"""Helpers of the serving tests: the application in this process, the server as a command, pictures to send."""
 
 import contextlib
 import io
@@ -51,7 +51,7 @@ class Command:
 
 @contextlib.contextmanager
 def command(*args: object, **options: object) -> Iterator[Command]:
-    """`tenfold serve ARGS` as a process of its own, once it is ready."""
+    """Run `tenfold serve ARGS` in a process, once it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tenfold", "serve", "--port", "0", *map(str, args)],
         stderr=subprocess.PIPE,
@@ -81,7 +81,7 @@ def is_ready(url: str) -> bool:
 
 @contextlib.contextmanager
 def connection(url: str) -> Iterator[socket.socket]:
-    """A socket, to send what no HTTP client sends."""
+    """A socket, to send bytes that HTTP clients never send."""
     address = httpx.URL(url)
     with socket.create_connection((address.host, address.port), timeout=30) as connected:
         yield connected

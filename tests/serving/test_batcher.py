@@ -1,4 +1,4 @@
-"""Batches form by themselves, nothing waits in vain, and nothing is lost."""
+"""Batches, capacity, timeouts and shutdown of the batcher."""
 
 import asyncio
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""Who asks a server: the command line, and the examples in docs/api.md, run as they stand."""
+"""Clients of a server: the command line, and the examples in docs/api.md, which are run as they are."""
 
 import contextlib
 import json
@@ -46,7 +46,7 @@ def test_client_errors(server_url, model_file):
 
 @contextlib.contextmanager
 def answering(answer):
-    """A server that says this to whatever it is asked, and notes what that was."""
+    """A server that records requests and sends the same response to all of them."""
     asked = []
 
     class Handler(socketserver.StreamRequestHandler):
@@ -151,7 +151,7 @@ def test_read_server_option(server_url, tmp_path):
 
 
 def example(language):
-    """The page's example of the HTTP API in a language, with the server's address in it."""
+    """The example of the HTTP API in a language, with the address of the server."""
     (found,) = [
         code for code in re.findall(rf"^```{language}\n(.*?)^```", API_PAGE, re.MULTILINE | re.DOTALL) if "/v1/" in code
     ]
@@ -160,7 +160,7 @@ def example(language):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the examples find beside them."""
+    """The folder that the examples run in, with the files that they use."""
     made = tmp_path_factory.mktemp("examples")
     (made / "photo.png").write_bytes(ONE)
     (made / "digit.png").write_bytes(png(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12)))))

@@ -1,4 +1,4 @@
-"""The container and what runs it, as far as that can be told without an engine."""
+"""The Dockerfile, compose.yaml and the Kubernetes manifest, checked without a container engine."""
 
 import json
 import os

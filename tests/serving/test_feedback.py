@@ -156,7 +156,7 @@ def test_server_without_feedback(model_file):
 
 @pytest.fixture
 def kept(model_file, tmp_path):
-    """A client of a server that keeps corrections, and the database."""
+    """A client of a server that stores corrections, and its database."""
     with serving(Settings(model_file, port=0, token="t", feedback=tmp_path / "feedback.db")) as client:
         client.headers["Authorization"] = "Bearer t"
         yield client, tmp_path / "feedback.db"

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, by Triton's own client, and by hand for what that client never sends."""
+"""The Open Inference Protocol, tested with Triton's client, and with requests that this client never sends."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The API against its description: schemathesis makes requests from it, right and wrong, and checks the answers."""
+"""The API must match its OpenAPI description: schemathesis generates requests from it and checks the responses."""
 
 import os
 import re

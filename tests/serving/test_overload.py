@@ -1,4 +1,4 @@
-"""Overload: 503 and 504, and nothing lost."""
+"""Overload: responses 503 and 504, and no lost request."""
 
 import asyncio
 import concurrent.futures
@@ -17,7 +17,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 class Slow:
-    """A model that answers while `open` is set."""
+    """A model that blocks until `open` is set."""
 
     def __init__(self, model):
         self._model, self.open, self.asked = model, threading.Event(), 0
@@ -42,7 +42,7 @@ class Slow:
 
 @pytest.fixture
 def slowly(model_file, monkeypatch):
-    """Serve with these limits a model that blocks."""
+    """Serve a blocking model with the given limits."""
 
     @contextlib.contextmanager
     def start(**limits):

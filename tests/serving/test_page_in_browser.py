@@ -1,4 +1,4 @@
-"""The page in a real browser, driven by the mouse, the keyboard, a pen, fingers and files, as people do."""
+"""The page in Chromium, driven by mouse, keyboard, pen, touch and files."""
 
 import io
 import math
@@ -23,7 +23,7 @@ def arc(x, y, rx, ry, begin, end):
     return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]
 
 
-# As children learn to write them, in a box of 1 x 1.6.
+# In a box of 1 x 1.6.
 DIGITS = {
     0: [arc(0.5, 0.8, 0.45, 0.75, -90, 270)],
     1: [[(0.3, 0.35), (0.55, 0.05), (0.55, 1.55)]],
@@ -39,7 +39,7 @@ DIGITS = {
 
 
 def write(page, digit, left=230, top=110, size=165):
-    """Draw a digit with the mouse, at a index of the sheet's 640 x 480 units."""
+    """Draw a digit with the mouse, at a position in the 640 x 480 units of the drawing area."""
     box = page.locator("#pad").bounding_box()
     scale = box["width"] / 640
     for stroke in DIGITS[digit]:
@@ -68,7 +68,7 @@ def url(database):
 
 @pytest.fixture
 def page(browser, url):
-    """A page that asks nobody but its server and has nothing to complain of."""
+    """A page that sends requests to its server only and logs no errors."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     messages, asked = [], []
@@ -184,12 +184,12 @@ def test_history_restores_results(page):
 
 
 def expect_done(page, text):
-    """It is read to the last point: what is tapped then is of what is shown."""
+    """Wait until the finished drawing has been read."""
     expect_text(page, text)
     expect(page.locator("#spoken")).to_have_text(f"Read: {text}")
 
 
-def texts_of_the_session(page):
+def history_texts(page):
     return page.locator("#history span").all_inner_texts()
 
 
@@ -202,7 +202,7 @@ def test_history_keeps_the_current_drawing(page):
     expect_text(page, "17")
     page.get_by_role("button", name="Show 7 again").click()
     expect_text(page, "7")
-    assert texts_of_the_session(page) == ["17", "7"]
+    assert history_texts(page) == ["17", "7"]
     page.get_by_role("button", name="Undo").click()
     expect_text(page, "17")
     page.keyboard.press("Control+y")
@@ -214,7 +214,7 @@ def test_history_keeps_the_current_drawing(page):
 def test_history_keeps_a_drawing_replaced_by_a_picture(page):
     write(page, 2)
     expect_text(page, "2")
-    page.evaluate(GIVE, ["drop", list(photo()), "image/jpeg"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(photo()), "image/jpeg"])
     expect_text(page, "35")
     page.get_by_role("button", name="Show 2 again").click()
     expect_text(page, "2")
@@ -224,7 +224,7 @@ def test_history_keeps_a_drawing_replaced_by_a_picture(page):
     page.wait_for_selector("body[data-state=empty]")
     page.keyboard.press("z")
     expect_text(page, "2")
-    assert texts_of_the_session(page) == ["35", "2"]
+    assert history_texts(page) == ["35", "2"]
 
 
 def test_history_has_no_duplicates(page):
@@ -239,7 +239,7 @@ def test_history_has_no_duplicates(page):
         expect_text(page, "7")
         page.wait_for_timeout(500)  # till it is read anew
         page.keyboard.press("Escape")
-    assert texts_of_the_session(page) == ["7"]
+    assert history_texts(page) == ["7"]
 
 
 def test_history_rereads_unfinished_strokes(page):
@@ -256,14 +256,14 @@ def test_history_rereads_unfinished_strokes(page):
     page.mouse.up()
     wait_for(lambda: page.evaluate("1") and held)
     page.keyboard.press("Escape")
-    assert texts_of_the_session(page)[0] == "7"
-    before = len(texts_of_the_session(page))
+    assert history_texts(page)[0] == "7"
+    before = len(history_texts(page))
     held[0].continue_()
     page.keyboard.press("z")
     expect_done(page, "71")
     page.keyboard.press("Escape")
-    assert texts_of_the_session(page)[0] == "71"
-    assert len(texts_of_the_session(page)) == before
+    assert history_texts(page)[0] == "71"
+    assert len(history_texts(page)) == before
 
 
 def test_history_is_limited(page):
@@ -278,12 +278,12 @@ def test_history_is_limited(page):
         expect_text(page, "1" if number else "7")
         page.keyboard.press("Escape")
         expect_text(page, "")
-    assert texts_of_the_session(page) == ["1"] * 20
+    assert history_texts(page) == ["1"] * 20
     assert page.evaluate("window.urls.size") == 20
 
 
 def expect_stored(page, label, button):
-    """It is messages to those who see and to those who listen."""
+    """The message is visible and announced to screen readers."""
     messages = page.get_by_role("status")
     expect(messages).to_have_text(f"Thank you, stored as {label}. Choose another digit to change it.")
     expect(page.locator(".details").get_by_role("button", pressed=True)).to_have_count(1)
@@ -320,7 +320,7 @@ def test_correction_stays_marked(page):
 
 
 def photo():
-    """A 3 and a 5 written on lit paper with a camera's noise."""
+    """A 3 and a 5 on unevenly lit paper, with camera noise."""
     sheet = Image.new("L", (900, 600), 0)
     draw = ImageDraw.Draw(sheet)
     for digit, left in ((3, 220), (5, 520)):
@@ -334,7 +334,7 @@ def photo():
     return out.getvalue()
 
 
-GIVE = """async ([kind, bytes, type]) => {
+PROVIDE_FILE = """async ([kind, bytes, type]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(bytes)], "photo", { type }));
   const event = kind === "paste"
@@ -352,7 +352,7 @@ def test_page_reads_a_photo_with_boxes(page, way, tmp_path):
             page.get_by_role("button", name="Picture").click()
         chooser.value.set_files(tmp_path / "photo.jpg")
     else:
-        page.evaluate(GIVE, [way, list(photo()), "image/jpeg"])
+        page.evaluate(PROVIDE_FILE, [way, list(photo()), "image/jpeg"])
     expect_text(page, "35")
     assert page.locator("#photo").is_visible()
     sheet = page.locator("#photo").bounding_box()
@@ -368,19 +368,19 @@ def test_page_reads_a_photo_with_boxes(page, way, tmp_path):
 
 @pytest.mark.parametrize("ink", [0, 255])
 def test_downscaled_picture_stays_transparent(page, ink):
-    """As drawing programs export ink: larger than what is sent, and nothing behind it."""
+    """Ink on a transparent background, larger than the page sends."""
     sheet = Image.new("LA", (2700, 1200), (ink, 0))
     draw = ImageDraw.Draw(sheet)
     for digit, left in ((3, 800), (5, 1500)):
         for stroke in DIGITS[digit]:
             draw.line([(left + 350 * x, 300 + 350 * y) for x, y in stroke], (ink, 255), 40, joint="curve")
-    page.evaluate(GIVE, ["drop", list(png(np.asarray(sheet))), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(png(np.asarray(sheet))), "image/png"])
     expect_text(page, "35")
 
 
 @pytest.mark.parametrize("size", [(1, 400), (400, 1), (9000, 1)])
 def test_very_wide_picture_fits_the_screen(page, size):
-    page.evaluate(GIVE, ["drop", list(png(np.full(size[::-1], 230, np.uint8))), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(png(np.full(size[::-1], 230, np.uint8))), "image/png"])
     page.wait_for_selector("body[data-state=none]")
     sheet = page.locator("#sheet").bounding_box()
     assert sheet["height"] <= 0.65 * 900
@@ -391,7 +391,7 @@ def test_boxes_match_the_digits_of_a_long_picture(page):
     row = Image.new("L", (2400, 80), 255)
     draw = ImageDraw.Draw(row)
     draw.line([(1800, 15), (1800, 65)], 0, 9)
-    page.evaluate(GIVE, ["drop", list(png(np.asarray(row))), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(png(np.asarray(row))), "image/png"])
     expect_text(page, "1")
     sheet, box = page.locator("#photo").bounding_box(), page.locator(".box").bounding_box()
     assert abs((box["x"] + box["width"] / 2 - sheet["x"]) / sheet["width"] - 1800 / 2400) < 0.01
@@ -408,7 +408,7 @@ def test_picture_without_preview_is_read(page, database):
     before = len(Feedback(database).list())
     write(page, 7)
     expect_text(page, "7")
-    page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(tiff()), "image/tiff"])
     expect_text(page, "35")
     assert page.locator("#no-preview").is_visible()
     assert page.locator("#photo").is_hidden()
@@ -419,7 +419,7 @@ def test_picture_without_preview_is_read(page, database):
     page.keyboard.press("Escape")
     page.wait_for_selector("body[data-state=empty]")
     assert page.locator("#no-preview").is_hidden()
-    assert texts_of_the_session(page) == ["35", "7"]
+    assert history_texts(page) == ["35", "7"]
     page.get_by_role("button", name="Show 35 again").click()
     page.wait_for_selector("#no-preview")
     expect_text(page, "35")
@@ -429,7 +429,7 @@ def test_picture_without_preview_is_read(page, database):
 def test_slow_picture_gives_way_to_a_drawing(page):
     held = []
     page.route("**/v1/read*", lambda route: held.append(route), times=1)
-    page.evaluate(GIVE, ["drop", list(tiff()), "image/tiff"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(tiff()), "image/tiff"])
     wait_for(lambda: page.evaluate("1") and held)
     write(page, 7)
     expect_done(page, "7")
@@ -456,7 +456,7 @@ def test_many_lines_can_be_scrolled(page):
         for column in range(3):
             left, top = 60 + 70 * column, 40 + 110 * row
             draw.line([(left, top), (left, top + 60)], 0, 9)
-    page.evaluate(GIVE, ["drop", list(png(np.asarray(rows))), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(png(np.asarray(rows))), "image/png"])
     expect(page.locator(".text .line")).to_have_count(6)
     first, box = page.locator(".text .line").first, page.locator(".text")
     first.scroll_into_view_if_needed()
@@ -464,7 +464,7 @@ def test_many_lines_can_be_scrolled(page):
 
 
 def test_page_reads_the_camera(chromium, url, tmp_path):
-    """With Chromium's own camera, which shows a film."""
+    """With Chromium's fake camera, which plays a video."""
     (tmp_path / "film.mjpeg").write_bytes(photo() * 3)
     film = f"--use-file-for-fake-video-capture={tmp_path / 'film.mjpeg'}"
     filming = chromium("--use-fake-device-for-media-stream", film)
@@ -485,7 +485,7 @@ def test_page_reports_missing_camera(page):
 
 
 def test_page_reports_pictures_without_digits(page):
-    page.evaluate(GIVE, ["drop", list(png(np.full((200, 300), 230, np.uint8))), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(png(np.full((200, 300), 230, np.uint8))), "image/png"])
     page.wait_for_selector("body[data-state=none]")
     assert page.locator("#summary").inner_text().startswith("No digit here")
 
@@ -496,7 +496,7 @@ def test_unreadable_file_keeps_the_current_content(browser, url):
     write(page, 7)
     expect_text(page, "7")
     page.wait_for_selector("#heatmap:not(.waiting)")
-    page.evaluate(GIVE, ["drop", list(b"hello"), "image/png"])
+    page.evaluate(PROVIDE_FILE, ["drop", list(b"hello"), "image/png"])
     page.wait_for_selector("text=is no picture that can be read")
     expect_text(page, "7")
     assert page.locator("#sheet").get_attribute("data-shows") == "writing"
@@ -506,7 +506,7 @@ def test_unreadable_file_keeps_the_current_content(browser, url):
 
 
 def answer(status, code, message):
-    """What the server says of an error, for routes that take its index."""
+    """The body of an error response, for routes that replace the server."""
     return {"status": status, "json": {"error": {"code": code, "message": message}}}
 
 
@@ -646,7 +646,7 @@ def test_page_reports_failed_correction(browser, url, refusal, tries):
 
 
 def test_page_waits_for_an_unreachable_server(browser, database):
-    """The server goes while someone draws; what was drawn is read when it is back."""
+    """The server stops during a drawing, which is read when the server is back."""
     page = browser.new_page()
     with command("--feedback", database) as server:
         url = server.url

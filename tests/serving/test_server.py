@@ -24,7 +24,7 @@ HEAD = (
 
 
 class Users:
-    """Clients with kept connections that send one request after the other until they are told to stop."""
+    """Clients with keep-alive connections that send one request after another until they are stopped."""
 
     def __init__(self, url, count=6):
         self._url = url
@@ -77,7 +77,7 @@ def test_shutdown_drains_first(model_file):
 
 
 def test_signal_to_the_process_group_drains_too(model_file):
-    """As a terminal's Ctrl-C, which reaches all processes of the group."""
+    """As with Ctrl-C in a terminal, which signals all processes of the group."""
     with command(model_file, "--no-feedback", start_new_session=True) as server, Users(server.url) as users:
         wait_for(lambda: len(users.statuses) > 30)
         os.killpg(server.process.pid, signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from tenfold.nets.layers import (
     Standardize,
     StandardizePerPixel,
 )
+from tenfold.nets.resnet import ResidualBlock
 
 
 class UnsupportedLayer(Exception):
@@ -127,11 +129,53 @@ def _add_relu(graph: Graph, layer: nn.ReLU, x: str) -> str:
     return graph.add("Relu", x)
 
 
+@converts(nn.LeakyReLU)
+def _add_leaky_relu(graph: Graph, layer: nn.LeakyReLU, x: str) -> str:
+    return graph.add("LeakyRelu", x, alpha=layer.negative_slope)
+
+
+@converts(nn.ELU)
+def _add_elu(graph: Graph, layer: nn.ELU, x: str) -> str:
+    return graph.add("Elu", x, alpha=layer.alpha)
+
+
+@converts(nn.Tanh)
+def _add_tanh(graph: Graph, layer: nn.Tanh, x: str) -> str:
+    return graph.add("Tanh", x)
+
+
+@converts(nn.Sigmoid)
+def _add_sigmoid(graph: Graph, layer: nn.Sigmoid, x: str) -> str:
+    return graph.add("Sigmoid", x)
+
+
+@converts(nn.SiLU)
+def _add_silu(graph: Graph, layer: nn.SiLU, x: str) -> str:
+    return graph.add("Mul", x, graph.add("Sigmoid", x))
+
+
+@converts(nn.GELU)
+def _add_gelu(graph: Graph, layer: nn.GELU, x: str) -> str:
+    """GELU is x Φ(x), written out: ONNX has Gelu only from operator set 20 on."""
+    if layer.approximate != "none":
+        raise UnsupportedLayer(repr(layer))
+    erf = graph.add("Erf", graph.add("Div", x, graph.constant(math.sqrt(2))))
+    twice_phi = graph.add("Add", erf, graph.constant(1.0))
+    return graph.add("Mul", graph.add("Mul", x, graph.constant(0.5)), twice_phi)
+
+
 @converts(nn.MaxPool2d)
 def _add_max_pool(graph: Graph, layer: nn.MaxPool2d, x: str) -> str:
     if layer.padding or layer.dilation != 1 or layer.ceil_mode or layer.return_indices:
         raise UnsupportedLayer(repr(layer))
     return graph.add("MaxPool", x, kernel_shape=_pair(layer.kernel_size), strides=_pair(layer.stride))
+
+
+@converts(nn.AvgPool2d)
+def _add_average_pool(graph: Graph, layer: nn.AvgPool2d, x: str) -> str:
+    if layer.padding or layer.ceil_mode or layer.divisor_override:
+        raise UnsupportedLayer(repr(layer))
+    return graph.add("AveragePool", x, kernel_shape=_pair(layer.kernel_size), strides=_pair(layer.stride))
 
 
 @converts(nn.AdaptiveAvgPool2d)
@@ -177,6 +221,12 @@ def _add_normalize_columns(graph: Graph, layer: NormalizeColumns, x: str) -> str
 def _add_avg_max_pool(graph: Graph, layer: AvgMaxPool, x: str) -> str:
     mean, maximum = (graph.add(op, x, axes=[2, 3], keepdims=0) for op in ("ReduceMean", "ReduceMax"))
     return graph.add("Concat", mean, maximum, axis=1)
+
+
+@converts(ResidualBlock)
+def _add_residual_block(graph: Graph, layer: ResidualBlock, x: str) -> str:
+    total = graph.add("Add", add_layer(graph, layer.residual, x), add_layer(graph, layer.shortcut, x))
+    return add_layer(graph, layer.activation, total)
 
 
 @converts(ChannelsLastFlatten)

@@ -13,7 +13,7 @@ from tenfold.files import write_bytes
 from tenfold.images import Images
 
 OUTPUT_LAYERS = ["Gemm", "MatMul"]  # their outputs stay float32: steps of a logit would be steps of probability
-QUANTIZED_LAYERS = ["Conv", "Relu", "MaxPool", "Transpose", "Reshape", *OUTPUT_LAYERS]
+QUANTIZED_LAYERS = ["Conv", "Add", "Relu", "MaxPool", "Transpose", "Reshape", *OUTPUT_LAYERS]
 CALIBRATION_IMAGES, BATCH_SIZE = 1000, 100
 
 

@@ -80,6 +80,22 @@ NORMALIZERS: dict[str, Callable[[Tensor | None], nn.Module]] = {
 }
 
 
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation that a recipe names."""
+    return ACTIVATIONS[name]()
+
+
 class Dropout(nn.Module):
     """nn.Dropout from 16 random bits per element, which is faster on a CPU.
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from tenfold.images import CLASSES, SIDE
-from tenfold.nets.layers import dropout, init_glorot
+from tenfold.nets.layers import activation, dropout, init_glorot
 from tenfold.recipes.networks import MLP
 
 
@@ -14,7 +14,7 @@ def mlp(net: MLP, outputs: int = CLASSES) -> nn.Sequential:
     for units in net.dense:
         batch_norm = [nn.BatchNorm1d(units)] if net.batch_norm else []
         linear = nn.Linear(features, units, bias=not net.batch_norm)
-        layers += [linear, *batch_norm, nn.ReLU(), *dropout(net.dropout)]
+        layers += [linear, *batch_norm, activation(net.activation), *dropout(net.dense_dropout)]
         features = units
     layers.append(nn.Linear(features, outputs))
     return nn.Sequential(*layers).apply(init_glorot)

@@ -14,11 +14,17 @@ from tenfold.nets.ctc import ctc
 from tenfold.nets.layers import NORMALIZERS
 from tenfold.nets.mlp import mlp
 from tenfold.nets.plain_cnn import plain_cnn
+from tenfold.nets.resnet import resnet
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
 
 TTA_SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels, down and right
-BUILDERS: dict[str, Callable[[Any, int], nn.Sequential]] = {"plain_cnn": plain_cnn, "mlp": mlp, "cnn": cnn}
+BUILDERS: dict[str, Callable[[Any, int], nn.Sequential]] = {
+    "plain_cnn": plain_cnn,
+    "mlp": mlp,
+    "cnn": cnn,
+    "resnet": resnet,
+}
 
 
 class Network(nn.Module):

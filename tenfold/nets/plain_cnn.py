@@ -2,30 +2,39 @@
 
 from torch import nn
 
-from tenfold.images import CLASSES, SIDE
-from tenfold.nets.layers import dropout, init_glorot
-from tenfold.recipes.networks import PlainCNN
+from tenfold.images import CLASSES
+from tenfold.nets.layers import activation, dropout, init_glorot
+from tenfold.recipes.networks import Convolution, PlainCNN
+
+MONOTONIC = {"relu", "leaky_relu", "elu", "tanh", "sigmoid"}  # activations that keep the maximum where it is
+POOLING: dict[str, type[nn.MaxPool2d | nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
 
 def plain_cnn(net: PlainCNN, outputs: int = CLASSES) -> nn.Sequential:
     """(B, 1, 28, 28) -> logits (B, outputs)."""
     layers: list[nn.Module] = []
-    channels, side = 1, SIDE
-    for number, (filters, kernel_size, padding) in enumerate(net.convolutions(), 1):
-        layers.append(nn.Conv2d(channels, filters, kernel_size, padding=padding))
-        channels = filters
-        side -= kernel_size - 1 if padding == "valid" else 0
-        is_pooled = number % net.pool_every == 0
-        if is_pooled:
-            layers.append(nn.MaxPool2d(2))  # before ReLU: the same values for a quarter of the work
-            side //= 2
-        layers.append(nn.ReLU(inplace=True))
-        if is_pooled:
-            layers += dropout(net.dropout)
+    channels, convolutions = 1, net.convolutions()
+    for convolution in convolutions:
+        layers += _convolution(net, channels, convolution)
+        channels = convolution.filters
     layers.append(nn.Flatten())
-    features = channels * side * side
+    features = channels * convolutions[-1].side ** 2
     for units in net.dense:
-        layers += [nn.Linear(features, units), nn.ReLU(), *dropout(net.dense_dropout)]
+        batch_norm = [nn.BatchNorm1d(units)] if net.batch_norm else []
+        linear = nn.Linear(features, units, bias=not net.batch_norm)
+        layers += [linear, *batch_norm, activation(net.activation), *dropout(net.dense_dropout)]
         features = units
     layers.append(nn.Linear(features, outputs))
     return nn.Sequential(*layers).apply(init_glorot)
+
+
+def _convolution(net: PlainCNN, channels: int, convolution: Convolution) -> list[nn.Module]:
+    filters, kernel_size, padding, stride, ends_block, _ = convolution
+    layer = nn.Conv2d(channels, filters, kernel_size, stride, padding, bias=not net.batch_norm)
+    batch_norm = [nn.BatchNorm2d(filters)] if net.batch_norm else []
+    pooling = [POOLING[net.pooling](2)] if ends_block and net.pooling != "none" else []
+    after = dropout(net.dropout) if ends_block else []
+    if net.pooling == "max" and net.activation in MONOTONIC and not net.batch_norm:
+        # Pooling first: the same values for a quarter of the work.
+        return [layer, *pooling, activation(net.activation), *after]
+    return [layer, *batch_norm, activation(net.activation), *pooling, *after]

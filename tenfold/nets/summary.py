@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tenfold.images import SIDE
 from tenfold.nets.network import Ensemble, Network
+from tenfold.nets.resnet import ResidualBlock
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def _shape(x: Tensor) -> str:
 
 
 def _describe(module: nn.Module) -> str:
+    if isinstance(module, ResidualBlock):
+        return "Residual block, 2 × Conv 3×3" + (", projection" if len(module.shortcut) else "")
     if not isinstance(module, nn.Conv2d):
         return type(module).__name__
     height, width = module.kernel_size

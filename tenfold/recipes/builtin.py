@@ -161,7 +161,7 @@ MLP_ENTRY = Entry(
     Recipe(
         name="mlp",
         normalize="standardize",
-        net=MLP(dense=(1024, 1024, 512), batch_norm=True, dropout=0.1),
+        net=MLP(dense=(1024, 1024, 512), batch_norm=True, dense_dropout=0.1),
         optimizer=Optimizer(name="adamw", lr=0.005, weight_decay=0.05, betas=(0.9, 0.98)),
         schedule=OneCycle(warmup_fraction=0.1),
         augment=Augment(rotation=14, zoom=0.14, translation=0.07, shear=12, elastic_alpha=1.2, clean_fraction=0.05),

@@ -100,7 +100,7 @@ def _dense(name: str, dense: tuple[int, ...], dropout: float, duration: str, rep
     return Entry(
         Recipe(
             name=name,
-            net=MLP(dense=dense, dropout=dropout),
+            net=MLP(dense=dense, dense_dropout=dropout),
             optimizer=ADAM,
             batch_size=32,
             epochs=20,

@@ -6,7 +6,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tenfold.images import SIDE
-from tenfold.recipes.networks import CNN, CTC, MLP, Fraction, Net, PlainCNN, Settings, has_dense_batch_norm
+from tenfold.recipes.networks import (
+    CNN,
+    CTC,
+    MLP,
+    DigitNet,
+    Fraction,
+    Net,
+    PlainCNN,
+    ResNet,
+    Settings,
+    normalizes_vectors,
+)
 
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 
@@ -113,7 +124,7 @@ Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator
 
 
 KINDS: dict[str, dict[str, type[Settings]]] = {
-    "net": {"plain_cnn": PlainCNN, "mlp": MLP, "cnn": CNN, "ctc": CTC},
+    "net": {"plain_cnn": PlainCNN, "mlp": MLP, "cnn": CNN, "resnet": ResNet, "ctc": CTC},
     "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
 }
 
@@ -121,7 +132,7 @@ KINDS: dict[str, dict[str, type[Settings]]] = {
 class Variant(Settings):
     """What the members of an ensemble may differ in: the network and how it is trained."""
 
-    net: Annotated[PlainCNN | MLP | CNN, Field(discriminator="kind")]
+    net: DigitNet
     augment: Augment = Augment()
     optimizer: Optimizer
     batch_size: BatchSize
@@ -177,9 +188,9 @@ class Recipe(Settings):
         return (self, *self.variants)
 
     @property
-    def has_dense_batch_norm(self) -> bool:
-        """Whether a network has batch norm on a dense layer, which can't train on a single image."""
-        return any(has_dense_batch_norm(config.net) for config in self.member_configs)
+    def normalizes_vectors(self) -> bool:
+        """Whether a network has batch norm that can't train on a single image."""
+        return any(normalizes_vectors(config.net) for config in self.member_configs)
 
     @model_validator(mode="after")
     def check_line_settings(self) -> Self:
@@ -217,8 +228,10 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def check_batch_size(self) -> Self:
-        if any(config.batch_size == 1 and has_dense_batch_norm(config.net) for config in self.member_configs):
-            raise ValueError("batch_size: batch norm on a dense layer needs 2 or more images per step")
+        if any(config.batch_size == 1 and normalizes_vectors(config.net) for config in self.member_configs):
+            raise ValueError(
+                "batch_size: batch norm on a dense layer or a single pixel needs 2 or more images per step"
+            )
         return self
 
     @model_validator(mode="after")

@@ -129,8 +129,8 @@ class DigitTask(DigitModel):
 
 def check_sample_count(recipe: Recipe, train_set: Dataset) -> None:
     """Raise DataError for a single sample if batch norm needs two."""
-    if len(train_set) < 2 and recipe.has_dense_batch_norm:
-        raise DataError(f"{train_set.source}: one sample is not enough to train a dense layer with batch norm")
+    if len(train_set) < 2 and recipe.normalizes_vectors:
+        raise DataError(f"{train_set.source}: one sample is not enough to train this network's batch norm")
 
 
 def select_digit_precision(precision: str, recipe: Recipe, train_set: Dataset, device: torch.device) -> str:

@@ -11,6 +11,8 @@ from torch import nn
 from tenfold.export.graph import Graph
 from tenfold.export.layers import UnsupportedLayer, add_layer
 from tenfold.nets import build
+from tenfold.nets.layers import ACTIVATIONS
+from tenfold.nets.resnet import ResidualBlock
 
 
 def to_model(*layers, dimensions=4):
@@ -83,12 +85,35 @@ def test_pooling_stays_before_batch_norm_with_a_negative_weight(layers):
         nn.Flatten(),
         nn.Dropout(0.5),
         nn.Identity(),
+        nn.LeakyReLU(0.2),
+        nn.ELU(0.5),
+        nn.GELU(),
+        nn.SiLU(),
+        nn.Tanh(),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2),
+        nn.AvgPool2d((2, 1), stride=1),
     ],
     ids=repr,
 )
 def test_layer_computes_what_pytorch_computes(layer):
     dimensions = 2 if isinstance(layer, nn.Flatten) else 4
     assert_same(to_model(layer, dimensions=dimensions), [layer], torch.randn(2, 4, 12, 9))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("filters", [4, 6])
+def test_residual_block_is_folded_and_computes_what_pytorch_computes(filters, activation):
+    torch.manual_seed(0)
+    block = ResidualBlock(4, filters, activation)
+    for norm in norms(block.modules()):
+        norm.running_mean.normal_(0, 0.3)
+        norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, -1, 1)
+    model = to_model(block)
+    assert operators(model).count("Conv") == (2 if filters == 4 else 3)
+    assert "BatchNormalization" not in operators(model)
+    assert_same(model, [block], torch.randn(3, 4, 6, 5))
 
 
 class DoubledReLU(nn.ReLU):
@@ -99,7 +124,10 @@ class DoubledReLU(nn.ReLU):
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.GELU(),
+        nn.GELU("tanh"),
+        nn.Softsign(),
+        nn.AvgPool2d(3, padding=1),
+        nn.AvgPool2d(2, ceil_mode=True),
         DoubledReLU(),
         nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"),
         nn.BatchNorm2d(4, affine=False),

@@ -45,7 +45,8 @@ def test_recipe_is_frozen_and_hashable(name):
 def test_cnn_635k_matches_write_up():
     recipe = find("cnn-635k").recipe
     assert isinstance(recipe.net, PlainCNN)
-    assert recipe.net.convolutions() == [(32, 5, "valid"), (32, 3, "same"), (64, 5, "valid"), (64, 3, "same")]
+    assert (recipe.net.filters, recipe.net.kernel_sizes) == ((32, 32, 64, 64), (5, 3, 5, 3))
+    assert recipe.net.padding == ("valid", "same", "valid", "same")
     assert (recipe.net.pool_every, recipe.net.dropout) == (2, 0.2)
     assert (recipe.net.dense, recipe.net.dense_dropout) == ((519,), 0.5)
     assert (recipe.normalize, recipe.batch_size, recipe.epochs, recipe.validation_split) == ("scale", 64, 30, 0.1)
@@ -58,8 +59,8 @@ def test_cnn_635k_matches_write_up():
 def test_six_conv_matches_write_up():
     recipe = find("six-conv").recipe
     assert isinstance(recipe.net, PlainCNN)
-    filters = [(32, "same"), (32, "valid"), (64, "same"), (32, "valid"), (64, "same"), (64, "valid")]
-    assert recipe.net.convolutions() == [(number, 3, padding) for number, padding in filters]
+    assert (recipe.net.filters, recipe.net.kernel_sizes) == ((32, 32, 64, 32, 64, 64), (3,))
+    assert recipe.net.padding == ("same", "valid") * 3
     assert recipe.net.pool_every == 2
     assert len(recipe.net.dense) + 1 == 2  # the last one is the output
     assert (recipe.normalize, recipe.batch_size, recipe.epochs, recipe.validation_split) == (
@@ -78,7 +79,8 @@ def test_six_conv_matches_write_up():
 def test_cnn_887k_matches_write_up():
     recipe = find("cnn-887k").recipe
     assert isinstance(recipe.net, PlainCNN)
-    assert recipe.net.convolutions() == [(32, 5, "same"), (32, 5, "same"), (64, 3, "same"), (64, 3, "same")]
+    assert (recipe.net.filters, recipe.net.kernel_sizes) == ((32, 32, 64, 64), (5, 5, 3, 3))
+    assert recipe.net.padding == ("same",)
     assert (recipe.net.pool_every, recipe.net.dropout) == (2, 0.25)
     assert (recipe.net.dense, recipe.net.dense_dropout) == ((256,), 0.5)
     assert (recipe.normalize, recipe.batch_size, recipe.epochs, recipe.validation_split) == ("scale", 86, 30, 0.1)
@@ -101,12 +103,12 @@ def test_dense_recipes_grow_and_largest_has_dropout():
         nets.append(recipe.net)
     widths = [sum(net.dense) for net in nets]
     assert widths == sorted(set(widths))
-    assert nets[-1].dropout > 0
+    assert nets[-1].dense_dropout > 0
 
 
 def test_dense_128_matches_write_up():
     recipe = find("dense-128").recipe
-    assert recipe.net == MLP(dense=(128, 128), dropout=0)
+    assert recipe.net == MLP(dense=(128, 128))
     assert (recipe.normalize, recipe.batch_size, recipe.epochs, recipe.validation_split, recipe.seed) == (
         "l2_columns",
         32,

@@ -24,7 +24,7 @@ def recipe(**changes):
 
 def test_single_entry_applies_to_all_convolutions():
     net = recipe(net=PLAIN_CNN | {"filters": [1, 2, 3], "kernel_sizes": [5], "padding": ["same", "valid", "same"]}).net
-    assert net.convolutions() == [(1, 5, "same"), (2, 5, "valid"), (3, 5, "same")]
+    assert [(each.kernel_size, each.padding) for each in net.convolutions()] == [(5, 2), (5, 0), (5, 2)]
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,13 @@ def test_largest_kernel_size_is_accepted():
             {"validation_split": 0, "checkpoint": "best", "early_stopping": 1},
             "can't be used with checkpoint = 'best' and early_stopping",
         ),
-        ({"batch_size": 1, "net": BATCH_NORM_MLP}, "batch_size: batch norm on a dense layer needs 2 or more images"),
+        (
+            {"batch_size": 1, "net": BATCH_NORM_MLP},
+            "batch_size: batch norm on a dense layer or a single pixel needs 2 or more images",
+        ),
         (
             {"batch_size": 1, "net": SMALL_CNN | {"dense": [8]}},
-            "batch_size: batch norm on a dense layer needs 2 or more images",
+            "batch_size: batch norm on a dense layer or a single pixel needs 2 or more images",
         ),
         (
             {"validation_split": 1.5},
@@ -111,7 +114,7 @@ def test_members_take_recipe_and_variants_in_turn():
         ({"ensemble_size": 1}, "ensemble_size: expected 2 or more, one for the recipe and one for each variant, not 1"),
         (
             {"variants": [VARIANT | {"batch_size": 1, "net": BATCH_NORM_MLP}]},
-            "batch_size: batch norm on a dense layer needs 2",
+            "batch_size: batch norm on a dense layer or a single pixel needs 2",
         ),
         (
             {"variants": [VARIANT | {"epochs": 3}]},

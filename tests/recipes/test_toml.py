@@ -41,7 +41,7 @@ recipes = st.builds(
     validation_split=st.floats(0.001, 0.999) | st.integers(1, 10**6),
     ema=fractions,
     seed=st.integers(0, 2**31 - 1),
-    net=st.builds(MLP, dense=st.lists(st.integers(1, 5000), max_size=4).map(tuple), dropout=fractions),
+    net=st.builds(MLP, dense=st.lists(st.integers(1, 5000), max_size=4).map(tuple), dense_dropout=fractions),
     augment=st.builds(
         Augment, rotation=st.floats(0, 180), zoom=fractions, translation=fractions, shear=st.floats(0, 60)
     ),
@@ -84,10 +84,8 @@ def test_set_changes_named_settings_only():
 
 
 def test_set_list_of_another_length():
-    assert cnn("net.filters=[16,32]", "net.kernel_sizes=[5]", "net.padding=['valid']").net.convolutions() == [
-        (16, 5, "valid"),
-        (32, 5, "valid"),
-    ]
+    net = cnn("net.filters=[16,32]", "net.kernel_sizes=[5]", "net.padding=['valid']").net
+    assert (net.filters, net.kernel_sizes, net.padding) == ((16, 32), (5,), ("valid",))
 
 
 def test_last_of_two_settings_wins():
@@ -138,9 +136,9 @@ def test_set_kind_replaces_settings():
             "set it to 0 or use muon",
         ),
         (["optimizer.lr=-1"], "--set optimizer.lr=-1: optimizer.lr = -1: input should be greater than 0"),
-        (["net.kind=resnet"], "--set net.kind=resnet: net.kind = 'resnet': choose from plain_cnn, mlp, cnn, ctc"),
+        (["net.kind=vit"], "--set net.kind=vit: net.kind = 'vit': choose from plain_cnn, mlp, cnn, resnet, ctc"),
         (["net.kind=[1]", "net.x=1"], "--set net.x=1: unknown setting 'net.x'; choose from kind"),
-        (["net={}"], "--set net={}: 'net.kind' is missing; choose from plain_cnn, mlp, cnn, ctc"),
+        (["net={}"], "--set net={}: 'net.kind' is missing; choose from plain_cnn, mlp, cnn, resnet, ctc"),
         (["net={}", "net.x=1"], "--set net.x=1: unknown setting 'net.x'; choose from kind"),
         (["net.kind=mlp"], "--set net.kind=mlp: 'net.dense' is missing"),
         (["net=3"], "--set net=3: net = 3: expected a table of settings"),
@@ -239,7 +237,8 @@ def test_unknown_key_in_file_lists_keys(tmp_path):
     assert str(caught.value) == f"{tmp_path / 'a.toml'}: unknown setting 'epoch'; choose from {GROUPS}"
     (tmp_path / "a.toml").write_text(to_toml(find("dense-s").recipe).replace("[net]", "[net]\nwidth = 3\n#"))
     with pytest.raises(
-        RecipeError, match=r"unknown setting 'net\.width'; choose from kind, dense, batch_norm, dropout$"
+        RecipeError,
+        match=r"unknown setting 'net\.width'; choose from kind, dense, activation, batch_norm, dense_dropout$",
     ):
         from_file(tmp_path / "a.toml")
 

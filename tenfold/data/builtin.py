@@ -1,4 +1,4 @@
-"""Data sets by name: `digits`, which comes with the package, and `mnist`, which is downloaded once."""
+"""Data sets by name: `digits`, which comes with the package, and those that are downloaded once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.data.dataset import SPLITS, Dataset, Split
+from tenfold.data.downloads import SOURCES, download, is_downloaded
 from tenfold.data.formats import idx
+from tenfold.data.formats.columns import Options
+from tenfold.data.formats.layout import read_tree
+from tenfold.data.formats.tree import Tree, file_at, open_tree
 from tenfold.data.split import stratified_split
-from tenfold.errors import DataError, UnavailableError
+from tenfold.errors import DataError, UnavailableError, shorten
 from tenfold.files import cache_folder
 from tenfold.images import Images
 from tenfold.ocr.framing import frame, upscale
@@ -23,24 +28,36 @@ SPLIT_SEED = 0
 MAX_LEVEL = 16  # of the small digits' gray levels
 
 MNIST_VARIABLE = "TENFOLD_MNIST"
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-RETRIES = 1  # for each file and mirror
-TIMEOUT = 30  # seconds without a response
-DOWNLOADS = {  # file name -> SHA-256
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-}
 SHA256 = {  # of the unpacked files; people also have MNIST packed in other ways
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+
+
+def read_builtin(name: str, splits: Collection[Split]) -> tuple[dict[Split, Dataset], tuple[str, ...]]:
+    """The splits of a data set by its name, and notes; downloads it if needed.
+
+    Raises UnavailableError if it can't be downloaded, DataError for what can't be used.
+    """
+    if name == "digits":
+        return read_small_digits(), ()
+    if name == "mnist":
+        return read_mnist(splits), ()
+    source = SOURCES[name]
+    path = download(name)
+    with open_tree(path / next(iter(source.files)) if source.prefix else path) as tree:
+        assert tree is not None
+        members = [file for file in tree.files if source.prefix in file.name]
+        samples, notes = read_tree(Tree(name, members), splits, Options())
+        found: dict[Split, Dataset] = {}
+        for split in splits:
+            if split in samples:
+                data, more = samples[split].to_dataset(is_transposed=name.startswith("emnist"))
+                found[split] = Dataset(data.images, data.labels, f"{split} split of {name}")
+                notes += more
+    return found, tuple(dict.fromkeys(notes))
 
 
 def read_small_digits() -> dict[Split, Dataset]:
@@ -74,17 +91,17 @@ def download_mnist() -> Path:
     """
     if folder := _user_folder():
         if missing := idx.missing_files(folder):
-            raise UnavailableError(f"{MNIST_VARIABLE} is {folder}, which lacks {', '.join(missing)} (plain or .gz)")
+            lacks = f"which lacks {', '.join(missing)} (plain or .gz)"
+            raise UnavailableError(f"{MNIST_VARIABLE} is {shorten(folder)}, {lacks}")
         return folder
-    for name in DOWNLOADS:
-        _fetch(name)
-    return _download_folder()
+    return download("mnist")
 
 
 def find_mnist() -> Path | None:
     """The folder with MNIST's four files if there is one; never downloads or reads anything."""
-    folder = _user_folder() or _download_folder()
-    return None if idx.missing_files(folder) else folder
+    if folder := _user_folder():
+        return None if idx.missing_files(folder) else folder
+    return cache_folder() / SOURCES["mnist"].folder if is_downloaded("mnist") else None
 
 
 def find_public_mnist() -> Dataset | None:
@@ -103,62 +120,26 @@ def find_public_mnist() -> Dataset | None:
 
 
 def _read_verified(folder: Path, splits: Collection[Split]) -> dict[Split, Dataset]:
-    found = idx.read_folder(folder, splits)
-    for split, dataset in found.items():
-        for name, array in zip(idx.NAMES[split], (dataset.images, dataset.labels), strict=True):
-            assert array is not None
-            state = hashlib.sha256(idx.header_of(array))
-            state.update(array.data)
-            if (digest := state.hexdigest()) != SHA256[name]:
-                raise DataError(
-                    f"is not MNIST's file: expected SHA-256 {SHA256[name][:8]}…, found {digest[:8]}…",
-                    file=folder / name,
-                )
-    return {split: Dataset(data.images, data.labels, f"{split} split of MNIST") for split, data in found.items()}
+    found = {}
+    for split in splits:
+        images, labels = (_read_verified_array(folder, name) for name in idx.NAMES[split])
+        found[split] = Dataset(images, labels, f"{split} split of MNIST")
+    return found
+
+
+def _read_verified_array(folder: Path, name: str) -> NDArray[np.uint8]:
+    path = idx.find(folder, name)
+    assert path is not None
+    array = idx.read_array(file_at(path)).astype(np.uint8, copy=False)
+    state = hashlib.sha256(idx.header_of(array))
+    state.update(array.data)
+    if (digest := state.hexdigest()) != SHA256[name]:
+        raise DataError(
+            f"is not MNIST's file: expected SHA-256 {SHA256[name][:8]}…, found {digest[:8]}…", file=folder / name
+        )
+    return array
 
 
 def _user_folder() -> Path | None:
     folder = os.environ.get(MNIST_VARIABLE)
     return Path(folder).expanduser() if folder else None
-
-
-def _download_folder() -> Path:
-    return cache_folder() / "mnist"
-
-
-def _fetch(name: str) -> None:
-    """Bring one file into the cache unless it is there and intact; tries one mirror after the other."""
-    import pooch
-    import requests
-
-    folder = _download_folder()
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT)
-    failures = []
-    for mirror in MIRRORS:
-        source = pooch.create(folder, mirror, registry=DOWNLOADS, retry_if_failed=RETRIES)
-        try:
-            source.fetch(name, downloader=downloader)
-        except (requests.RequestException, ValueError) as error:
-            failures.append(f"{mirror}: {_reason(error)}")
-        except OSError as error:
-            raise UnavailableError(
-                f"{folder} can't be written ({error.strerror or error}); set TENFOLD_CACHE to a folder that can"
-            ) from None
-        else:
-            return
-    raise UnavailableError(
-        f"MNIST can't be downloaded ({'; '.join(failures)}); connect to the internet once, or set {MNIST_VARIABLE} "
-        f"to a folder with its four files ({', '.join(DOWNLOADS)})"
-    )
-
-
-def _reason(error: Exception) -> str:
-    import requests
-
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"status {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
-        return "no response"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return "the file is damaged" if isinstance(error, ValueError) else str(error)

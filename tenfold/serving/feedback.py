@@ -15,7 +15,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.formats.csv import LABEL, PIXELS
+from tenfold.data.formats.columns import LABEL, PIXELS
 from tenfold.errors import DataError, UnavailableError
 from tenfold.images import SIDE
 

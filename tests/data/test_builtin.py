@@ -7,13 +7,14 @@ import http.server
 import struct
 import sys
 import threading
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tenfold.data import builtin
+from tenfold.data import builtin, downloads
 from tenfold.data.builtin import download_mnist, find_mnist, read_small_digits
 from tenfold.data.load import load_data
 from tenfold.errors import DataError, UnavailableError
@@ -101,8 +102,9 @@ def sha256_of(files):
 def small(monkeypatch):
     """A small MNIST that passes for the real one, and no pauses between attempts."""
     monkeypatch.setattr(builtin, "SHA256", sha256_of(FILES))
-    monkeypatch.setattr(builtin, "DOWNLOADS", sha256_of(PACKED))
-    monkeypatch.setattr(builtin, "TIMEOUT", 5)
+    source = replace(downloads.SOURCES["mnist"], files=sha256_of(PACKED))
+    monkeypatch.setitem(downloads.SOURCES, "mnist", source)
+    monkeypatch.setattr(downloads, "TIMEOUT", 5)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     monkeypatch.delenv("TENFOLD_MNIST", raising=False)
 
@@ -154,7 +156,8 @@ def served(tmp_path):
 
 
 def use(monkeypatch, *mirrors):
-    monkeypatch.setattr(builtin, "MIRRORS", tuple(mirror.url for mirror in mirrors))
+    source = replace(downloads.SOURCES["mnist"], mirrors=tuple(mirror.url for mirror in mirrors))
+    monkeypatch.setitem(downloads.SOURCES, "mnist", source)
 
 
 def assert_complete(folder):
@@ -229,7 +232,7 @@ def test_download_without_connection(small, cache, monkeypatch):
         load_data("mnist")
     message = str(caught.value)
     assert message.startswith(f"MNIST can't be downloaded ({mirror.url}: no connection); connect to the internet once")
-    assert "or set TENFOLD_MNIST to a folder with its four files (train-images-idx3-ubyte.gz, " in message
+    assert "connect to the internet once, or put train-images-idx3-ubyte.gz into " in message
     assert "\n" not in message
     assert not cache.exists() or not list(cache.iterdir())
 
@@ -262,7 +265,7 @@ def fill(folder, packed):
 def test_user_folder(small, tmp_path, monkeypatch, packed):
     folder = fill(tmp_path / "mine", packed)
     monkeypatch.setenv("TENFOLD_MNIST", str(folder))
-    monkeypatch.setattr(builtin, "MIRRORS", ())
+    use(monkeypatch)
     assert find_mnist() == download_mnist() == folder
     source = load_data("mnist")
     assert (len(source.train), len(source.test)) == (30, 10)

@@ -7,7 +7,7 @@ import pytest
 
 import tenfold.data
 from tenfold.data import Dataset, DatasetSplits, load_data
-from tenfold.data.formats.csv import PIXELS
+from tenfold.data.formats.columns import PIXELS
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 
 
@@ -69,7 +69,9 @@ def test_path_that_ends_like_a_split(tmp_path):
 
 @pytest.mark.parametrize("split", ["", ":train"])
 def test_missing_path(tmp_path, split):
-    with pytest.raises(UnavailableError, match=r"no such file or folder; expected a path, or one of digits, mnist"):
+    with pytest.raises(
+        UnavailableError, match=r"no such file or folder; expected a path, or one of digits, mnist, fashion-mnist"
+    ):
         load_data(f"{tmp_path / 'nothing.csv'}{split}")
 
 
@@ -87,7 +89,7 @@ def test_empty_file(tmp_path, name):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="contains no CSV file"):
+    with pytest.raises(DataError, match=r"contains no files; expected train\.csv and test\.csv"):
         load_data(tmp_path)
 
 

@@ -1,172 +1,148 @@
-"""Kaggle's CSV of digits: columns `pixel0` to `pixel783` and, in training files, `label`, in any order.
+"""Tables of digits as text: a row an image, with or without a header, in any of the usual separators and encodings.
 
-There are two parsers. The fast one parses blocks of bytes with NumPy and accepts only the plainest form: integers of
-one to three digits, commas, line ends. If it rejects anything, the slow one parses the file row by row with Python's
-csv module, and either accepts it (quotes, spaces around numbers, 5.0) or reports the first invalid cell.
+There are three parsers. The fast one parses blocks of bytes with NumPy and accepts only the plainest form: integers of
+one to three digits, one separator, line ends. If it rejects anything, NumPy's own parser reads the table as floats,
+which takes fractions, quotes and spaces. If that fails too, a slow one parses row by row with Python's csv module, and
+either accepts the table (labels that are texts) or reports the first invalid cell.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.formats.archive import Stream
-from tenfold.errors import DataError
-from tenfold.images import CLASSES, SIDE, Images, Labels
+from tenfold.data.formats.columns import EXPECTED, NO_OPTIONS, Columns, Options, columns_of, columns_without_header
+from tenfold.data.formats.dialect import Dialect, detect, line_blocks
+from tenfold.data.formats.raw import RawSamples
+from tenfold.errors import DataError, shorten
+from tenfold.sniff import HEAD_BYTES, foreign
 
-LABEL = "label"
-PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
-EXPECTED = f"expected the columns {PIXELS[0]} to {PIXELS[-1]}, and {LABEL} for training"
-
-BLOCK_BYTES = 1 << 16  # the temporary arrays of one block fit into the second-level cache of the processor
-MAX_LINE_BYTES = 1 << 20
 MAX_TRAILING_BLANK_LINES = 1000  # a billion of them would pack into a small .gz
+EXAMINED_ROWS = 200  # of a table without header
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+MANGLED = re.compile(r"\d+(\.\d+)?\.\d+")  # what pandas makes of a row of numbers that it takes for a header
 
 
-def read_csv(open_stream: Callable[[], Stream], file: str) -> tuple[Images, Labels | None]:
-    """Read a whole file: images uint8 (N, 28, 28), labels uint8 (N,) or None if there is no such column.
+def read_csv(
+    open_stream: Callable[[], Stream], file: str, options: Options = NO_OPTIONS, names: list[str] | None = None
+) -> RawSamples:
+    """Read a whole table: pixels (N, 784), and labels if there is such a column.
 
-    open_stream: opens the file; called again if the fast parser rejects it.
-    file: its name in errors. Raises DataError with the first invalid row and column.
+    open_stream: opens the file; called again for each parser. file: its name in errors and notes. names: of the
+    columns, for a table whose header is elsewhere.
+
+    Raises DataError with the first invalid row and column.
     """
     with open_stream() as stream:
-        blocks = _line_blocks(stream, file)
-        header, _, first_rows = next(blocks, b"").partition(b"\n")
-        columns = _Columns.from_header(_parse_header(header, file), file)
-        parsed = _parse_fast(chain([first_rows], blocks), columns)
-    if parsed is None:
-        with open_stream() as stream:
-            parsed = _parse_slowly(stream, columns, file)
-    if not len(parsed[0]):
+        head = stream.read(1 << 16)
+    dialect = detect(head, file)
+    with open_stream() as stream:
+        blocks = line_blocks(stream, file, dialect)
+        first_block = next(blocks, b"")
+        columns, has_header = _columns(first_block, file, dialect, options, names)
+        rows = first_block.partition(b"\n")[2] if has_header else first_block
+        parsed = _parse_fast(chain([rows], blocks), columns, dialect)
+    table = _Table(open_stream, file, dialect, columns, has_header)
+    pixels, labels = parsed or _parse_floats(table) or _parse_slowly(table)
+    if not len(pixels):
         raise DataError("has a header but no rows; expected at least one", file=file)
-    return parsed
+    return RawSamples(pixels, labels, file, columns.notes, label_column=_label_name(columns))
 
 
-def _line_blocks(stream: Stream, file: str) -> Iterator[bytes]:
-    """Blocks of about `BLOCK_BYTES` that end with a line end; one is added to the last line if it is missing."""
-    while block := stream.read(BLOCK_BYTES):
-        block += stream.readline(MAX_LINE_BYTES)
-        if not block.endswith(b"\n"):
-            if b"\r" in block.rstrip() and b"\n" not in block and b"\0" not in block:
-                raise DataError("has lines that end with CR alone; expected LF or CRLF", file=file)
-            if len(block) >= MAX_LINE_BYTES:
-                raise DataError("has a line of more than 1 MiB; expected rows of 784 pixels", file=file)
-            block += b"\n"
-        yield block
+def _label_name(columns: Columns) -> str | None:
+    return columns.names[columns.label[0]] if len(columns.label) == 1 else None
 
 
 # The header
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The column names of a file, and which columns are pixels and label."""
+def _columns(
+    block: bytes, file: str, dialect: Dialect, options: Options, names: list[str] | None
+) -> tuple[Columns, bool]:
+    """The columns, and whether the first line is a header."""
+    if names is not None:
+        return columns_of(names, file, options), False
+    line, _, rest = block.partition(b"\n")
+    names = _parse_header(line, block[:HEAD_BYTES], file, dialect)
+    cells = [dialect.plain(name) for name in names]
+    if not all(NUMBER.fullmatch(cell) for cell in cells):
+        if sum(bool(MANGLED.fullmatch(cell) or NUMBER.fullmatch(cell)) for cell in cells) > len(cells) - 3 > 60:
+            problem = (
+                "has pixels as its header, numbered by pandas (0.1, 0.2); write it again from read_csv(header=None)"
+            )
+            raise DataError(problem, file=file, line=1)
+        return columns_of(names, file, options), True
+    if len(cells) > 60 and _are_consecutive(cells):
+        return columns_of(names, file, options), True
+    rows = [dialect.split(line) for line in [line, *rest.split(b"\n")[: EXAMINED_ROWS - 1]] if line.strip()]
+    numbers = [
+        [float(cell) for cell in row]
+        for row in rows
+        if len(row) == len(names) and all(NUMBER.fullmatch(cell) for cell in row)
+    ]
+    return columns_without_header(np.array(numbers), file, options), False
 
-    names: list[str]
-    pixels: slice | NDArray[np.intp]  # indices of pixel0 to pixel783
-    label: int | None
 
-    @classmethod
-    def from_header(cls, names: list[str], file: str) -> _Columns:
-        _check_names(names, file)
-        index = {name: column for column, name in enumerate(names)}
-        pixels = np.array([index[name] for name in PIXELS])
-        in_order = bool((np.diff(pixels) == 1).all())
-        return cls(names, slice(pixels[0], pixels[-1] + 1) if in_order else pixels, index.get(LABEL))
-
-    def select(self, cells: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Cells, uint8 (N, columns) -> pixels (N, 784) and labels (N,); views if the pixel columns are in order."""
-        return cells[:, self.pixels], None if self.label is None else cells[:, self.label]
+def _are_consecutive(cells: list[str]) -> bool:
+    """Whether numbers are names: 0 to 783, perhaps with one other, the label's, before or after."""
+    numbers = [float(cell) for cell in cells]
+    return any(
+        all(after - before == 1 for before, after in itertools.pairwise(part)) for part in (numbers[1:], numbers[:-1])
+    )
 
 
-def _parse_header(line: bytes, file: str) -> list[str]:
-    line = line.removesuffix(b"\r").removeprefix(codecs.BOM_UTF8)
-    half_is_nul = len(line) // 3 < line.count(0) <= len(line) // 2 + 1
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or half_is_nul:
-        raise DataError("is UTF-16 text; save it as UTF-8", file=file)
+def _parse_header(line: bytes, head: bytes, file: str, dialect: Dialect) -> list[str]:
+    if not head.strip():
+        raise DataError(f"is empty; {EXPECTED}", file=file)
+    if sentence := foreign(head, EXPECTED):
+        raise DataError(sentence, file=file)
     if 0 in line:
         raise DataError(f"the header contains NUL bytes; {EXPECTED}", file=file, line=1)
     try:
-        names = next(csv.reader([line.decode()], strict=True), [])
+        names = dialect.split(line, strict=True)
     except (UnicodeDecodeError, csv.Error):
         raise DataError(f"does not begin with a header; {EXPECTED}", file=file, line=1) from None
-    if not any(names):
-        problem = "does not begin with a header" if line else "is empty"
-        raise DataError(f"{problem}; {EXPECTED}", file=file)
+    if not any(names) or sum(not name.isprintable() for name in names):
+        raise DataError(f"does not begin with a header; {EXPECTED}", file=file)
+    names[0] = names[0].lstrip("# ")
     return names
-
-
-def _check_names(names: list[str], file: str) -> None:
-    if all(NUMBER.fullmatch(name) for name in names):
-        raise DataError(f"begins with numbers instead of a header; {EXPECTED}", file=file, line=1)
-    if len(names) == 1 and (separator := next((mark for mark in ";\t" if mark in names[0]), None)):
-        raise DataError(f"has cells separated by {separator!r}; expected commas", file=file, line=1)
-    known = {LABEL, *PIXELS}
-    unknown = {column: name for column, name in enumerate(names) if name not in known}
-    _check_duplicates(names, known, file)
-    _check_missing(names, unknown, file)
-    if unknown:
-        column, name = next(iter(unknown.items()))
-        hint = " (the index of pandas; write with to_csv(..., index=False))" if not name and not column else ""
-        raise DataError(f"column {column + 1} has the unknown name {name!r}{hint}; {EXPECTED}", file=file, line=1)
-
-
-def _check_duplicates(names: list[str], known: set[str], file: str) -> None:
-    first: dict[str, int] = {}
-    for column, name in enumerate(names):
-        if name in known and first.setdefault(name, column) != column:
-            problem = f"occurs twice, as columns {first[name] + 1} and {column + 1}; expected it once"
-            raise DataError(problem, file=file, column=name)
-
-
-def _check_missing(names: list[str], unknown: dict[int, str], file: str) -> None:
-    present = set(names)
-    missing = [name for name in PIXELS if name not in present]
-    if not missing:
-        return
-    problem = "is missing" + (f" (and {len(missing) - 1} more)" if len(missing) > 1 else "")
-    if unknown:
-        # The one in the expected position of the missing column, or else the first.
-        expected_at = PIXELS.index(missing[0]) + (LABEL in present)
-        column = expected_at if expected_at in unknown else min(unknown)
-        problem += f", and column {column + 1} has the unknown name {unknown[column]!r}"
-    raise DataError(f"{problem}; {EXPECTED}", file=file, column=missing[0])
 
 
 # The fast parser
 
 
-def _parse_fast(blocks: Iterable[bytes], columns: _Columns) -> tuple[Images, Labels | None] | None:
-    """Parse blocks of lines; None if anything is not in the plainest form."""
+def _parse_fast(
+    blocks: Iterable[bytes], columns: Columns, dialect: Dialect
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None] | None:
+    """Parse blocks of lines to pixels (N, P) and labels; None if anything is not in the plainest form."""
     # glibc returns memory to the system after every block, at 100,000 page faults per file, until a large array was
     # freed once: then it keeps more. Halves the time of the first file in a process; has no effect elsewhere.
     np.empty(1 << 24, np.uint8)
-    pixel_blocks: list[NDArray[np.uint8]] = [np.empty((0, len(PIXELS)), np.uint8)]
-    label_blocks: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)]
+    pixel_blocks: list[NDArray[np.uint8]] = [np.empty((0, len(columns.pixel_indices)), np.uint8)]
+    label_blocks: list[NDArray[np.uint8]] = [np.empty((0, len(columns.label)), np.uint8)]
     for block in blocks:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
+        if dialect.separator != b",":
+            if b"," in block:
+                return None
+            block = block.replace(dialect.separator, b",")
         cells = _parse_block(block, len(columns.names))
         if cells is None:
             return None
-        pixels, labels = columns.select(cells)
-        pixel_blocks.append(pixels)
-        if labels is not None:
-            if labels.size and labels.max() >= CLASSES:
-                return None
-            label_blocks.append(labels)
-    images = np.concatenate(pixel_blocks).reshape(-1, SIDE, SIDE)
-    return images, None if columns.label is None else np.concatenate(label_blocks)
+        pixel_blocks.append(cells[:, columns.pixels])
+        label_blocks.append(cells[:, list(columns.label)])
+    return np.concatenate(pixel_blocks), np.concatenate(label_blocks) if columns.label else None
 
 
 def _parse_block(text: bytes, width: int) -> NDArray[np.uint8] | None:
@@ -207,24 +183,87 @@ def _parse_block(text: bytes, width: int) -> NDArray[np.uint8] | None:
     return number[ends].reshape(rows, width)
 
 
+# NumPy's parser
+
+
+class _Table:
+    """What the two other parsers need to know of a file."""
+
+    def __init__(
+        self, open_stream: Callable[[], Stream], file: str, dialect: Dialect, columns: Columns, has_header: bool
+    ) -> None:
+        self.open_stream, self.file, self.dialect, self.columns = open_stream, file, dialect, columns
+        self.has_header = has_header
+
+    def lines(self, stream: Stream) -> Iterator[str]:
+        """The lines with the header. Invalid UTF-8 appears escaped in the message about its cell."""
+        for block in line_blocks(stream, self.file, self.dialect):
+            for line in io.BytesIO(block):
+                yield line.decode("utf-8", "backslashreplace")
+
+
+def _parse_floats(table: _Table) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
+    """Pixels and labels as float32 if all cells are finite numbers in a range of pixels; else None."""
+    columns, dialect = table.columns, table.dialect
+    try:
+        with table.open_stream() as stream:
+            lines = _even_lines(table.lines(stream), table)
+            first = next(lines, None)
+            if first is None:
+                return None
+            rows = chain([first], lines)
+            cells = np.loadtxt(rows, np.float32, None, dialect.text_separator, quotechar='"', ndmin=2)
+    except ValueError:
+        return None
+    if cells.shape[1] != len(columns.names) or not np.isfinite(cells).all():
+        return None
+    pixels = cells[:, columns.pixels]
+    low, high = pixels.min(initial=0), pixels.max(initial=0)
+    if high > 1 and (low < 0 or high > 255 or (np.floor(pixels) != pixels).any()) and not -0.5 < low < high < 2.9:
+        return None
+    return pixels, cells[:, list(columns.label)] if columns.label else None
+
+
+def _even_lines(lines: Iterator[str], table: _Table) -> Iterator[str]:
+    """The rows after the header. Raises ValueError for a blank line between them, and for one of another length."""
+    separator = table.dialect.text_separator
+    blank = 0
+    if table.has_header:
+        next(lines, "")
+    for line in lines:
+        if not line.strip():
+            blank += 1
+            if blank > MAX_TRAILING_BLANK_LINES:
+                raise ValueError
+            continue
+        if blank or (separator and line.count(separator) != len(table.columns.names) - 1):
+            raise ValueError
+        yield table.dialect.plain(line)
+
+
 # The slow parser
 
-_VALUES = {str(value): value for value in range(256)}
+
+def _parse_slowly(table: _Table) -> tuple[NDArray[Any], Any]:
+    """Parse row by row; raises DataError at the first invalid cell. Labels may be texts."""
+    label = table.columns.label
+    pixels, labels = [], []
+    with table.open_stream() as stream:
+        for number, line, row in _rows(stream, table):
+            pixels.append(_parse_row(row, table, number, line))
+            labels.append([row[column].strip() for column in label])
+    images = np.frombuffer(b"".join(pixels), np.uint8).reshape(len(pixels), -1) if pixels else np.empty((0, 784))
+    if len(label) == 1:
+        return images, [cells[0] for cells in labels]
+    return images, np.array([[float(cell or 0) for cell in cells] for cells in labels]) if label else None
 
 
-def _parse_slowly(stream: Stream, columns: _Columns, file: str) -> tuple[Images, Labels | None]:
-    """Parse row by row; raises DataError at the first invalid cell."""
-    rows = [_parse_row(row, columns, file, number, line) for number, line, row in _rows(stream, columns, file)]
-    cells = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), len(columns.names))
-    pixels, labels = columns.select(cells)
-    # Copies, because arrays over bytes are read-only.
-    return pixels.copy().reshape(-1, SIDE, SIDE), None if labels is None else labels.copy()
-
-
-def _rows(stream: Stream, columns: _Columns, file: str) -> Iterator[tuple[int, int, list[str]]]:
+def _rows(stream: Stream, table: _Table) -> Iterator[tuple[int, int, list[str]]]:
     """The number, the line and the cells of each row after the header; blank lines are allowed at the end only."""
-    reader = csv.reader(_decoded_lines(stream, file), strict=True)
-    next(reader)
+    file, width = table.file, len(table.columns.names)
+    reader = table.dialect.reader(table.lines(stream))
+    if table.has_header:
+        next(reader)
     number = 1
     first_blank_line: int | None = None
     try:
@@ -236,41 +275,46 @@ def _rows(stream: Stream, columns: _Columns, file: str) -> Iterator[tuple[int, i
                     continue
             if first_blank_line:
                 raise DataError("is a blank line between rows", file=file, row=number, line=first_blank_line)
-            if len(row) != len(columns.names):
-                problem = f"has {len(row)} cells; expected {len(columns.names)}, as in the header"
+            if len(row) != width:
+                problem = f"has {len(row):,} cells; expected {width}" + ", as in the header" * table.has_header
                 raise DataError(problem, file=file, row=number, line=line)
             yield number, line, row
             number += 1
     except csv.Error as error:
-        raise DataError(f"is not valid CSV ({error})", file=file, row=number, line=reader.line_num) from None
+        raise DataError(f"is not valid CSV ({shorten(error, 60)})", file=file, row=number,
+                        line=reader.line_num) from None  # fmt: skip
 
 
-def _decoded_lines(stream: Stream, file: str) -> Iterator[str]:
-    for block in _line_blocks(stream, file):
-        for line in io.BytesIO(block):
-            # Invalid UTF-8 appears escaped in the message about its cell.
-            yield line.decode("utf-8", "backslashreplace")
+_VALUES = {str(value): value for value in range(256)}
 
 
-def _parse_row(row: list[str], columns: _Columns, file: str, number: int, line: int) -> bytes:
+def _parse_row(row: list[str], table: _Table, number: int, line: int) -> bytes:
+    columns = table.columns
+    cells = [row[column] for column in columns.pixel_indices] if columns.label else row
+    _check_labels(row, table, number, line)
     try:
-        cells = bytes(map(_VALUES.__getitem__, row))
+        return bytes(map(_VALUES.__getitem__, cells))
     except KeyError:
-        cells = b""
-    if cells and (columns.label is None or cells[columns.label] < CLASSES):
-        return cells
+        pass
     values = bytearray()
-    for column, (name, cell) in enumerate(zip(columns.names, row, strict=True)):
-        value = _parse_cell(cell, CLASSES - 1 if column == columns.label else 255)
+    for column in columns.pixel_indices:
+        value = _parse_cell(table.dialect.plain(row[column]))
         if isinstance(value, str):
-            raise DataError(value, file=file, row=number, line=line, column=name)
+            raise DataError(value, file=table.file, row=number, line=line, column=columns.names[column])
         values.append(value)
     return bytes(values)
 
 
-def _parse_cell(cell: str, maximum: int) -> int | str:
+def _check_labels(row: list[str], table: _Table, number: int, line: int) -> None:
+    for column in table.columns.label:
+        if not row[column].strip():
+            problem = "the cell is empty; expected an integer from 0 to 9"
+            raise DataError(problem, file=table.file, row=number, line=line, column=table.columns.names[column])
+
+
+def _parse_cell(cell: str) -> int | str:
     """The integer in a cell, or what is wrong with it."""
-    expected = f"expected an integer from 0 to {maximum}"
+    expected = "expected an integer from 0 to 255"
     text = cell.strip(" \t")
     if not text:
         return f"the cell is empty; {expected}"
@@ -280,7 +324,7 @@ def _parse_cell(cell: str, maximum: int) -> int | str:
     if not NUMBER.fullmatch(text):
         return f"{quoted} is not a number; {expected}"
     number = float(text)
-    if not 0 <= number <= maximum:
+    if not 0 <= number <= 255:
         return f"{quoted} is out of range; {expected}"
     if number != int(number):
         return f"{quoted} is a fraction; {expected}"

@@ -1,30 +1,43 @@
-"""IDX, the format of MNIST's files: a magic number, the dimensions, then the bytes."""
+"""IDX, the format of MNIST's files: a magic number, the dimensions, then the values."""
 
 import math
 import struct
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import Dataset, Split
-from tenfold.data.formats.archive import MAX_BYTES, open_file
+from tenfold.data.dataset import Split
+from tenfold.data.formats.archive import MAX_BYTES
+from tenfold.data.formats.names import Role
+from tenfold.data.formats.raw import RawSamples
+from tenfold.data.formats.tree import File
 from tenfold.errors import DataError
-from tenfold.images import CLASSES, SIDE, Images, Labels
+from tenfold.sniff import foreign
 
 UNSIGNED_BYTE = 0x08
-OTHER_TYPES = {0x09: "signed bytes", 0x0B: "16-bit integers", 0x0C: "32-bit integers", 0x0D: "floats", 0x0E: "doubles"}
-CONTENTS = {1: "labels", 3: "images"}  # by number of dimensions
+TYPES = {UNSIGNED_BYTE: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+CONTENTS: dict[int, Role] = {
+    1: "labels",
+    2: "labels",
+    3: "images",
+    4: "images",
+}  # by number of dimensions; QMNIST has rows of labels
 NAMES: dict[Split, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+EXPECTED = "expected IDX (magic 0x00000803 for images, 0x00000801 for labels)"
 
 
-def is_idx(path: Path, head: bytes) -> bool:
-    """Whether a file is IDX by its first bytes (unpacked), or by its name if they are wrong."""
-    return head[:2] == b"\0\0" or "-ubyte" in path.name or ".idx" in path.name
+def is_idx(name: str, head: bytes) -> bool:
+    """Whether a file is IDX by its first bytes (unpacked), or by its name."""
+    is_magic = head[:2] == b"\0\0" and len(head) >= 4 and head[2] in TYPES and head[3] in CONTENTS
+    return is_magic or has_idx_name(name)
+
+
+def has_idx_name(name: str) -> bool:
+    return "ubyte" in name or "-idx" in name or ".idx" in name
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -33,97 +46,52 @@ def find(folder: Path, name: str) -> Path | None:
     return next((path for spelling in spellings if (path := folder / spelling).is_file()), None)
 
 
-def has_idx(folder: Path) -> bool:
-    return any(find(folder, name) for names in NAMES.values() for name in names)
-
-
 def missing_files(folder: Path) -> list[str]:
     """Which of MNIST's four files are not in a folder."""
     return [name for names in NAMES.values() for name in names if find(folder, name) is None]
 
 
-def read_folder(folder: Path, splits: Collection[Split]) -> dict[Split, Dataset]:
-    """The splits in a folder with MNIST's file names. Raises DataError if one file of a pair is missing."""
-    found: dict[Split, Dataset] = {}
-    for split in splits:
-        images, labels = (find(folder, name) for name in NAMES[split])
-        if images and labels:
-            found[split] = read_pair(images, labels)
-        elif images or labels:
-            missing = NAMES[split][0 if labels else 1]
-            raise DataError(f"lacks {missing} (or {missing}.gz)", file=folder)
-    return found
+def read_idx(file: File) -> RawSamples:
+    """Images (N, H, W), or labels (N,): what the file holds by its number of dimensions."""
+    array = read_array(file)
+    if array.ndim >= 3:
+        return RawSamples(array, None, file.title)
+    if array.ndim == 2 and array.shape[1] == 8 and array.dtype.kind == "i":
+        array = array[:, 0]  # QMNIST's: the class, then writer and source
+    return RawSamples(None, array, file.title)
 
 
-def read_file(path: Path) -> dict[Split, Dataset]:
-    """One file of images, with labels if their file is in the same folder.
-
-    The split is that in the file name (`t10k` or `test`, `train`), else `train` if there are labels.
-    """
-    name = path.name.removesuffix(".gz")
-    labels_name = name.replace("images", "labels").replace("idx3", "idx1")
-    labels = find(path.parent, labels_name) if labels_name != name else None
-    dataset = read_pair(path, labels)
-    is_test = "t10k" in path.name or "test" in path.name or ("train" not in path.name and labels is None)
-    return {"test" if is_test else "train": dataset}
-
-
-def read_pair(images_path: Path, labels_path: Path | None) -> Dataset:
-    images: Images = read_array(images_path, 3)
-    if images.shape[1:] != (SIDE, SIDE):
-        height, width = images.shape[1:]
-        raise DataError(f"contains images of {height}x{width} pixels; expected 28x28", file=images_path.name)
-    if labels_path is None:
-        return Dataset(images, None, images_path.name)
-    labels: Labels = read_array(labels_path, 1)
-    if len(images) != len(labels):
-        raise DataError(f"contains {len(labels):,} labels for the {len(images):,} images of {images_path.name}",
-                        file=labels_path.name)  # fmt: skip
-    invalid = np.flatnonzero(labels >= CLASSES)
-    if invalid.size:
-        index = int(invalid[0])
-        raise DataError(f"label {index + 1:,} is {labels[index]}; expected 0 to 9", file=labels_path.name)
-    return Dataset(images, labels, f"{images_path.name} and {labels_path.name}")
-
-
-def read_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, plain or gzip, with this number of dimensions."""
-    file, content_name = path.name, CONTENTS[dimensions]
-    with open_file(path) as stream:
+def read_array(file: File) -> NDArray[np.generic]:
+    """The array in an IDX file. Raises DataError."""
+    title = file.title
+    with file.open() as stream:
         magic = stream.read(4)
         if not magic:
-            raise DataError("is empty", file=file)
-        if magic != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
-            expected = f"expected IDX {content_name} (magic 0x{0x0800 + dimensions:08x})"
-            raise DataError(f"{_describe(magic)}; {expected}", file=file)
+            raise DataError("is empty", file=title)
+        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] not in CONTENTS:
+            problem = foreign(file.head(), EXPECTED) or f"has the unknown magic number 0x{magic.hex()}; {EXPECTED}"
+            raise DataError(problem, file=title)
+        dimensions, dtype = magic[3], np.dtype(TYPES[magic[2]])
         header = stream.read(4 * dimensions)
         if len(header) < 4 * dimensions:
-            raise DataError("ends within its header", file=file)
+            raise DataError("ends within its header", file=title)
         shape = struct.unpack(f">{dimensions}I", header)
-        size = math.prod(shape)  # Python integers don't overflow
+        size = math.prod(shape) * dtype.itemsize  # Python integers don't overflow
+        content_name = CONTENTS[dimensions]
         if size > MAX_BYTES:
-            raise DataError(f"declares {'x'.join(map(str, shape))} bytes; expected at most {MAX_BYTES >> 30} GiB",
-                            file=file)  # fmt: skip
+            raise DataError(f"declares {'x'.join(map(str, shape))} values; expected at most {MAX_BYTES >> 30} GiB",
+                            file=title)  # fmt: skip
         if not size:
-            raise DataError(f"contains no {content_name}", file=file)
+            raise DataError(f"contains no {content_name}", file=title)
         content = stream.read(size + 1)
     if len(content) < size:
-        raise DataError(f"ends after {len(content):,} of {size:,} bytes of {content_name}", file=file)
+        raise DataError(f"ends after {len(content):,} of {size:,} bytes of {content_name}", file=title)
     if len(content) > size:
-        raise DataError(f"continues after its {size:,} bytes of {content_name}; expected the end", file=file)
-    # A copy, because an array over bytes is read-only.
-    return np.frombuffer(content, np.uint8).reshape(shape).copy()
+        raise DataError(f"continues after its {size:,} bytes of {content_name}; expected the end", file=title)
+    # A copy, because an array over bytes is read-only; in the machine's byte order.
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def header_of(array: NDArray[np.uint8]) -> bytes:
     """The header of an IDX file with this array."""
     return struct.pack(f">4B{array.ndim}I", 0, 0, UNSIGNED_BYTE, array.ndim, *array.shape)
-
-
-def _describe(magic: bytes) -> str:
-    if len(magic) == 4 and magic[:2] == b"\0\0":
-        if magic[2] == UNSIGNED_BYTE and magic[3] in CONTENTS:
-            return f"contains IDX {CONTENTS[magic[3]]}"
-        if magic[2] in OTHER_TYPES:
-            return f"contains {OTHER_TYPES[magic[2]]} (magic 0x{magic.hex()})"
-    return f"has the unknown magic number 0x{magic.hex()}"

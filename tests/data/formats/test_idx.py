@@ -98,20 +98,18 @@ HUGE = struct.pack(">IIII", 0x0803, 2**32 - 1, 2**32 - 1, 2**32 - 1)
     [
         (b"", "is empty"),
         (b"\0\0\x08", "has the unknown magic number 0x000008"),
-        (b"PNG!" + bytes(100), "has the unknown magic number 0x504e4721; expected IDX images (magic 0x00000803)"),
+        (b"PNG!" + bytes(100), "has the unknown magic number 0x504e4721; expected IDX (magic 0x00000803 for images"),
         (idx(IMAGES)[::-1], "has the unknown magic number"),
-        (idx(LABELS), "contains IDX labels; expected IDX images"),
-        (idx(IMAGES, 0x0D03), "contains floats (magic 0x00000d03)"),
+        (idx(IMAGES, 0x0D03), "ends after 9,408 of 37,632 bytes of images"),
         (idx(IMAGES)[:9], "ends within its header"),
-        (HUGE + bytes(100), "declares 4294967295x4294967295x4294967295 bytes"),
-        (struct.pack(">IIII", 0x0803, 2**31, 28, 28) + bytes(784), "declares 2147483648x28x28 bytes"),
-        (struct.pack(">IIII", 0x0803, 65536, 65536, 1), "declares 65536x65536x1 bytes"),  # 0 in 32 bits
+        (HUGE + bytes(100), "declares 4294967295x4294967295x4294967295 values"),
+        (struct.pack(">IIII", 0x0803, 2**31, 28, 28) + bytes(784), "declares 2147483648x28x28 values"),
+        (struct.pack(">IIII", 0x0803, 65536, 65536, 1), "declares 65536x65536x1 values"),  # 0 in 32 bits
         (idx(IMAGES)[:-1], "ends after 9,407 of 9,408 bytes of images"),
         (idx(IMAGES)[:16], "ends after 0 of 9,408 bytes of images"),
         (idx(IMAGES) + b"\0", "continues after its 9,408 bytes of images"),
         (idx(IMAGES[:0]), "contains no images"),
-        (idx(IMAGES[:, :8, :8]), "contains images of 8x8 pixels; expected 28x28"),
-        (idx(IMAGES[:11]), "contains 12 labels for the 11 images of train-images-idx3-ubyte"),
+        (idx(IMAGES[:, :8, :7]), "has the shape (12, 8, 7); expected images (N, 28, 28)"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -127,13 +125,17 @@ def test_invalid_label(tmp_path):
     labels = LABELS.copy()
     labels[3] = 10
     message = error_of(make(tmp_path / "mnist", {**GOOD, "train-labels-idx1-ubyte": idx(labels)}))
-    assert message == "train-labels-idx1-ubyte: label 4 is 10; expected 0 to 9"
+    assert message == "train-labels-idx1-ubyte, row 4: label 10 is out of range; expected an integer from 0 to 9"
+
+
+def test_other_number_of_labels(tmp_path):
+    message = error_of(make(tmp_path / "mnist", {**GOOD, "train-images-idx3-ubyte": idx(IMAGES[:11])}))
+    assert message == "train-labels-idx1-ubyte: contains 12 labels for 11 images"
 
 
 def test_images_instead_of_labels(tmp_path):
-    assert "contains IDX images; expected IDX labels" in error_of(
-        make(tmp_path / "mnist", {**GOOD, "train-labels-idx1-ubyte": idx(IMAGES)})
-    )
+    message = error_of(make(tmp_path / "mnist", {**GOOD, "train-labels-idx1-ubyte": idx(IMAGES)}))
+    assert "contains train-images-idx3-ubyte, train-labels-idx1-ubyte; expected one train split" in message
 
 
 def test_truncated_gzip(tmp_path):

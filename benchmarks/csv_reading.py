@@ -55,8 +55,9 @@ result = {reading}
 seconds, used = time.perf_counter() - start, time.process_time() - used
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 import numpy as np
-if hasattr(result, "train"):
-    result = result.train.images, result.train.labels
+result = getattr(result, "train", result)
+if hasattr(result, "images"):
+    result = result.images, result.labels
 arrays = result if isinstance(result, tuple) else (np.asarray(result),)
 print(json.dumps([seconds, used, peak, sum(int(array.sum(dtype=np.int64)) for array in arrays)]))
 """

@@ -12,6 +12,7 @@ from tenfold.data.formats import image_folder
 from tenfold.data.formats.columns import LABEL, Options
 from tenfold.data.formats.layout import Samples, partner_of, read_single, read_tree
 from tenfold.data.formats.names import SplitName
+from tenfold.data.formats.raw import RawSamples
 from tenfold.data.formats.readers import EXPECTED, family_of
 from tenfold.data.formats.tree import File, Tree, file_at, open_tree, unpack_nested
 from tenfold.errors import DataError, UnavailableError, shorten
@@ -179,7 +180,7 @@ def _to_datasets(source: str, samples: Samples, notes: Notes) -> Found:
     found: dict[SplitName | None, Dataset] = {}
     for split, raw in samples.items():
         if split == "train" and raw.labels is None:
-            raise DataError("is missing; expected it in training data", file=raw.title, column=LABEL)
+            raise _no_labels(raw)
         # EMNIST's own files have the images lying on their side, in every format.
         found[split], more = raw.to_dataset(is_transposed="emnist" in f"{source} {raw.title}".lower())
         notes += more
@@ -187,6 +188,12 @@ def _to_datasets(source: str, samples: Samples, notes: Notes) -> Found:
         unnamed = found.pop(None)
         found.setdefault("test" if unnamed.labels is None else "train", unnamed)
     return _join_validation(found, notes)
+
+
+def _no_labels(raw: RawSamples) -> DataError:
+    if raw.title.rpartition(".")[2] in ("npy", "npz") or " in " in raw.title:
+        return DataError("has no labels; expected them as y_train, in the same file or beside it", file=raw.title)
+    return DataError("is missing; expected it in training data", file=raw.title, column=LABEL)
 
 
 def _join_validation(found: dict[SplitName | None, Dataset], notes: Notes) -> Found:

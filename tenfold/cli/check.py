@@ -8,6 +8,8 @@ from tenfold.cli.exit import finish
 from tenfold.cli.options import Data, Json, Page, keep_inputs
 from tenfold.errors import CheckFailedError
 
+DOWNLOADS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "emnist-letters", "qmnist", "usps")
+
 
 def check(data: Data, page: Page = None, json: Json = False) -> None:
     """Check data before training.
@@ -37,16 +39,22 @@ def check(data: Data, page: Page = None, json: Json = False) -> None:
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="mnist", metavar="NAME", autocompletion=lambda: ["mnist"])],
+    name: Annotated[
+        str,
+        typer.Argument(help=", ".join(DOWNLOADS), metavar="NAME", autocompletion=lambda: list(DOWNLOADS)),
+    ],
     json: Json = False,
 ) -> None:
-    """Download public MNIST once, verify it, and print where it is."""
-    if name != "mnist":
-        raise typer.BadParameter(f"{name!r} is not a data set to download; expected mnist", param_hint="NAME")
+    """Download a public data set once, verify it, and print where it is and its license."""
+    if name not in DOWNLOADS:
+        problem = f"{name!r} is not a data set to download; expected {', '.join(DOWNLOADS)}"
+        raise typer.BadParameter(problem, param_hint="NAME")
     from tenfold.cli import output as console
     from tenfold.data.builtin import download_mnist
+    from tenfold.data.downloads import SOURCES, download
 
-    folder = download_mnist()
+    folder = download_mnist() if name == "mnist" else download(name)
     if not json:
         console.say_where(name, folder)
-    finish({"name": name, "folder": str(folder)}, json)
+        console.say(f"license: {SOURCES[name].license}")
+    finish({"name": name, "folder": str(folder), "license": SOURCES[name].license}, json)

@@ -359,8 +359,9 @@ def test_data_download_uses_user_folder(run_cli, tmp_path, monkeypatch):
 @pytest.mark.shared
 def test_data_download_prints_folder(run_cli, shared, monkeypatch):
     monkeypatch.setenv("TENFOLD_MNIST", str(shared / "mnist"))
-    assert run_cli("data", "download", "mnist").out == f"mnist: {shared / 'mnist'}\n"
-    assert run_cli("data", "download", "mnist", "--json").document == {"name": "mnist", "folder": str(shared / "mnist")}
+    assert run_cli("data", "download", "mnist").out == f"mnist: {shared / 'mnist'}\nlicense: CC BY-SA 3.0\n"
+    expected = {"name": "mnist", "folder": str(shared / "mnist"), "license": "CC BY-SA 3.0"}
+    assert run_cli("data", "download", "mnist", "--json").document == expected
 
 
 @pytest.mark.shared
@@ -428,5 +429,5 @@ def test_missing_part_is_reported(run_cli):
     result = run_cli("check", "digits:tset")
     assert (result.code, result.err) == (
         5,
-        "tenfold: digits:tset: digits has no split 'tset'; expected :train or :test\n",
+        "tenfold: digits has no split 'tset'; expected :train or :test\n",
     )

@@ -29,7 +29,7 @@ def completions(line: str) -> list[str]:
         ("tenfold train digits --recipe dense-x", ["dense-xl", "dense-xxl"]),
         ("tenfold recipes show ", list(RECIPES)),
         ("tenfold compare digits --recipes fast,cnn-8", ["fast,cnn-887k"]),
-        ("tenfold data download ", ["mnist"]),
+        ("tenfold data download mn", ["mnist"]),
     ],
 )
 def test_completion_of_names(line, expected):

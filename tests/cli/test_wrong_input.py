@@ -103,7 +103,7 @@ CASES = [
     ("compare test.csv --recipes fast", INPUT, r"test\.csv: has no labeled digits to train on"),
     ("recipes show nobody", INPUT, "unknown recipe 'nobody'"),
     ("recipes shew fast", USAGE, "No such command"),
-    ("data download fashion", USAGE, "'fashion' is not a data set to download; expected mnist"),
+    ("data download fashion", USAGE, "'fashion' is not a data set to download; expected mnist, fashion-mnist"),
     ("trian digits", USAGE, "No such command 'trian'"),
 ]
 

@@ -91,12 +91,15 @@ TEXTS = (
     (r"@relation\b|%.*\n(%.*\n)*\s*@relation", FileType("arff", "an ARFF table")),
 )
 _TEXTS = tuple((re.compile(rf"\s*({pattern})", re.IGNORECASE), kind) for pattern, kind in TEXTS)
-PICKLE = FileType("pickle", "a pickle", PICKLE_ADVICE)
-MP4 = FileType("video", "a video")
+BINARIES = (
+    (re.compile(rb"\x80[\x02-\x05]"), FileType("pickle", "a pickle", PICKLE_ADVICE)),
+    (re.compile(rb"\0\0[\x08-\x0e][\x01-\x04]"), FileType("idx", "an IDX file")),
+    (re.compile(rb".{3}\0{5}\{", re.DOTALL), FileType("safetensors", "a safetensors file")),
+    # The first fields of a model are its version, 1 to 30, and its producer's name or its graph.
+    (re.compile(rb"\x08[\x01-\x1e][\x12\x3a]"), FileType("onnx", "an ONNX model")),
+)
+VIDEO = FileType("video", "a video")
 ZIP = FileType("zip", "a zip archive")
-IDX = FileType("idx", "an IDX file")
-ONNX = FileType("onnx", "an ONNX model")
-SAFETENSORS = FileType("safetensors", "a safetensors file")
 
 
 def identify(head: bytes) -> FileType | None:
@@ -105,23 +108,14 @@ def identify(head: bytes) -> FileType | None:
         if head.startswith(magic, offset) and (kind.name != "webp" or head.startswith(b"RIFF")):
             return kind
     if head[4:8] == b"ftyp":
-        return FTYP_BRANDS.get(head[8:12], MP4)
+        return FTYP_BRANDS.get(head[8:12], VIDEO)
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         return next((kind for name, kind in ZIP_CONTENTS if name in head[:HEAD_BYTES]), ZIP)
     return _identify_binary(head) or _identify_text(head)
 
 
 def _identify_binary(head: bytes) -> FileType | None:
-    if head[:1] == b"\x80" and 2 <= (head[1:2] or b"\0")[0] <= 5:
-        return PICKLE
-    if head[:2] == b"\0\0" and len(head) >= 4 and 0x08 <= head[2] <= 0x0E and 1 <= head[3] <= 4:
-        return IDX
-    if head[8:9] == b"{" and head[3:8] == bytes(5):
-        return SAFETENSORS
-    # A model's first fields are its version (1 to 30) and its producer's name.
-    if head[:1] == b"\x08" and 1 <= (head[1:2] or b"\0")[0] <= 30 and head[2:3] in (b"\x12", b"\x3a"):
-        return ONNX
-    return None
+    return next((kind for pattern, kind in BINARIES if pattern.match(head)), None)
 
 
 def _identify_text(head: bytes) -> FileType | None:

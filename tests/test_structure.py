@@ -25,7 +25,7 @@ PENDING_FUNCTIONS = {
 
 # From the ground up: a module may import from its own layer and from those before it.
 LAYERS = (
-    ("errors", "files", "cpu", "images"),
+    ("errors", "files", "cpu", "images", "sniff"),
     ("weights", "run", "model"),
     ("ocr",),
     ("data",),

@@ -21,7 +21,7 @@ from tenfold.sniff import foreign, is_address
 BUILTIN_NAMES = ("digits", "mnist", "fashion-mnist", "kmnist", "emnist-digits", "emnist-letters", "qmnist", "usps")
 
 Notes = tuple[str, ...]
-Found = tuple[dict[Split, Dataset], Notes]
+Splits = tuple[dict[Split, Dataset], Notes]
 
 
 def load_data(
@@ -71,7 +71,7 @@ def _exists(name: str) -> bool:
     return False
 
 
-def _read(source: str, requested: Collection[Split], options: Options) -> Found:
+def _read(source: str, requested: Collection[Split], options: Options) -> Splits:
     if (address := is_address(source)) and not _exists(source):
         raise UnavailableError(f"{shorten(source, 60)}: is {address}")
     path, member = _find_path(source)
@@ -98,7 +98,7 @@ def _find_path(source: str) -> tuple[Path | None, str]:
     return None, ""
 
 
-def _read_builtin(source: str, requested: Collection[Split]) -> Found:
+def _read_builtin(source: str, requested: Collection[Split]) -> Splits:
     if source in BUILTIN_NAMES:
         from tenfold.data.builtin import read_builtin
 
@@ -111,7 +111,7 @@ def _read_builtin(source: str, requested: Collection[Split]) -> Found:
     )
 
 
-def _read_path(path: Path, member: str, requested: Collection[Split], options: Options) -> Found:
+def _read_path(path: Path, member: str, requested: Collection[Split], options: Options) -> Splits:
     if not path.is_dir() and not path.is_file():
         raise DataError("is a pipe or a device; expected a file or a folder", file=path)
     if path.is_file() and not path.stat().st_size:
@@ -142,7 +142,7 @@ def _member(tree: Tree, member: str) -> Tree:
     raise UnavailableError(f"{shorten(tree.name, 60)} {problem}")
 
 
-def _read_members(tree: Tree, is_chosen: bool, requested: Collection[Split], options: Options) -> Found:
+def _read_members(tree: Tree, is_chosen: bool, requested: Collection[Split], options: Options) -> Splits:
     """A folder or an archive, or the part of it that the user chose."""
     if is_chosen and len(tree.files) == 1:
         return _read_single(tree.files[0], tree, requested, options)
@@ -162,7 +162,7 @@ def _siblings(path: Path) -> Tree:
     return Tree(str(path.parent), files)
 
 
-def _read_single(file: File, siblings: Tree, requested: Collection[Split], options: Options) -> Found:
+def _read_single(file: File, siblings: Tree, requested: Collection[Split], options: Options) -> Splits:
     """A single file, with its labels if they are in another beside it."""
     if family_of(file) is None:
         if image_folder.is_image(file):
@@ -175,7 +175,7 @@ def _read_single(file: File, siblings: Tree, requested: Collection[Split], optio
 # Splits
 
 
-def _to_datasets(source: str, samples: Samples, notes: Notes) -> Found:
+def _to_datasets(source: str, samples: Samples, notes: Notes) -> Splits:
     """Bring all samples into one form, and split them into train and test."""
     found: dict[SplitName | None, Dataset] = {}
     for split, raw in samples.items():
@@ -191,12 +191,12 @@ def _to_datasets(source: str, samples: Samples, notes: Notes) -> Found:
 
 
 def _no_labels(raw: RawSamples) -> DataError:
-    if raw.title.rpartition(".")[2] in ("npy", "npz") or " in " in raw.title:
+    if raw.title.partition(" in ")[0].endswith((".npy", ".npz")) or "." not in raw.title.partition(" in ")[0]:
         return DataError("has no labels; expected them as y_train, in the same file or beside it", file=raw.title)
     return DataError("is missing; expected it in training data", file=raw.title, column=LABEL)
 
 
-def _join_validation(found: dict[SplitName | None, Dataset], notes: Notes) -> Found:
+def _join_validation(found: dict[SplitName | None, Dataset], notes: Notes) -> Splits:
     """Validation samples join the training split, of which a recipe holds out its own."""
     splits: dict[Split, Dataset] = {split: found[split] for split in SPLITS if split in found}
     valid = found.get("valid")

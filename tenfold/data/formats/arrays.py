@@ -7,7 +7,6 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,38 +54,51 @@ def assign_arrays(loaders: Mapping[str, Loader], title: str, splits: Collection[
     """
     if not loaders:
         raise DataError("contains no arrays; expected images and labels, such as x_train and y_train", file=title)
-    by_digit = _arrays_by_digit(loaders)
-    if by_digit:
+    if by_digit := _arrays_by_digit(loaders):
         return {split: _join_digits(arrays, title, split) for split, arrays in by_digit.items() if split in splits}
-    found: dict[SplitName | None, dict[str, str]] = {}
-    for name in loaders:
-        parsed = parse_name(name.replace("/", "_"))
-        role = parsed.role or ("labels" if re.fullmatch(r"(?:t|y)", name) else None)
-        if role and role not in found.setdefault(parsed.split, {}):
-            found[parsed.split][role] = name
-    if not any("images" in roles for roles in found.values()):
+    return _assign_by_name(loaders, title, splits)
+
+
+def _assign_by_name(loaders: Mapping[str, Loader], title: str, splits: Collection[str]) -> Samples:
+    found = _roles(loaders)
+    lonely = [roles["labels"] for roles in found.values() if "images" not in roles]
+    if len(lonely) == len(found):
         return _assign_by_shape(loaders, title)
-    lonely = [roles["labels"] for roles in found.values() if "images" not in roles and roles]
     if lonely:
         raise DataError(f"contains {shorten(lonely[0], 40)}, but no images for these labels", file=title)
-    samples = {
-        split: _load_pair(loaders, roles, title)
-        for split, roles in found.items()
-        if roles and (split is None or split in splits)
-    }
-    others = [name for name in loaders if not any(name in roles.values() for roles in found.values())]
-    if others and samples:
-        first = next(iter(samples))
-        note = f"Ignored the {'array' if len(others) == 1 else 'arrays'} {list_names(others)} in {title}."
-        samples[first] = replace(samples[first], notes=(*samples[first].notes, note))
-    return samples
+    notes = _notes_on_others(loaders, found, title)
+    wanted = {split: roles for split, roles in found.items() if split is None or split in splits}
+    return {split: _load_pair(loaders, roles, title, notes) for split, roles in wanted.items()}
 
 
-def _load_pair(loaders: Mapping[str, Loader], roles: dict[str, str], title: str) -> RawSamples:
+def _notes_on_others(
+    names: Collection[str], found: dict[SplitName | None, dict[str, str]], title: str
+) -> tuple[str, ...]:
+    used = {name for roles in found.values() for name in roles.values()}
+    others = [name for name in names if name not in used]
+    if not others:
+        return ()
+    return (f"Ignored the {'array' if len(others) == 1 else 'arrays'} {list_names(others)} in {title}.",)
+
+
+def _roles(names: Collection[str]) -> dict[SplitName | None, dict[str, str]]:
+    """For each split the names of the images and of the labels; the first of several."""
+    found: dict[SplitName | None, dict[str, str]] = {}
+    for name in names:
+        parsed = parse_name(name.replace("/", "_"))
+        role = parsed.role or ("labels" if name == "t" else None)
+        if role:
+            found.setdefault(parsed.split, {}).setdefault(role, name)
+    return found
+
+
+def _load_pair(
+    loaders: Mapping[str, Loader], roles: dict[str, str], title: str, notes: tuple[str, ...] = ()
+) -> RawSamples:
     images = loaders[roles["images"]]()
     labels = loaders[roles["labels"]]() if "labels" in roles else None
     label_title = f"{shorten(roles['labels'], 40)} in {title}" if "labels" in roles else None
-    return RawSamples(images, labels, f"{shorten(roles['images'], 40)} in {title}", label_title=label_title)
+    return RawSamples(images, labels, f"{shorten(roles['images'], 40)} in {title}", notes, label_title)
 
 
 def _arrays_by_digit(loaders: Mapping[str, Loader]) -> dict[SplitName, dict[int, Loader]]:

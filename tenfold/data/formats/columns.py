@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ def columns_of(names: list[str], file: str, options: Options = NO_OPTIONS) -> Co
         order = _find_pixels(known, names, label, file)
     pixels = order[0]
     others = [column for column in range(len(names)) if column not in {*pixels.tolist(), *label}]
-    notes = _notes_on_others(others, names, known, file, is_told=options.pixel_columns is not None)
+    notes = _notes_on_others(others, names, known, file, is_chosen=options.pixel_columns is not None)
     if not (np.diff(pixels) > 0).all():
         notes += ("Columns are not in the order of the pixels: ordered by their names.",)
     if len(label) > 1:
@@ -186,11 +186,14 @@ def _no_pixels(
     columns = max(groups.values(), key=len, default=[])
     if len(columns) < AREAS[-1] - 8:
         return DataError(f"has the columns {list_names(names)}; {EXPECTED}, or {HINT}", file=file)
-    seen: dict[str, int] = {}
+    first: dict[str, int] = {}
     for column in columns:
-        if known[column] in seen:
-            return _twice(known[column], seen[known[column]], column, file)
-        seen[known[column]] = column
+        if first.setdefault(known[column], column) != column:
+            return _twice(known[column], first[known[column]], column, file)
+    return _incomplete(columns, known, names, label, file)
+
+
+def _incomplete(columns: list[int], known: list[str], names: list[str], label: tuple[int, ...], file: str) -> DataError:
     area = min(AREAS, key=lambda each: abs(each - len(columns)))
     unknown = [column for column in range(len(names)) if column not in {*columns, *label}]
     missing = _missing([known[column] for column in columns], area)
@@ -217,17 +220,19 @@ def _twice(name: str, first: int, second: int, file: str) -> DataError:
 
 
 def _notes_on_others(
-    others: list[int], names: list[str], known: list[str], file: str, is_told: bool
+    others: list[int], names: list[str], known: list[str], file: str, is_chosen: bool
 ) -> tuple[str, ...]:
     strange = [column for column in others if known[column] not in INDEX_NAMES]
-    if strange and not is_told:
+    if strange and not is_chosen:
         column = strange[0]
         problem = f"column {column + 1} has the unknown name {shorten(names[column], 30)!r}; {EXPECTED}, or {HINT}"
         raise DataError(problem, file=file, line=1)
-    if not others:
-        return ()
-    shown = list_names([names[column] or f"number {column + 1}" for column in others])
-    return (f"Ignored the {'column' if len(others) == 1 else 'columns'} {shown}.",)
+    return ignored_columns([names[column] or f"number {column + 1}" for column in others])
+
+
+def ignored_columns(names: list[str]) -> tuple[str, ...]:
+    """The note about columns that are neither pixels nor label."""
+    return (f"Ignored the {'column' if len(names) == 1 else 'columns'} {list_names(names)}.",) if names else ()
 
 
 # Without a header
@@ -242,30 +247,36 @@ def columns_without_header(rows: NDArray[np.float64], file: str, options: Option
     width = rows.shape[1]
     names = [str(column + 1) for column in range(width)]
     if options.label_column is not None or options.pixel_columns is not None:
-        return _told_columns(names, file, options)
+        return _chosen_columns(names, file, options)
     area = next((area for area in AREAS if width - area in (0, 1, 2, CLASSES)), None)
     if area is None:
         raise DataError(f"has no header, and {width:,} columns; expected {AREAS[0] + 1}: label and pixels", file=file,
                         line=1)  # fmt: skip
     if width == area:
-        return replace(Columns(names, slice(0, width)), notes=(f"{file} has no header: all columns are pixels.",))
+        return Columns(names, slice(0, width), notes=(f"{file} has no header: all columns are pixels.",))
     if width == area + CLASSES:
-        is_last = bool((rows[:, area:].sum(axis=1) == 1).all())
-        begin, label = (0, range(area, width)) if is_last else (CLASSES, range(CLASSES))
-        note = f"{file} has no header: its {'last' if is_last else 'first'} ten columns are one-hot labels."
-        return Columns(names, slice(begin, begin + area), tuple(label), (note,))
-    first = 1 if width == area + 2 else 0
-    if first and not (np.diff(rows[:, 0]) > 0).all():
-        raise DataError(f"has no header, and {width:,} columns, the first of which doesn't count the rows; {HINT}",
-                        file=file, line=1)  # fmt: skip
-    is_last = _looks_like_labels(rows[:, -1]) > _looks_like_labels(rows[:, first])
-    index = "an index is ignored, " if first else ""
-    note = f"{file} has no header: {index}column {width if is_last else first + 1} of {width} is the label."
-    begin = first if is_last else first + 1
-    return Columns(names, slice(begin, begin + area), (width - 1 if is_last else first,), (note,))
+        return _one_hot_columns(rows, names, area, file)
+    has_index = width == area + 2
+    if has_index and not (np.diff(rows[:, 0]) > 0).all():
+        problem = f"has no header, and {width:,} columns, the first of which doesn't count the rows; {HINT}"
+        raise DataError(problem, file=file, line=1)
+    is_last = _looks_like_labels(rows[:, -1]) > _looks_like_labels(rows[:, int(has_index)])
+    label = width - 1 if is_last else int(has_index)
+    begin = int(has_index) + (not is_last)
+    index = "an index is ignored, " * has_index
+    note = f"{file} has no header: {index}column {label + 1} of {width} is the label."
+    return Columns(names, slice(begin, begin + area), (label,), (note,))
 
 
-def _told_columns(names: list[str], file: str, options: Options) -> Columns:
+def _one_hot_columns(rows: NDArray[np.float64], names: list[str], area: int, file: str) -> Columns:
+    """Ten columns of labels beside the pixels, as in UCI's semeion."""
+    is_last = bool((rows[:, area:].sum(axis=1) == 1).all())
+    begin, label = (0, range(area, len(names))) if is_last else (CLASSES, range(CLASSES))
+    note = f"{file} has no header: its {'last' if is_last else 'first'} ten columns are one-hot labels."
+    return Columns(names, slice(begin, begin + area), tuple(label), (note,))
+
+
+def _chosen_columns(names: list[str], file: str, options: Options) -> Columns:
     label: tuple[int, ...] = ()
     if options.label_column is not None:
         label = (_column_index(options.label_column, names, file, "--label-column"),)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.formats.archive import Stream
 from tenfold.data.formats.columns import EXPECTED, NO_OPTIONS, Columns, Options, columns_of, columns_without_header
-from tenfold.data.formats.dialect import Dialect, detect, line_blocks
+from tenfold.data.formats.dialect import MIN_CELLS, Dialect, detect, line_blocks
 from tenfold.data.formats.raw import RawSamples
 from tenfold.errors import DataError, shorten
 from tenfold.sniff import HEAD_BYTES, foreign
@@ -75,22 +75,27 @@ def _columns(
     line, _, rest = block.partition(b"\n")
     names = _parse_header(line, block[:HEAD_BYTES], file, dialect)
     cells = [dialect.plain(name) for name in names]
-    if not all(NUMBER.fullmatch(cell) for cell in cells):
-        if sum(bool(MANGLED.fullmatch(cell) or NUMBER.fullmatch(cell)) for cell in cells) > len(cells) - 3 > 60:
-            problem = (
-                "has pixels as its header, numbered by pandas (0.1, 0.2); write it again from read_csv(header=None)"
-            )
-            raise DataError(problem, file=file, line=1)
+    if not all(map(NUMBER.fullmatch, cells)):
+        _check_mangled(cells, file)
         return columns_of(names, file, options), True
-    if len(cells) > 60 and _are_consecutive(cells):
+    if len(cells) > MIN_CELLS and _are_consecutive(cells):
         return columns_of(names, file, options), True
-    rows = [dialect.split(line) for line in [line, *rest.split(b"\n")[: EXAMINED_ROWS - 1]] if line.strip()]
-    numbers = [
-        [float(cell) for cell in row]
-        for row in rows
-        if len(row) == len(names) and all(NUMBER.fullmatch(cell) for cell in row)
-    ]
-    return columns_without_header(np.array(numbers), file, options), False
+    lines = [line, *rest.split(b"\n")[: EXAMINED_ROWS - 1]]
+    return columns_without_header(_numbers_in(lines, len(names), dialect), file, options), False
+
+
+def _check_mangled(cells: list[str], file: str) -> None:
+    """Raise DataError if pandas took a row of pixels for the header and wrote it as one."""
+    numbers = sum(bool(MANGLED.fullmatch(cell) or NUMBER.fullmatch(cell)) for cell in cells)
+    if numbers > len(cells) - 3 > MIN_CELLS:
+        problem = "has pixels as its header, numbered by pandas (0.1, 0.2); write it again from read_csv(header=None)"
+        raise DataError(problem, file=file, line=1)
+
+
+def _numbers_in(lines: list[bytes], width: int, dialect: Dialect) -> NDArray[np.float64]:
+    """The rows of the first lines that are complete and plain numbers, float64 (R, width)."""
+    rows = [[dialect.plain(cell) for cell in dialect.split(line)] for line in lines if line.strip()]
+    return np.array([list(map(float, row)) for row in rows if len(row) == width and all(map(NUMBER.fullmatch, row))])
 
 
 def _are_consecutive(cells: list[str]) -> bool:

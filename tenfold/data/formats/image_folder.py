@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
@@ -104,29 +103,33 @@ def read_digit_folders(tree: Tree, splits: Collection[str]) -> dict[SplitName | 
     Pictures that lie in a split's folder itself are its unlabeled samples if there are no labeled ones. Raises
     DataError if there are no pictures.
     """
-    groups: dict[SplitName | None, list[File]] = {}
-    for file in tree.files:
-        parents = PurePosixPath(file.name).parent.parts
-        split = next((name for each in reversed(parents) if (name := parse_name(f"{each}/x").split)), None)
-        if digit_of(file) is not None or (split is not None and is_image(file)):
-            groups.setdefault(split, []).append(file)
+    others = _other_folders(tree)
+    notes = (f"Ignored folders other than 0 to 9: {', '.join(others[:8])}.",) if others else ()
     found = {}
-    for split, files in groups.items():
+    for split, files in _by_split(tree).items():
         if split is None or split in splits:
             labeled = [file for file in files if digit_of(file) is not None]
             title = f"{split} in {tree.name}" if split else tree.name
-            found[split] = _read_pictures(labeled or files, title)
-    others = _other_folders(tree)
-    if others and found:
-        first = next(iter(found))
-        note = f"Ignored folders other than 0 to 9: {', '.join(others[:8])}."
-        found[first] = RawSamples(
-            found[first].images, found[first].labels, found[first].title, (*found[first].notes, note)
-        )
+            found[split] = _read_pictures(labeled or files, title, notes)
     return found
 
 
-def _read_pictures(files: list[File], title: str) -> RawSamples:
+def _by_split(tree: Tree) -> dict[SplitName | None, list[File]]:
+    groups: dict[SplitName | None, list[File]] = {}
+    for file in tree.files:
+        split = _split_of(file)
+        if digit_of(file) is not None or (split is not None and is_image(file)):
+            groups.setdefault(split, []).append(file)
+    return groups
+
+
+def _split_of(file: File) -> SplitName | None:
+    """The split that one of the folders around a file is named after."""
+    parents = PurePosixPath(file.name).parent.parts
+    return next((split for each in reversed(parents) if (split := parse_name(f"{each}/x").split)), None)
+
+
+def _read_pictures(files: list[File], title: str, notes: tuple[str, ...]) -> RawSamples:
     images = [file for file in files if is_image(file)]
     if not images:
         expected = ", ".join(sorted(image_suffixes()))
@@ -134,10 +137,10 @@ def _read_pictures(files: list[File], title: str) -> RawSamples:
     images.sort(key=lambda file: digit_of(file) or 0)  # stable: in the order of names within a digit
     reader = PictureReader(title)
     digits = [digit_of(file) for file in images if reader.add(*_source(file))]
-    pixels, notes = reader.finish()
-    others = Counter(PurePosixPath(file.name).suffix.lower() for file in files if not is_image(file))
-    if others:
-        count = sum(others.values())
+    pixels, more = reader.finish()
+    notes = more + notes
+    count = len(files) - len(images)
+    if count:
         notes += (
             f"Ignored {'1 file that is not an image' if count == 1 else f'{count:,} files that are not images'}.",
         )

@@ -164,33 +164,22 @@ def _has_unpacked_twin(name: str, names: set[str]) -> bool:
 def _read_split(
     tree: Tree, split: SplitName | None, candidates: list[Candidate], splits: Collection[str], options: Options
 ) -> Samples:
-    labels = [each for each in candidates if each.name.role == "labels"]
-    others = [each for each in candidates if each.name.role != "labels"]
-    if len(labels) > 1 or (len(others) > 1 and not _are_shards(others)):
-        raise _same_split(tree, split, labels if len(labels) > 1 else others)
-    if not labels and len(others) == 1:
-        _check_pair(others[0], tree)
-        return _with_split(read(others[0].file, others[0].family, splits, options), split)
-    if not labels:
-        parts = [read(each.file, each.family, splits, options)[None] for each in others]
-        return {split: concatenate_samples(parts)}
-    if not others:
-        _check_pair(labels[0], tree)
-        return _with_split(read(labels[0].file, labels[0].family, splits, options, is_labels=True), split)
-    pair = (others[0], False), (labels[0], True)
-    images, names = (
-        next(iter(read(each.file, each.family, splits, options, is_labels=is_labels).values()))
-        for each, is_labels in pair
-    )
-    return {split: merge_samples(images, names)}
+    """One file, shards of one table, or a file of images and one of labels. Raises DataError for any other number."""
 
+    def read_one(candidate: Candidate) -> Samples:
+        is_labels = candidate.name.role == "labels"
+        return read(candidate.file, candidate.family, splits, options, is_labels)
 
-def _are_shards(candidates: list[Candidate]) -> bool:
-    return all(each.family == "parquet" for each in candidates)
-
-
-def _with_split(samples: Samples, split: SplitName | None) -> Samples:
-    return {split if inner is None else inner: found for inner, found in samples.items()}
+    if len(candidates) == 1:
+        _check_pair(candidates[0], tree)
+        return {split if inner is None else inner: found for inner, found in read_one(candidates[0]).items()}
+    if all(each.family == "parquet" for each in candidates):
+        return {split: concatenate_samples([read_one(each)[None] for each in candidates])}
+    by_role = {each.name.role == "labels": each for each in candidates}
+    if len(candidates) > 2 or len(by_role) < 2:
+        raise _same_split(tree, split, candidates)
+    images, labels = (next(iter(read_one(by_role[is_labels]).values())) for is_labels in (False, True))
+    return {split: merge_samples(images, labels)}
 
 
 def _same_split(tree: Tree, split: SplitName | None, candidates: list[Candidate]) -> DataError:

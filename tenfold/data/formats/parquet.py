@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.formats.archive import MAX_BYTES
-from tenfold.data.formats.columns import LABEL_NAMES, Options, columns_of, list_names
+from tenfold.data.formats.columns import LABEL_NAMES, Options, columns_of, ignored_columns, list_names
 from tenfold.data.formats.raw import RawSamples
 from tenfold.data.formats.scientific import needs
 from tenfold.data.formats.tree import File
@@ -47,35 +48,44 @@ def _read_pictures(table: Any, file: File, options: Options) -> RawSamples | Non
     name = next((each for each in names if each.lower() in IMAGE_NAMES), None)
     if name is None:
         return None
+    label = _label_name(names, file, options)
+    labels = None if label is None else _labels(table, label)
+    others = [each for each in names if each not in (name, label)]
+    found = RawSamples(None, labels, file.title, ignored_columns(others), label_column=label)
     values = table.column(name).to_pylist()
+    return _from_lists(values, found, name) if isinstance(values[0], list) else _decode_pictures(values, found, name)
+
+
+def _label_name(names: list[str], file: File, options: Options) -> str | None:
     label = options.label_column or next((each for each in names if each.lower() in LABEL_NAMES), None)
     if label is not None and label not in names:
         raise DataError(f"has no column {shorten(label, 40)!r}; it has {list_names(names)}", file=file.title)
-    labels = None if label is None else _labels(table, label)
-    others = [each for each in names if each not in (name, label)]
-    notes = (f"Ignored the {'column' if len(others) == 1 else 'columns'} {list_names(others)}.",) if others else ()
-    if isinstance(values[0], list):
-        try:
-            images = np.asarray(values, np.float32)
-        except (ValueError, TypeError):
-            raise DataError("has lists of different lengths or types; expected 784 pixels", file=file.title,
-                            column=name) from None  # fmt: skip
-        return RawSamples(images, labels, file.title, notes, label_column=label)
-    pictures = [value.get("bytes") if isinstance(value, dict) else value for value in values]
-    encoded = [picture for picture in pictures if isinstance(picture, bytes)]
-    if len(encoded) < len(pictures):
-        raise DataError("holds no picture bytes; expected PNG or JPEG bytes in each row", file=file.title, column=name)
-    return _decode_pictures(encoded, labels, RawSamples(None, None, file.title, notes, label_column=label))
+    return label
 
 
-def _decode_pictures(pictures: list[bytes], labels: Any, found: RawSamples) -> RawSamples:
+def _from_lists(values: list[Any], found: RawSamples, column: str) -> RawSamples:
+    try:
+        return replace(found, images=np.asarray(values, np.float32))
+    except (ValueError, TypeError):
+        problem = "has lists of different lengths or types; expected 784 pixels"
+        raise DataError(problem, file=found.title, column=column) from None
+
+
+def _decode_pictures(values: list[Any], found: RawSamples, column: str) -> RawSamples:
     from tenfold.data.formats.image_folder import PictureReader
 
+    pictures = [value.get("bytes") if isinstance(value, dict) else value for value in values]
     reader = PictureReader(found.title)
-    kept = [index for index, picture in enumerate(pictures) if reader.add(picture, f"row {index + 1:,}")]
+    kept = []
+    for index, picture in enumerate(pictures):
+        if not isinstance(picture, bytes):
+            problem = "holds no picture bytes; expected PNG or JPEG bytes"
+            raise DataError(problem, file=found.title, row=index + 1, column=column)
+        if reader.add(picture, f"row {index + 1:,}"):
+            kept.append(index)
     images, notes = reader.finish()
-    decoded = None if labels is None else np.asarray(labels)[kept]
-    return RawSamples(images, decoded, found.title, found.notes + notes, label_column=found.label_column)
+    labels = None if found.labels is None else np.asarray(found.labels)[kept]
+    return replace(found, images=images, labels=labels, notes=found.notes + notes)
 
 
 def _read_columns(table: Any, file: File, options: Options) -> RawSamples:

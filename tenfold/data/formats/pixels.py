@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,31 @@ EXPECTED = "expected images (N, 28, 28) or rows (N, 784) of 0 to 255"
 CHUNK = 4096  # images converted at a time, to spare memory
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # which PyTorch's example standardizes with
 LEVELS = 16  # of gray in the files of 8x8 digits
+
+
+class Scale(NamedTuple):
+    """The values of black and white, and the note. begins_with_black: whether black must occur."""
+
+    black: float
+    white: float
+    note: str
+    begins_with_black: bool = False
+
+
+TOLERANCE = 1e-3  # of rounding before the values were written
+SCALES = (  # of floats, the narrowest first
+    Scale(0, 1, "Pixels are from 0 to 1: scaled to 255."),
+    Scale(-0.5, 0.5, "Pixels are from -0.5 to 0.5: scaled to 0 to 255."),
+    Scale(-1, 1, "Pixels are from -1 to 1: scaled to 0 to 255."),
+    Scale(
+        -MNIST_MEAN / MNIST_STD,
+        (1 - MNIST_MEAN) / MNIST_STD,
+        "Pixels are standardized as MNIST's: scaled back to 0 to 255.",
+        begins_with_black=True,
+    ),
+    Scale(0, 255, "Pixels are fractions: rounded to integers."),
+)
+SCALES_16_BIT = (Scale(0, 65535, "Pixels have 16 bits: scaled to 255."),)
 
 Notes = tuple[str, ...]
 
@@ -98,40 +122,36 @@ def _scale(values: NDArray[Any], file: str) -> tuple[NDArray[np.uint8], Notes]:
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255), ("Pixels are true or false: scaled to 255 and 0.",)
     low, high = float(values.min()), float(values.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not math.isfinite(low + high):
         index = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
         raise DataError("has a pixel that is no number (NaN or infinite)", file=file, row=index + 1)
-    is_integral = values.dtype.kind in "iu" or all(
-        (np.floor(values[start : start + CHUNK]) == values[start : start + CHUNK]).all()
-        for start in range(0, len(values), CHUNK)
-    )
-    if is_integral and low >= 0 and high <= 255 and (high > 1 or values.dtype.kind in "iu"):
+    if low >= 0 and high <= 255 and _is_integral(values, high):
         return _scale_levels(values.astype(np.uint8, order="C"))
-    scale, note = _find_scale(values, low, high, file)
+    scale = _find_scale(values, low, high, file)
     images = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), CHUNK):
         chunk = values[start : start + CHUNK].astype(np.float32)
-        images[start : start + CHUNK] = np.rint(scale(chunk)).clip(0, 255)
-    return images, (note,)
+        images[start : start + CHUNK] = np.rint((chunk - scale.black) * (255 / (scale.white - scale.black))).clip(
+            0, 255
+        )
+    return images, (scale.note,)
 
 
-def _find_scale(
-    values: NDArray[Any], low: float, high: float, file: str
-) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], str]:
-    """How the pixels were scaled before they were written, undone, and the note about it."""
-    if low >= 0 and high <= 1:
-        return lambda v: v * 255, "Pixels are from 0 to 1: scaled to 255."
-    if low >= -0.5 and high <= 0.5:
-        return lambda v: (v + 0.5) * 255, "Pixels are from -0.5 to 0.5: scaled to 0 to 255."
-    if low >= -1 and high <= 1:
-        return lambda v: (v + 1) * 127.5, "Pixels are from -1 to 1: scaled to 0 to 255."
-    darkest, brightest = -MNIST_MEAN / MNIST_STD, (1 - MNIST_MEAN) / MNIST_STD
-    if abs(low - darkest) < 0.01 and high < brightest + 0.01:
-        return lambda v: (v * MNIST_STD + MNIST_MEAN) * 255, "Pixels are standardized as MNIST's: scaled back."
-    if low >= 0 and high <= 255:
-        return lambda v: v, "Pixels are fractions: rounded to integers."
-    if values.dtype == np.uint16 or (values.dtype.kind in "iu" and low >= 0 and 4095 < high <= 65535):
-        return lambda v: v / 257, "Pixels have 16 bits: scaled to 255."
+def _is_integral(values: NDArray[Any], high: float) -> bool:
+    """Whether these are integers of 0 to 255; floats of 0 and 1 alone are the ends of another scale."""
+    if values.dtype.kind in "iu":
+        return True
+    chunks = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    return high > 1 and all((np.floor(chunk) == chunk).all() for chunk in chunks)
+
+
+def _find_scale(values: NDArray[Any], low: float, high: float, file: str) -> Scale:
+    """How the pixels were scaled before they were written."""
+    scales = SCALES_16_BIT if values.dtype.kind in "iu" else SCALES
+    for scale in scales:
+        begins_there = abs(low - scale.black) < TOLERANCE or not scale.begins_with_black
+        if begins_there and low >= scale.black - TOLERANCE and high <= scale.white + TOLERANCE:
+            return scale
     raise DataError(f"has pixels from {low:g} to {high:g}; expected 0 to 255, 0 to 1 or -1 to 1", file=file)
 
 

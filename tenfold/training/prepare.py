@@ -43,6 +43,8 @@ class TrainOptions:
     jobs: int = 1
     device: str = AUTO
     precision: str = AUTO
+    label_column: str | None = None
+    pixel_columns: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def resume_job(out: Path, data: str | None) -> Job:
         extra=saved.get("extra", ()),
         teacher=Path(saved["teacher"]) if "teacher" in saved else None,
         jobs=saved.get("jobs", 1),
+        label_column=saved.get("label_column"),
+        pixel_columns=saved.get("pixel_columns"),
     )
     job = load_job(recipe, run, options)
     if job.record.get(TEACHER_DIGEST) != saved.get(TEACHER_DIGEST):
@@ -117,8 +121,10 @@ def resume_job(out: Path, data: str | None) -> Job:
 
 
 def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
-    source = load_data(options.data)
+    columns = {"label_column": options.label_column, "pixel_columns": options.pixel_columns}
+    source = load_data(options.data, **columns)
     record: dict[str, Any] = {"data": options.data, "limit": options.limit}
+    record |= {name: value for name, value in columns.items() if value is not None}
     if options.teacher:
         record |= {"teacher": str(options.teacher), TEACHER_DIGEST: load_model(options.teacher).digest}
     if options.extra:

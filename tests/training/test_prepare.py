@@ -31,7 +31,7 @@ def source(monkeypatch):
     """The data that every name leads to, and the names that were loaded."""
     known = {"source": DatasetSplits("data", LABELED, TEST), "loaded": []}
 
-    def load(spec):
+    def load(spec, **options):
         known["loaded"].append(spec)
         return known["source"]
 

@@ -123,7 +123,7 @@ def arff(is_sparse=False):
 
 def folders(prefix="", images=IMAGES, labels=LABELS):
     return {
-        f"{prefix}{label}/{at}.png": png(image) for at, (image, label) in enumerate(zip(images, labels, strict=True))
+        f"{prefix}{label}/{at:02}.png": png(image) for at, (image, label) in enumerate(zip(images, labels, strict=True))
     }
 
 

@@ -82,6 +82,13 @@ def train(
             metavar="DATA",
         ),
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="A PyTorch network of your own instead of the recipe's: what returns it, importable from here.",
+            metavar="PACKAGE.MODULE:FACTORY",
+        ),
+    ] = None,
     teacher: Annotated[
         Path | None,
         typer.Option(
@@ -114,6 +121,7 @@ def train(
             epochs,
             seed is not None,
             limit,
+            network,
             teacher,
             extra_data,
             label_column,
@@ -129,7 +137,9 @@ def train(
     else:
         from tenfold.training import prepare
 
-        chosen = prepare.find_recipe(DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed)
+        chosen = prepare.find_recipe(
+            DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed, network
+        )
         train_options = prepare.TrainOptions(
             data,
             limit,

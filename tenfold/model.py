@@ -16,12 +16,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.cpu import available_cores
-from tenfold.errors import RunError
+from tenfold.errors import RunError, shorten
 from tenfold.images import CLASSES, SIDE, Images
 from tenfold.run import Run
+from tenfold.sniff import HEAD_BYTES, ONNX, foreign, identify
 from tenfold.weights import read_weights
 
 BUNDLED = "bundled"  # the name of the model that comes with tenfold
+EXPECTED = "expected an ONNX model in one file"
 BATCH_SIZE = 128  # large enough to be fast, small enough that the layers' outputs stay in the processor's cache
 MIN_IMAGES_PER_THREAD = 32  # from here on splitting the batch is faster than splitting each layer
 
@@ -129,8 +131,10 @@ def create_session(content: bytes, name: str, threads: int) -> onnxruntime.Infer
             raise ValueError("its weights are in other files")
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
-        reason = str(error).splitlines()[0][:200]
-        raise RunError(f"{name}: expected an ONNX model in one file, got something else ({reason})") from None
+        reason = str(error).splitlines()[0][:100]
+        problem = foreign(content[:HEAD_BYTES], EXPECTED) if identify(content[:HEAD_BYTES]) != ONNX else None
+        problem = problem or f"{EXPECTED}, got something else ({reason})"
+        raise RunError(f"{shorten(name)}: {problem}") from None
 
 
 def _matches(values: Sequence[Any], tensor_type: str, shape: list[int]) -> bool:

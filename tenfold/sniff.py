@@ -91,12 +91,13 @@ TEXTS = (
     (r"@relation\b|%.*\n(%.*\n)*\s*@relation", FileType("arff", "an ARFF table")),
 )
 _TEXTS = tuple((re.compile(rf"\s*({pattern})", re.IGNORECASE), kind) for pattern, kind in TEXTS)
+ONNX = FileType("onnx", "an ONNX model")
 BINARIES = (
     (re.compile(rb"\x80[\x02-\x05]"), FileType("pickle", "a pickle", PICKLE_ADVICE)),
     (re.compile(rb"\0\0[\x08-\x0e][\x01-\x04]"), FileType("idx", "an IDX file")),
     (re.compile(rb".{3}\0{5}\{", re.DOTALL), FileType("safetensors", "a safetensors file")),
     # The first fields of a model are its version, 1 to 30, and its producer's name or its graph.
-    (re.compile(rb"\x08[\x01-\x1e][\x12\x3a]"), FileType("onnx", "an ONNX model")),
+    (re.compile(rb"\x08[\x01-\x1e][\x12\x3a]"), ONNX),
 )
 VIDEO = FileType("video", "a video")
 ZIP = FileType("zip", "a zip archive")

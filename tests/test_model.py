@@ -289,3 +289,22 @@ def test_prediction_imports_only_the_core(tmp_path):
     not_core = {"torch", "pydantic", "matplotlib", "sklearn", "pandas", "polars", "scipy", "onnx", "safetensors"}
     assert not not_core & set(modules.split())
     assert "onnxruntime" in modules.split()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\x93NUMPY\1\0", "is a NumPy array (.npy); expected an ONNX model in one file"),
+        (b"\x80\4\x95", "is a pickle; loading it could run code"),
+        (b"<html><title>Sign in</title>", "is a web page; download the file itself again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "is a Git LFS pointer, not the file; fetch it with `git lfs pull`",
+        ),
+    ],
+)
+def test_other_files_are_called_what_they_are(tmp_path, content, problem):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(RunError) as caught:
+        load_model(tmp_path / "model.onnx")
+    assert problem in str(caught.value)

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tenfold.errors import DataError, UnavailableError
+from tenfold.errors import DataError, UnavailableError, shorten
 from tenfold.ocr.unwarned import UNWARNED
+from tenfold.sniff import HEAD_BYTES, foreign, identify, is_address
 
 MAX_PIXELS = 50_000_000
 WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+SUFFIXES |= {".avif", ".heic", ".heif", ".pdf", ".svg"}  # an SVG is listed, and refused
 EXPECTED = "expected a PNG, JPEG, BMP, GIF, WebP, TIFF or PNM picture"
 
 Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
@@ -67,10 +69,18 @@ def load_image(source: Source) -> Picture:
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the picture"
     elif isinstance(source, str | os.PathLike):
+        _check_address(os.fspath(source))
         content, name = read_bytes(Path(source)), str(source)
     else:
         raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
     return _from_bytes(content, name)
+
+
+def _check_address(name: str) -> None:
+    """Raise UnavailableError for a web address or a data URL."""
+    address = is_address(name)
+    if address and not (len(name) < 255 and Path(name).exists()):
+        raise UnavailableError(f"{shorten(name, 60)}: is {address}")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -78,7 +88,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise UnavailableError(f"{path}: there is no such file") from None
+        raise UnavailableError(f"{shorten(path)}: there is no such file") from None
     except OSError as error:
         raise DataError(f"can't be read: {error.strerror or error}", file=path) from None
     except ValueError as error:  # a name with a null byte
@@ -90,16 +100,39 @@ def _from_bytes(content: bytes, name: str) -> Picture:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
         with UNWARNED:  # of damage that spares the pixels, and of bombs, for the limit is lower
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = _open(content, name)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
     except UnidentifiedImageError:
-        kind = " (HEIC and AVIF photos can be exported as JPEG)" if content[4:8] == b"ftyp" else ""
-        raise DataError(f"is no picture that can be read, whatever its name; {EXPECTED}{kind}", file=name) from None
+        raise DataError(_describe(content), file=name) from None
     except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError) as error:
         raise DataError(f"is damaged ({_reason(error)}); {EXPECTED}", file=name) from None
     with image:
         return _from_image(image, name, ours=True)
+
+
+def _describe(content: bytes) -> str:
+    """What is wrong with a file that Pillow does not open."""
+    kind = identify(content[:HEAD_BYTES])
+    if kind is not None and kind.title.endswith(("picture", "photo")):
+        return f"is cut short or damaged, although it begins as {kind.title}; {EXPECTED}"
+    problem = foreign(content[:HEAD_BYTES], EXPECTED)
+    return problem or f"is no picture that can be read, whatever its name; {EXPECTED}"
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    kind = identify(content[:HEAD_BYTES])
+    if kind is None or kind.name != "heic":
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise UnavailableError(
+            f"{shorten(name)}: a HEIC photo needs the package pillow-heif; install it with: "
+            "pip install 'tenfold[pictures]', or export the photo as JPEG"
+        ) from None
+    photo: Image.Image = pillow_heif.open_heif(io.BytesIO(content)).to_pillow()
+    return photo
 
 
 def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +19,13 @@ from tenfold.data.formats.tree import File, Tree
 from tenfold.errors import DataError, TenfoldError, shorten
 from tenfold.images import CLASSES, SIDE, Images
 
+if TYPE_CHECKING:
+    from tenfold.ocr.image import Picture
+
 MAX_NAMED = 3  # skipped pictures that a note names
 
 
+@cache
 def image_suffixes() -> frozenset[str]:
     from tenfold.ocr.image import SUFFIXES
 
@@ -52,17 +58,22 @@ class PictureReader:
         self._images: list[Images] = []
         self._inverted = 0
         self._skipped: list[str] = []
+        self._animations = 0
 
-    def add(self, picture: Path | bytes, name: str) -> bool:
-        """Read one picture; False if it can't be read or is blank, which `finish` reports."""
+    def add(self, picture: Path | bytes, name: str) -> int:
+        """Read a file; how many images came of it: one, or one for each page, or none, which `finish` reports."""
+        from tenfold.ocr.pages import load_pages
+
+        count = len(self._images)
         try:
-            image, was_inverted = _read_image(picture, name)
+            for page in load_pages(picture, name):
+                image, was_inverted = _to_digit(page.picture, name)
+                self._images.append(image)
+                self._inverted += was_inverted
+                self._animations += bool(page.note)
         except TenfoldError as error:
             self._skipped.append(str(error))
-            return False
-        self._images.append(image)
-        self._inverted += was_inverted
-        return True
+        return len(self._images) - count
 
     def finish(self) -> tuple[Images, tuple[str, ...]]:
         """The images (N, 28, 28) and the notes. Raises DataError if none could be read."""
@@ -73,6 +84,10 @@ class PictureReader:
         if self._inverted:
             count = f"{self._inverted:,} of {len(self._images):,}"
             notes.append(f"{count} images are black on white: inverted to white on black.")
+        if self._animations:
+            one = self._animations == 1
+            files = "1 file is an animation or has" if one else f"{self._animations:,} files are animations or have"
+            notes.append(f"{files} too many pages: only the first were read.")
         if self._skipped:
             total = len(self._images) + len(self._skipped)
             first = "; ".join(shorten(each, 160) for each in self._skipped[:MAX_NAMED])
@@ -80,13 +95,11 @@ class PictureReader:
         return np.stack(self._images), tuple(notes)
 
 
-def _read_image(source: Path | bytes, name: str) -> tuple[Images, bool]:
+def _to_digit(picture: Picture, name: str) -> tuple[Images, bool]:
     """One image as uint8 (28, 28), and whether it was inverted."""
     from tenfold.ocr.binarize import binarize
     from tenfold.ocr.framing import frame
-    from tenfold.ocr.image import load_image
 
-    picture = load_image(source)
     if picture.is_unmodified and picture.gray.shape == (SIDE, SIDE):
         is_dark = is_black_on_white(picture.gray[None])
         return (255 - picture.gray if is_dark else picture.gray), is_dark
@@ -136,7 +149,7 @@ def _read_pictures(files: list[File], title: str, notes: tuple[str, ...]) -> Raw
         raise DataError(f"has no images in its subfolders 0 to 9; expected {expected}", file=title)
     images.sort(key=lambda file: digit_of(file) or 0)  # stable: in the order of names within a digit
     reader = PictureReader(title)
-    digits = [digit_of(file) for file in images if reader.add(*_source(file))]
+    digits = [digit_of(file) for file in images for _ in range(reader.add(*_source(file)))]
     pixels, more = reader.finish()
     notes = more + notes
     count = len(files) - len(images)
@@ -209,8 +222,7 @@ def _read_listed(file: File, table: LabelTable, names: list[str], images: dict[s
             missing += 1
             continue
         used.add(image.name)
-        if reader.add(*_source(image)):
-            labels.append(label)
+        labels += [label] * reader.add(*_source(image))
     if not used:
         raise DataError("names none of the pictures beside it", file=file.title)
     pixels, notes = reader.finish()

@@ -81,8 +81,7 @@ def _decode_pictures(values: list[Any], found: RawSamples, column: str) -> RawSa
         if not isinstance(picture, bytes):
             problem = "holds no picture bytes; expected PNG or JPEG bytes"
             raise DataError(problem, file=found.title, row=index + 1, column=column)
-        if reader.add(picture, f"row {index + 1:,}"):
-            kept.append(index)
+        kept += [index] * reader.add(picture, f"row {index + 1:,}")
     images, notes = reader.finish()
     labels = None if found.labels is None else np.asarray(found.labels)[kept]
     return replace(found, images=images, labels=labels, notes=found.notes + notes)

@@ -22,7 +22,7 @@ import tenfold.weights
 from tenfold.files import write_bytes
 from tenfold.recipes import Recipe, find
 from tenfold.run import Run
-from tenfold.weights import read_weights
+from tenfold.weights import pack_hashes, read_weights
 
 RECIPES = {"digits": "robust", "line": "line"}
 DATA = "mnist:train"
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     file = Path(tenfold.weights.__path__[0]) / f"{options.name}.onnx"
     write_bytes(file, model.SerializeToString())
     print(f"{file}: {file.stat().st_size:,} bytes")
+    if options.name == "digits" and not options.metadata_only and (hashes := run.read_image_hashes()) is not None:
+        write_bytes(file.with_suffix(".seen"), pack_hashes(hashes))
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:

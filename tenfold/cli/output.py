@@ -18,11 +18,14 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tenfold.data.findings import from_notes
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from tenfold.data import DatasetSplits
-    from tenfold.data.checks import CheckResult, SplitCheck
+    from tenfold.data.checks import CheckResult
+    from tenfold.data.counts import SplitCheck
+    from tenfold.data.findings import Finding
     from tenfold.evaluation.evaluate import ModelEvaluation
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
@@ -109,16 +112,17 @@ def _table(title: str | None, first: str, *numbers: str) -> Table:
     return table
 
 
+def print_findings(findings: Iterable[Finding]) -> None:
+    write("".join(f"{printable(str(finding))}\n" for finding in findings))
+
+
 def print_check(result: CheckResult, splits: DatasetSplits) -> None:
     checks = {name: split for name, split in (("training", result.train), ("test", result.test)) if split}
     say(_check_table(splits.name, checks, result))
     for name, split in checks.items():
         if split.label_counts:
             say(_bars(f"{name} labels", split.label_counts))
-    for note in splits.notes:
-        say(f"note: {note}")
-    for finding in result.findings:
-        say(f"{finding.level}: {finding.text}")
+    print_findings((*from_notes(splits.notes), *result.findings))
     if result.trainable:
         say("This data can be used for training.")
 
@@ -182,7 +186,7 @@ def how_to_resume(trained: TrainResult) -> str:
 
 def print_evaluation(evaluated: ModelEvaluation) -> None:
     result = evaluated.evaluation
-    say(f"{evaluated.model} on {evaluated.data.source}: {result.summary()}")
+    say(evaluated.headline)
     digits = _table(None, "digit", "samples", "precision", "recall")
     for digit in range(10):
         ratios = (result.precision[digit], result.recall[digit])
@@ -197,8 +201,7 @@ def print_evaluation(evaluated: ModelEvaluation) -> None:
     for digit, row in enumerate(result.confusion):
         confusion.add_row(str(digit), *(str(count) if count else "·" for count in row))
     say(confusion)
-    for note in evaluated.notes:
-        say(f"note: {note}")
+    print_findings(evaluated.findings)
 
 
 def print_robustness(robustness: Robustness) -> None:

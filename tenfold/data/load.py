@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from tenfold.data.dataset import SPLITS, Dataset, DatasetSplits, Split, concatenate, normalize_polarity
+from tenfold.data.dataset import SPLITS, Dataset, DatasetSplits, Split, concatenate
 from tenfold.data.formats import image_folder
 from tenfold.data.formats.columns import LABEL, Options
 from tenfold.data.formats.layout import Samples, partner_of, read_single, read_tree
@@ -15,6 +15,7 @@ from tenfold.data.formats.names import SplitName
 from tenfold.data.formats.raw import RawSamples
 from tenfold.data.formats.readers import EXPECTED, family_of
 from tenfold.data.formats.tree import File, Tree, file_at, open_tree, unpack_nested
+from tenfold.data.normalize import normalize
 from tenfold.errors import DataError, UnavailableError, shorten
 from tenfold.sniff import foreign, is_address
 
@@ -49,11 +50,11 @@ def load_data(
         found, notes = _read(source, requested, Options(label_column, pixel_columns))
     except OSError as error:
         raise DataError(f"can't be read ({error.strerror or error})", file=error.filename or source) from None
-    splits = {split: normalize_polarity(found[split]) for split in requested if split in found}
+    normalized = {split: normalize(found[split]) for split in requested if split in found}
+    splits = {split: data for split, (data, _) in normalized.items()}
     if not splits:
         raise DataError(f"has no {' or '.join(requested)} split", file=source)
-    inverted = [data.source for split, data in splits.items() if data is not found[split]]
-    notes += tuple(f"{source} is black on white: inverted to white on black." for source in inverted)
+    notes += tuple(note for _, changes in normalized.values() for note in changes)
     return DatasetSplits(name, splits.get("train"), splits.get("test"), tuple(dict.fromkeys(notes)))
 
 

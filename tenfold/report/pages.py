@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.checks import CheckResult, SplitCheck
+from tenfold.data.checks import CheckResult
+from tenfold.data.counts import SplitCheck
 from tenfold.data.dataset import Dataset
 from tenfold.errors import UnavailableError
 from tenfold.evaluation import Evaluation, Leaderboard

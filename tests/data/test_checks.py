@@ -24,9 +24,9 @@ def test_no_warnings_for_sound_data():
     result = check_data(digits(seed=0), digits(seed=1, labeled=False), digits(seed=2))
     assert result.trainable
     # The 784 - 400 pixels of the border never change; that is a note, with names as in Kaggle's header.
-    assert result.findings == [
-        Finding("note", "constant pixels in the training images: 384 of 784"),
-        Finding("note", "constant pixels in the test images: 384 of 784"),
+    assert list(result.findings) == [
+        Finding("note", "constant_pixels", "constant pixels in the training images: 384 of 784"),
+        Finding("note", "constant_pixels", "constant pixels in the test images: 384 of 784"),
     ]
     train = result.train
     assert (train.samples, train.missing_values, train.min_pixel, train.max_pixel) == (40, 0, 0, 255)
@@ -139,7 +139,7 @@ def test_warnings_for_missing_single_and_rare_digits():
     assert result.train.label_ratio == 1 / 20
     assert texts(result, "warning") == [
         "no training samples of 4, 5, 6, 7, 8, 9: a model trained on this never predicts them",
-        "only one training sample of 3: too few to train and validate on",
+        "only 1 sample of 3 to train on: too few to train and validate on",
         "unbalanced training labels: 1 sample of 3, 20 samples of 0; look at the recall of each digit, not only at the "
         "accuracy",
     ]
@@ -193,7 +193,7 @@ def test_to_dict_is_plain_json_without_images():
     assert document["overlap"] == {"test_in_train": 0, "test_in_mnist": None, "train_in_mnist_test": None}
     assert "mean_images" not in document["train"]
     assert document["train"]["polarity"] == "white on black"
-    assert document["findings"][0]["level"] == "note"
+    assert document["warnings"][0]["level"] == "note"
     assert check_data(None, None, None).to_dict()["train"] is None
 
 

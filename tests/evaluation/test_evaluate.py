@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.errors import RunError
 from tenfold.evaluation import evaluate as module
 from tenfold.evaluation.evaluate import evaluate_model
@@ -12,7 +13,7 @@ from tenfold.images import hash_images
 from tenfold.run import Run
 
 RANDOM = np.random.default_rng(1)
-IMAGES = RANDOM.integers(0, 256, (50, 28, 28), np.uint8)
+IMAGES = np.pad(RANDOM.integers(0, 256, (50, 24, 24), np.uint8), ((0, 0), (2, 2), (2, 2)))
 LABELS = (np.arange(50) % 10).astype(np.uint8)
 DATA = Dataset(IMAGES, LABELS, "fifty digits")
 PROBABILITIES = RANDOM.dirichlet(np.ones(10) * 0.3, 50).astype(np.float32)
@@ -38,33 +39,54 @@ def test_evaluation_of_all_samples(run):
     assert evaluation.n == 50
     assert evaluation.accuracy == accuracy_score(LABELS, PROBABILITIES.argmax(1))
     assert evaluation.log_loss == pytest.approx(log_loss(LABELS, PROBABILITIES), rel=1e-5)
-    assert (result.seen_count, result.unseen_evaluation, result.notes) == (None, None, [])
+    assert (result.seen_count, result.overall, result.notes) == (None, None, [])
+    assert result.headline.startswith(f"{run.folder} on fifty digits: ")
 
 
-def test_unseen_samples_are_evaluated_separately(run):
+def test_headline_is_measured_on_unseen_samples(run):
     run.write_image_hashes(hash_images(np.concatenate([IMAGES[10:30], np.zeros((5, 28, 28), np.uint8)])))
     result = evaluate_model(run.folder, DATA)
     assert result.seen_count == 20
     unseen = np.r_[0:10, 30:50]
-    assert result.unseen_evaluation.n == 30
-    assert result.unseen_evaluation.accuracy == accuracy_score(LABELS[unseen], PROBABILITIES[unseen].argmax(1))
+    np.testing.assert_array_equal(result.data.images, IMAGES[unseen])
+    np.testing.assert_array_equal(result.probabilities, PROBABILITIES[unseen])
+    assert result.evaluation.n == 30
+    assert result.evaluation.accuracy == accuracy_score(LABELS[unseen], PROBABILITIES[unseen].argmax(1))
+    assert result.overall.accuracy == accuracy_score(LABELS, PROBABILITIES.argmax(1))
+    assert "30 samples that it has not seen" in result.headline
     (note,) = result.notes
-    assert note.startswith("20 of the 50 images were used to make this model. On the other 30: ")
+    assert note.startswith(
+        "warning: 20 of the 50 images were used to make this model and are left out above; on all 50: "
+    )
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    assert (document["data"], document["seen_samples"], document["unseen"]["n"]) == ("fifty digits", 20, 30)
+    assert (document["data"], document["samples"], document["seen_samples"]) == ("fifty digits", 50, 20)
+    assert (document["evaluation"]["n"], document["measured_on"], document["all_samples"]["n"]) == (
+        30,
+        "unseen samples",
+        50,
+    )
+    assert [warning["code"] for warning in document["warnings"]] == ["seen"]
 
 
-def test_note_if_all_samples_were_seen(run):
+def test_all_samples_seen(run):
     run.write_image_hashes(hash_images(IMAGES))
     result = evaluate_model(run.folder, DATA)
-    assert (result.seen_count, result.unseen_evaluation) == (50, None)
+    assert (result.seen_count, result.overall, result.data) == (50, None, DATA)
     assert "all of them: these figures say nothing about new digits" in result.notes[0]
+    assert result.to_dict()["measured_on"] == "all samples"
 
 
-def test_no_note_if_no_sample_was_seen(run):
+def test_no_sample_seen(run):
     run.write_image_hashes(hash_images(255 - IMAGES))
     result = evaluate_model(run.folder, DATA)
-    assert (result.seen_count, result.unseen_evaluation, result.notes) == (0, None, [])
+    assert (result.seen_count, result.overall, result.notes) == (0, None, [])
+
+
+def test_findings_stay_with_the_figures(run):
+    known = Finding("note", "reading", "inverted")
+    result = evaluate_model(run.folder, DATA, [known])
+    assert known in result.findings
+    assert known.to_dict() in result.to_dict()["warnings"]
 
 
 def test_model_file_finds_its_run(run, tmp_path):
@@ -82,11 +104,3 @@ def test_damaged_hashes_raise_run_error(run):
     run.image_hashes.write_bytes(b"no numpy file")
     with pytest.raises(RunError, match=r"image_hashes\.npy: damaged file"):
         evaluate_model(run.folder, DATA)
-
-
-def test_unseen_data(run):
-    assert evaluate_model(run.folder, DATA).unseen_data is DATA
-    run.write_image_hashes(hash_images(IMAGES[10:]))
-    np.testing.assert_array_equal(evaluate_model(run.folder, DATA).unseen_data.images, IMAGES[:10])
-    run.write_image_hashes(hash_images(IMAGES))
-    assert evaluate_model(run.folder, DATA).unseen_data is DATA

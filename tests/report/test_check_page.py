@@ -13,10 +13,10 @@ def test_check_page_verdict_and_findings(digits, parse):
     fine = parse(render_check(replace(result, findings=[]), "a", (), digits, None)).text
     assert "This data can be used for training300 training images, no problems found." in fine
     findings = [
-        Finding("error", "one"),
-        Finding("warning", "two"),
-        Finding("warning", "three"),
-        Finding("note", "four"),
+        Finding("error", "code", "one"),
+        Finding("warning", "code", "two"),
+        Finding("warning", "code", "three"),
+        Finding("note", "code", "four"),
     ]
     html = render_check(replace(result, findings=findings), "a", ("five",), digits, None)
     text = parse(html).text

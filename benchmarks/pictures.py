@@ -62,7 +62,7 @@ class Answer:
     confidence: float
 
 
-Reader = Callable[[np.ndarray, str], Answer]
+Read = Callable[[np.ndarray, str], Answer]
 
 
 def main() -> int:
@@ -75,8 +75,9 @@ def main() -> int:
     options = parser.parse_args()
     model = tenfold.load_model(options.model) if options.model else tenfold.load_model()
     plain = tenfold.load_model(options.plain) if options.plain else model
-    readers: dict[str, Reader] = {
-        "tenfold": lambda picture, expect: ours(model, picture, expect),
+    reader = tenfold.Reader(model)
+    readers: dict[str, Read] = {
+        "tenfold": lambda picture, expect: ours(reader, picture, expect),
         "resized": lambda picture, expect: resized(plain, picture),
         "framed": lambda picture, expect: framed(plain, picture),
     }
@@ -88,10 +89,10 @@ def main() -> int:
         print_table(title, rows)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
-    return judge(figures)
+    return check_goals(figures)
 
 
-def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict[str, list[dict[str, object]]]:
+def measure(folder: Path, readers: dict[str, Read], limit: int | None) -> dict[str, list[dict[str, object]]]:
     """Tables of figures by title; a row a reader."""
     tables: dict[str, list[dict[str, object]]] = {}
     single = [reader for reader in readers if reader != "Tesseract"]
@@ -138,8 +139,8 @@ def measure(folder: Path, readers: dict[str, Reader], limit: int | None) -> dict
     return tables
 
 
-def ours(model: Model, picture: np.ndarray, expect: str) -> Answer:
-    reading = tenfold.read(picture, expect, model)
+def ours(reader: tenfold.Reader, picture: np.ndarray, expect: str) -> Answer:
+    reading = reader.read(picture, expect)
     return Answer(reading.text.replace("\n", "/"), reading.confidence)
 
 
@@ -228,21 +229,21 @@ def taken(items: Iterator[Item], limit: int | None) -> list[Item]:
     found = list(items)
     if limit is None or len(found) <= limit:
         return found
-    return [found[int(place)] for place in np.linspace(0, len(found) - 1, limit)]
+    return [found[int(index)] for index in np.linspace(0, len(found) - 1, limit)]
 
 
-def answers(items: list[Item], reader: Reader, expect: str) -> list[tuple[Answer, float]]:
+def answers(items: list[Item], read: Read, expect: str) -> list[tuple[Answer, float]]:
     """What the reader says to each picture, and the seconds it took."""
     given = []
     for item in items:
-        begun = time.perf_counter()
-        answer = reader(item.picture, expect)
-        given.append((answer, time.perf_counter() - begun))
+        start = time.perf_counter()
+        answer = read(item.picture, expect)
+        given.append((answer, time.perf_counter() - start))
     return given
 
 
-def confidences(items: list[Item], reader: Reader, expect: str) -> list[float]:
-    return [answer.confidence for answer, _ in answers(items, reader, expect)]
+def confidences(items: list[Item], read: Read, expect: str) -> list[float]:
+    return [answer.confidence for answer, _ in answers(items, read, expect)]
 
 
 def single_figures(items: list[Item], given: list[tuple[Answer, float]]) -> dict[str, object]:
@@ -251,7 +252,7 @@ def single_figures(items: list[Item], given: list[tuple[Answer, float]]) -> dict
         "right": percent(right),
         "over sources": percent(over_sources(items, right)),
         "refused": percent([not answer.text for answer, _ in given]),
-    } | sureness(right, given)
+    } | confidence_figures(right, given)
 
 
 def string_figures(items: list[Item], given: list[tuple[Answer, float]]) -> dict[str, object]:
@@ -260,27 +261,28 @@ def string_figures(items: list[Item], given: list[tuple[Answer, float]]) -> dict
     return {
         "whole text right": percent(right),
         "digit errors": f"{100 * wrong / sum(len(item.truth) for item in items):.1f} %",
-    } | sureness(right, given)
+    } | confidence_figures(right, given)
 
 
-def sureness(right: list[bool], given: list[tuple[Answer, float]]) -> dict[str, object]:
+def confidence_figures(right: list[bool], given: list[tuple[Answer, float]]) -> dict[str, object]:
     """Errors among the surest halves and nine tenths (risk against coverage), calibration, time."""
     order = np.argsort([-answer.confidence for answer, _ in given], kind="stable")
     sorted_right = np.array(right, float)[order]
-    sure = np.array([answer.confidence for answer, _ in given])
+    confidence = np.array([answer.confidence for answer, _ in given])
     return {
         "risk at 50 %": percent(1 - sorted_right[: max(1, len(right) // 2)]),
         "risk at 90 %": percent(1 - sorted_right[: max(1, 9 * len(right) // 10)]),
-        "calibration": f"{100 * calibration_error(sure, np.array(right, float)):.1f} %",
+        "calibration": f"{100 * calibration_error(confidence, np.array(right, float)):.1f} %",
         "ms": f"{1000 * statistics.median(seconds for _, seconds in given):.1f}",
     }
 
 
-def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error over bins of equal width."""
-    place = np.minimum((sure * bins).astype(int), bins - 1)
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        (place == one).mean() * abs(sure[place == one].mean() - right[place == one].mean()) for one in np.unique(place)
+        (index == one).mean() * abs(confidence[index == one].mean() - right[index == one].mean())
+        for one in np.unique(index)
     ]
     return float(sum(gaps))
 
@@ -298,9 +300,9 @@ def refusal(inside: list[float], outside: list[float]) -> dict[str, object]:
     above = np.searchsorted(digits, others, "right"), np.searchsorted(digits, others, "left")
     auroc = 1 - (above[0] + above[1]).mean() / 2 / len(digits)
     passing = {}
-    for share in (0.95, 0.99):
-        lowest = digits[int((1 - share) * len(digits))]
-        passing[f"accepted at {100 * share:.0f} %"] = percent(others >= max(lowest, 1e-9))
+    for fraction in (0.95, 0.99):
+        lowest = digits[int((1 - fraction) * len(digits))]
+        passing[f"accepted at {100 * fraction:.0f} %"] = percent(others >= max(lowest, 1e-9))
     return {"AUROC": f"{100 * auroc:.2f}"} | passing | {"called a digit": percent(others > 0)}
 
 
@@ -325,7 +327,7 @@ def print_table(title: str, rows: list[dict[str, object]]) -> None:
         print(f"| {' | '.join(str(row[name]) for name in names)} |")
 
 
-def judge(figures: dict[str, list[dict[str, object]]]) -> int:
+def check_goals(figures: dict[str, list[dict[str, object]]]) -> int:
     """Say which goals are reached; 1 where one is missed."""
     print()
     missed = 0

@@ -41,16 +41,16 @@ Times = dict[str, list[float]]  # milliseconds, by reader
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a fifth of the readings")
-    share = 5 if parser.parse_args().quick else 1
+    divisor = 5 if parser.parse_args().quick else 1
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
     print(", ".join(f"{name} {version(name)}" for name in ("opencv-python-headless", "onnxruntime", "pillow")) + "\n")
     print(f"{'milliseconds':58}{'median':>9}{'fastest':>9}{'slowest':>9}{'n':>6}")
-    canvas = [timed(name, digit_readers(picture), 300 // share) for name, picture in drawings().items()]
-    photo = timed("12 megapixels, JPEG", row_readers(photo_of_a_row()), 15 // share)
+    canvas = [timed(name, digit_readers(picture), 300 // divisor) for name, picture in drawings().items()]
+    photo = timed("12 megapixels, JPEG", row_readers(photo_of_a_row()), 15 // divisor)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.png"
         path.write_bytes(packed(drawing(320)))
-        program = timed("320x320, gray PNG, program", programs(path), 15 // share)
+        program = timed("320x320, gray PNG, program", programs(path), 15 // divisor)
     return report([
         ("a picture of 28x28 or a canvas", max(statistics.median(times["tenfold"]) for times in canvas), CANVAS_MS),
         ("a row on a photo of 12 megapixels", statistics.median(photo["tenfold"]), PHOTO_MS),

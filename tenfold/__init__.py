@@ -8,13 +8,24 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "Digit", "Model", "Reading", "TenfoldError", "__version__", "load_data", "load_model", "read"]
+__all__ = [
+    "Dataset",
+    "Digit",
+    "Model",
+    "Reader",
+    "Reading",
+    "TenfoldError",
+    "__version__",
+    "load_data",
+    "load_model",
+    "read",
+]
 
 if TYPE_CHECKING:
     from tenfold.data import Dataset, load_data
     from tenfold.errors import TenfoldError
     from tenfold.model import Model, load_model
-    from tenfold.ocr.reader import read
+    from tenfold.ocr.reader import Reader, read
     from tenfold.ocr.reading import Digit, Reading
 
 # Imported on first use: `tenfold --help` must not wait for NumPy and ONNX Runtime.
@@ -26,6 +37,7 @@ _MODULES = {
     "TenfoldError": "tenfold.errors",
     "Digit": "tenfold.ocr.reading",
     "Reading": "tenfold.ocr.reading",
+    "Reader": "tenfold.ocr.reader",
     "read": "tenfold.ocr.reader",
 }
 

@@ -12,9 +12,7 @@ FOLDERS = ("tenfold", "tests", "benchmarks", "scripts")
 # Where the old words are still to be replaced; a folder leaves the list with the work on it.
 PENDING = (
     "benchmarks",
-    "tenfold/ocr",
     "tenfold/synthesis",
-    "tests/ocr",
     "tests/synthesis",
 )
 FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))

@@ -39,6 +39,7 @@ def test_public_names():
         "Dataset",
         "Digit",
         "Model",
+        "Reader",
         "Reading",
         "TenfoldError",
         "__version__",
@@ -54,7 +55,7 @@ def test_public_names():
         "load_model": "model",
         "TenfoldError": "errors",
     }
-    modules |= dict.fromkeys(("Digit", "Reading", "read"), "ocr.reader")
+    modules |= dict.fromkeys(("Digit", "Reader", "Reading", "read"), "ocr.reader")
     for name, module in modules.items():
         assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{module}"), name)
     with pytest.raises(AttributeError, match="module 'tenfold' has no attribute 'train_everything'"):

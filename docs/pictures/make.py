@@ -10,7 +10,7 @@ import numpy as np
 
 from tenfold.data import load_data
 from tenfold.ocr.reader import read
-from tenfold.ocr.visualize import drawn
+from tenfold.ocr.visualize import annotate
 from tenfold.synthesis.lines.generator import LineGenerator
 from tenfold.synthesis.lines.glyph_bank import GlyphBank
 
@@ -32,7 +32,7 @@ def main() -> None:
         cv2.imwrite(str(file), picture)
         reading = read(file)
         print(f"{name}: {reading.text!r} {reading.confidence:.3f}")
-        drawn(file, reading).save(HERE / f"{name}-read.png")
+        annotate(file, reading).save(HERE / f"{name}-read.png")
 
 
 def photo(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tenfold.evaluation.evaluate import ModelEvaluation
     from tenfold.evaluation.leaderboard import Leaderboard
     from tenfold.evaluation.robustness import Robustness
-    from tenfold.ocr.batch import Read
+    from tenfold.ocr.batch import FileResult
     from tenfold.ocr.reading import Reading
     from tenfold.recipes import Entry
     from tenfold.serving.feedback_report import FeedbackReport
@@ -307,7 +307,7 @@ def tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:
     yield from track(items, description, total, console=ERR, transient=True)
 
 
-def print_read(answer: Read, alone: bool) -> None:
+def print_read(answer: FileResult, alone: bool) -> None:
     """A line a file: its name, the text and how sure it is; of several models, a line each."""
     if answer.error is not None:
         if not alone:

@@ -55,7 +55,7 @@ def read(
         raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
     from tenfold.cli import output as console
     from tenfold.ocr import batch
-    from tenfold.ocr.visualize import output_paths, write_shown
+    from tenfold.ocr.visualize import output_paths, write_annotated
 
     if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
         models = models + [name for name in files if batch.is_model(Path(name))]
@@ -71,14 +71,14 @@ def read(
 
         read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
     else:
-        read_by = batch.read_files(pictures, expect, batch.load_models(paths))
+        read_by = batch.read_files(pictures, expect, batch.load_readers(paths))
     results = []
     for answer in console.tracked(read_by, len(pictures), "reading"):
         results.append(answer)
         if not json:
             console.print_read(answer, alone=len(pictures) == 1)
         if answer.error is None and answer.file in shown:
-            write_shown(answer, shown[answer.file])
+            write_annotated(answer, shown[answer.file])
     if out is not None:
         batch.write_table(out, results)
     failed = [answer.error for answer in results if answer.error is not None]

@@ -1,1 +1,1 @@
-"""From pictures to digits: ink, characters, rows, and what a model says of them."""
+"""From pictures to digits: load, binarize, find components, remove lines and boxes, group into lines, recognize."""

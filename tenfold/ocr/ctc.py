@@ -1,8 +1,8 @@
-"""What a network trained with CTC says: the likeliest text, how likely it is, and where its digits stand.
+"""Decoding of CTC outputs: the most probable text, its probability, and where its digits are.
 
 After Graves et al. 2006 ("Connectionist temporal classification"); the search over prefixes is Hannun's (2014) without
-a language model. All on float arrays (T, 11) of log probabilities, (K, T, 11) where a row was looked at K times; the
-last symbol is the blank.
+a language model. All on float arrays (T, 11) of log probabilities, or (K, T, 11) of K augmentations of a line;
+the last symbol is the blank.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ Text = tuple[int, ...]
 
 DIGITS = 10
 BLANK = 10
-BEAM = 8
-FAINT = 1e-3  # symbols less probable than this at a step are not followed
-SMALLEST = 1e-300
-RESCALED = 16  # steps after which probabilities are brought back to about 1
-NEVER = -1e30  # log of zero that can be added to itself
+BEAM_WIDTH = 8
+MIN_SYMBOL_PROBABILITY = 1e-3  # at a step; less probable symbols are not followed
+MIN_SCALE = 1e-300
+RESCALE_STEPS = 16  # after which probabilities are brought back to about 1
+LOG_ZERO = -1e30  # finite, so that it can be added to itself
 
 
-def likeliest_texts(steps: LogProbabilities) -> list[Text]:
-    """The texts that a prefix beam search ends with, the likeliest first."""
+def beam_search(steps: LogProbabilities) -> list[Text]:
+    """The texts of a prefix beam search, the most probable first."""
     beam: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # probability of ending in a blank, in a digit
     for step in np.exp(steps).tolist():
-        blank, followed = step[BLANK], [symbol for symbol in range(DIGITS) if step[symbol] > FAINT]
+        blank, followed = step[BLANK], [symbol for symbol in range(DIGITS) if step[symbol] > MIN_SYMBOL_PROBABILITY]
         grown: dict[Text, tuple[float, float]] = {}
         for text, (in_blank, in_digit) in beam.items():
             stays = in_digit * step[text[-1]] if text else 0.0
@@ -39,40 +39,40 @@ def likeliest_texts(steps: LogProbabilities) -> list[Text]:
                 longer = (*text, symbol)
                 there = grown.get(longer, (0.0, 0.0))
                 grown[longer] = there[0], there[1] + reached * step[symbol]
-        kept = sorted(grown.items(), key=lambda item: -(item[1][0] + item[1][1]))[:BEAM]
-        scale = 1 / max(sum(kept[0][1]), 1e-300)  # only the order matters, so that long rows don't vanish
+        kept = sorted(grown.items(), key=lambda item: -(item[1][0] + item[1][1]))[:BEAM_WIDTH]
+        scale = 1 / max(sum(kept[0][1]), 1e-300)  # only the order matters, so that long lines don't underflow
         beam = {text: (a * scale, b * scale) for text, (a, b) in kept}
     return list(beam)
 
 
-def log_probabilities(looks: LogProbabilities, texts: Sequence[Text]) -> NDArray[np.float64]:
-    """The log of the probability of each text: looks (K, T, 11), C texts -> float (K, C).
+def text_log_probabilities(log_probs: LogProbabilities, texts: Sequence[Text]) -> NDArray[np.float64]:
+    """The log probability of each text: log_probs (K, T, 11), C texts -> float (K, C).
 
-    It sums over all alignments of a text; -inf where the row is too short for it.
+    It sums over all alignments of a text; -inf if the line is too short for it.
     """
-    found = np.empty((len(looks), len(texts)))
+    found = np.empty((len(log_probs), len(texts)))
     for length in {len(text) for text in texts}:
-        alike = [place for place, text in enumerate(texts) if len(text) == length]
-        found[:, alike] = _forward(
-            looks, np.array([texts[place] for place in alike], np.intp).reshape(len(alike), length)
+        indices = [index for index, text in enumerate(texts) if len(text) == length]
+        found[:, indices] = _forward(
+            log_probs, np.array([texts[index] for index in indices], np.intp).reshape(len(indices), length)
         )
     return found
 
 
-def _forward(looks: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
+def _forward(log_probs: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.float64]:
     """As above for texts of one length, int (C, L)."""
     states, may_skip = _states(texts)
-    chances = np.exp(looks.astype(np.float64))
-    reached = np.zeros((len(looks), *states.shape))  # (K, C, 2 L + 1)
-    reached[..., :2] = chances[:, 0, states[:, :2]]
+    probabilities = np.exp(log_probs.astype(np.float64))
+    reached = np.zeros((len(log_probs), *states.shape))  # (K, C, 2 L + 1)
+    reached[..., :2] = probabilities[:, 0, states[:, :2]]
     total = np.zeros(reached.shape[:2])
-    for t in range(1, chances.shape[1]):
+    for t in range(1, probabilities.shape[1]):
         grown = reached.copy()
         grown[..., 1:] += reached[..., :-1]
         grown[..., 2:] += reached[..., :-2] * may_skip[:, 2:]
-        grown *= chances[:, t, states]
-        if t % RESCALED == 0:  # or long rows would vanish
-            scale = np.maximum(grown.max(axis=-1), SMALLEST)
+        grown *= probabilities[:, t, states]
+        if t % RESCALE_STEPS == 0:  # or long lines would underflow
+            scale = np.maximum(grown.max(axis=-1), MIN_SCALE)
             total += np.log(scale)
             grown /= scale[..., None]
         reached = grown
@@ -81,17 +81,17 @@ def _forward(looks: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np.flo
     return last
 
 
-def aligned(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
-    """For each digit of the text the first and the last step at which the likeliest alignment shows it."""
+def align(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
+    """The first and last step of each digit in the most probable alignment of a text (Viterbi)."""
     states, may_skip = _states(np.array([text], np.intp))
     states, may_skip = states[0], may_skip[0]
-    best = np.full(len(states), NEVER)
+    best = np.full(len(states), LOG_ZERO)
     best[:2] = steps[0][states[:2]]
     moves = np.zeros((len(steps), len(states)), np.int8)
     for t, step in enumerate(steps[1:], 1):
-        ways = np.full((3, len(states)), NEVER)
+        ways = np.full((3, len(states)), LOG_ZERO)
         ways[0], ways[1, 1:] = best, best[:-1]
-        ways[2, 2:] = np.where(may_skip[2:], best[:-2], NEVER)
+        ways[2, 2:] = np.where(may_skip[2:], best[:-2], LOG_ZERO)
         moves[t] = ways.argmax(axis=0)
         best = ways.max(axis=0) + step[states]
     state = len(states) - 1 - int(len(states) > 1 and best[-2] > best[-1])
@@ -100,55 +100,55 @@ def aligned(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
         if state % 2:
             found[state // 2].append(t)
         state -= int(moves[t, state])
-    return [(places[-1], places[0]) if places else (0, 0) for places in found]
+    return [(shown[-1], shown[0]) if shown else (0, 0) for shown in found]
 
 
-def digit_probabilities(looks: LogProbabilities, text: Text) -> NDArray[np.float64]:
-    """How likely each digit is at each place of the text where the other places stay: looks (K, T, 11) -> (L, 10).
+def digit_probabilities(log_probs: LogProbabilities, text: Text) -> NDArray[np.float64]:
+    """The probability of each digit at each position of a text, given the others: log_probs (K, T, 11) -> (L, 10).
 
-    The mean over the looks; rows sum to 1. What comes before a place and what comes after it is summed up once for all
-    digits (forward and backward, as CTC is trained).
+    The mean over the augmentations; rows sum to 1. What comes before a position and after it is summed once for all
+    digits (forward and backward, as in training).
     """
-    looks = looks.astype(np.float64)
-    count, length, _ = looks.shape
-    before, after = _forward_backward(looks, text)
-    here = 2 * np.arange(len(text)) + 1  # the places' states among the blanks
+    log_probs = log_probs.astype(np.float64)
+    count, length, _ = log_probs.shape
+    before, after = _forward_backward(log_probs, text)
+    here = 2 * np.arange(len(text)) + 1  # the positions' states among the blanks
     differs = np.array(text)[:, None] != np.arange(DIGITS)  # (L, 10): only these can be neighbors without a blank
     shape = (count, length, len(text), DIGITS)
-    entered, left = np.full(shape, NEVER), np.full(shape, NEVER)  # at each step: to come from before, to go on after
+    entered, left = np.full(shape, LOG_ZERO), np.full(shape, LOG_ZERO)  # at each step: from before, to after
     entered[:, 1:] = before[:, :-1, here - 1, None]
     entered[:, 0, 0] = 0.0
-    beside = np.where(differs[:-1], before[:, :-1, here[:-1], None], NEVER)
+    beside = np.where(differs[:-1], before[:, :-1, here[:-1], None], LOG_ZERO)
     entered[:, 1:, 1:] = np.logaddexp(entered[:, 1:, 1:], beside)
     left[:, :-1] = after[:, 1:, here + 1, None]
     left[:, -1, -1] = 0.0
-    beside = np.where(differs[1:], after[:, 1:, here[1:], None], NEVER)
+    beside = np.where(differs[1:], after[:, 1:, here[1:], None], LOG_ZERO)
     left[:, :-1, :-1] = np.logaddexp(left[:, :-1, :-1], beside)
     reached = np.empty(shape)  # to show the digit at this step
-    stayed = np.full((count, len(text), DIGITS), NEVER)
+    stayed = np.full((count, len(text), DIGITS), LOG_ZERO)
     for t in range(length):
-        stayed = reached[:, t] = np.logaddexp(stayed, entered[:, t]) + looks[:, t, None, :DIGITS]
+        stayed = reached[:, t] = np.logaddexp(stayed, entered[:, t]) + log_probs[:, t, None, :DIGITS]
     total = np.logaddexp.reduce(reached + left, axis=1)  # (K, L, 10)
-    shares = np.exp(total - total.max(axis=2, keepdims=True))
-    normed: NDArray[np.float64] = (shares / shares.sum(axis=2, keepdims=True)).mean(axis=0)
-    return normed
+    weights = np.exp(total - total.max(axis=2, keepdims=True))
+    probabilities: NDArray[np.float64] = (weights / weights.sum(axis=2, keepdims=True)).mean(axis=0)
+    return probabilities
 
 
-def _forward_backward(looks: NDArray[Any], text: Text) -> NDArray[np.float64]:
+def _forward_backward(log_probs: NDArray[Any], text: Text) -> NDArray[np.float64]:
     """The log of the sum over all ways to each state up to each step, and from it on to the end: (2, K, T, 2 L + 1).
 
-    Both include what the step itself shows. Backwards is forwards through the reversed row and text.
+    Both include what the step itself shows. Backwards is forwards through the reversed line and text.
     """
     texts = np.array([text, text[::-1]], np.intp)
     states, may_skip = _states(texts)
-    shown = np.stack([looks[:, :, states[0]], looks[:, ::-1, states[1]]])  # (2, K, T, S)
-    sums = np.full(shown.shape, NEVER)
+    shown = np.stack([log_probs[:, :, states[0]], log_probs[:, ::-1, states[1]]])  # (2, K, T, S)
+    sums = np.full(shown.shape, LOG_ZERO)
     sums[:, :, 0, :2] = shown[:, :, 0, :2]
     for t in range(1, shown.shape[2]):
         earlier = sums[:, :, t - 1]
         ways = earlier.copy()
         ways[..., 1:] = np.logaddexp(ways[..., 1:], earlier[..., :-1])
-        skipped = np.where(may_skip[:, None, 2:], earlier[..., :-2], NEVER)
+        skipped = np.where(may_skip[:, None, 2:], earlier[..., :-2], LOG_ZERO)
         ways[..., 2:] = np.logaddexp(ways[..., 2:], skipped)
         sums[:, :, t] = ways + shown[:, :, t]
     sums[1] = sums[1, :, ::-1, ::-1].copy()

@@ -1,4 +1,4 @@
-"""A picture of one digit: which of its ink is the digit, and how far that ink can be trusted."""
+"""A picture of one digit: which of its ink is the digit, and how much that ink can be believed."""
 
 from __future__ import annotations
 
@@ -10,114 +10,166 @@ from numpy.typing import NDArray
 
 from tenfold.images import SIDE
 from tenfold.model import Model
-from tenfold.ocr.components import Blob, Components, joined, on_paper, pieced
-from tenfold.ocr.filled import filled_digit
-from tenfold.ocr.framing import frame
+from tenfold.ocr.binarize import MIN_CONTRAST
+from tenfold.ocr.classify import Classify
+from tenfold.ocr.components import Component, LabeledInk, crop_gray, merge
+from tenfold.ocr.framing import frame, upscale
 from tenfold.ocr.image import Picture
+from tenfold.ocr.layout import merge_parts
 from tenfold.ocr.line_model import LineModel
-from tenfold.ocr.segmentation import Found, Judge
+from tenfold.ocr.quantile import quantile
+from tenfold.ocr.segmentation import DigitCandidate
 
-MOST = 5  # characters among which the digit is looked for
-RIVAL = 0.5  # of the largest one's size, that the others must have
-STROKE = 0.08  # of the largest part's ink, that a part must have to be a stroke of the digit
-FAINT = 5.0  # standard deviations of the ground: ink that stands out by no more is as likely none
-FRAMED = 4.0  # gray levels that an image of MNIST changes by, at most, when it is framed again
-WHOLE = 0.6  # of all ink, that a digit without neighbors has
-FILLING = 0.8  # of both sides of the picture, that the ink of a digit reaches over which was cut out along its edges
-SURER = 1.5  # times, that a part of such ink must be surer than all of it, to be the digit
-SURE = 0.9  # below it the picture is looked at in another way, too
-AROUND = 0.15  # of a digit's longer side: the paper around it that the reader of rows sees
-LEAST = 1e-6  # probability that is left to each digit, so that no network alone can rule one out
+MAX_CHARACTERS = 5  # among which the digit is looked for
+MIN_RELATIVE_SIZE = 0.5  # of the largest character's, for the others
+MIN_STROKE_AREA = 0.08  # of the largest component's, for a stroke of the digit
+FAINT_CONTRAST = 5.0  # standard deviations of the background: such ink is as likely noise
+MAX_FRAMING_ERROR = 4.0  # gray levels by which framing changes an image of MNIST, on average
+ISOLATED = 0.6  # fraction of all ink that a digit without neighbors has
+FILLED = 0.8  # of both sides of the picture, covered by the ink of a digit that was cropped tightly
+MIN_PART_RATIO = 1.5  # by which a part of such ink must be more confident than all of it, to be the digit
+MIN_CONFIDENCE = 0.9  # below which the picture is read in another way, too
+LINE_MARGIN = 0.15  # of a digit's longer side: the paper around it that the line model sees
+MIN_PROBABILITY = 1e-6  # of each digit, so that no model alone can rule one out
+MAX_TINY_SIDE = 24  # pixels of the longer side
+BACKGROUND_QUANTILE, INK_QUANTILE = 0.1, 0.98  # of the gray levels of a tight crop
 
 
-def one_digit(ink: Components, blobs: Sequence[Blob], contrast: float, judge: Judge) -> Found:
-    """The digit of a picture that shows one: of its largest characters the one that is most surely a digit.
+def find_digit(ink: LabeledInk, components: Sequence[Component], contrast: float, classify: Classify) -> DigitCandidate:
+    """The digit of a picture that shows one: of its largest characters the one that is most confidently a digit.
 
-    Its digitness is lower where the ink hardly stands out (`contrast`, in standard deviations of the ground), and where
-    much other ink lies around: such pictures show something else.
+    Its digitness is lower where the ink has little `contrast` (standard deviations of the background), and where there
+    is much other ink: such pictures show something else.
     """
 
-    def is_cut(blob: Blob) -> bool:
+    def touches_border(component: Component) -> bool:
         bottom, right = ink.ink.shape
-        return blob.left <= 0 or blob.top <= 0 or blob.right >= right or blob.bottom >= bottom
+        return component.left <= 0 or component.top <= 0 or component.right >= right or component.bottom >= bottom
 
-    def size(blob: Blob) -> float:
-        return (0.3 if is_cut(blob) else 1.0) * float(np.sqrt(blob.area * max(blob.width, blob.height)))
+    def size(component: Component) -> float:
+        longer = max(component.width, component.height)
+        return (0.3 if touches_border(component) else 1.0) * float(np.sqrt(component.area * longer))
 
-    largest = sorted(pieced(blobs), key=size, reverse=True)[:MOST]
-    likely = [blob for blob in largest if size(blob) >= RIVAL * size(largest[0])]
-    strokes = [blob for blob in blobs if blob.area >= STROKE * max(other.area for other in blobs)]
-    if len(strokes) > 1:  # they may lie far apart
-        likely.append(joined(strokes))
-    crops = [ink.crop(blob) for blob in likely]
-    found = [Found(blob, crop, p, float(d)) for blob, crop, p, d in zip(likely, crops, *judge(crops), strict=True)]
-    best = max(found, key=lambda one: size(one.blob) * one.sure**2)
-    around = sum(blob.area for blob in strokes if not is_cut(blob))
-    share = min(1.0, best.blob.area / max(around, 1))
-    return replace(best, digitness=best.digitness * min(1.0, share / WHOLE) * trust(contrast))
+    largest = sorted(merge_parts(components), key=size, reverse=True)[:MAX_CHARACTERS]
+    likely = [one for one in largest if size(one) >= MIN_RELATIVE_SIZE * size(largest[0])]
+    strokes = [one for one in components if one.area >= MIN_STROKE_AREA * max(other.area for other in components)]
+    if len(strokes) > 1:  # they may be far apart
+        likely.append(merge(strokes))
+    crops = [ink.crop(one) for one in likely]
+    candidates = [
+        DigitCandidate(component, crop, probabilities, float(digitness))
+        for component, crop, probabilities, digitness in zip(likely, crops, *classify(crops), strict=True)
+    ]
+    best = max(candidates, key=lambda one: size(one.component) * one.confidence**2)
+    area = sum(one.area for one in strokes if not touches_border(one))
+    fraction = min(1.0, best.component.area / max(area, 1))
+    return replace(best, digitness=best.digitness * min(1.0, fraction / ISOLATED) * contrast_weight(contrast))
 
 
-def promised_digit(gray: NDArray[np.uint8], ink: Components, contrast: float, judge: Judge, part: Found) -> Found:
-    """The digit of a picture that is said to show one: `part`, all of its ink, or its gray levels as they are.
+def find_expected_digit(
+    gray: NDArray[np.uint8], ink: LabeledInk, contrast: float, classify: Classify, part: DigitCandidate
+) -> DigitCandidate:
+    """The digit of a picture that is known to show one: `part`, all of its ink, or its stretched gray levels.
 
-    ink: as it was found. Where it fills the picture, that was cut out along the digit's edges, and what is elsewhere a
-    speck, a ruling or another character is here a piece of the digit. Where that leaves doubt, and the stretched gray
-    levels show a digit that fills the picture, and more surely, the ink could not be told from its ground.
+    ink: as it was binarized. If it fills the picture, that was cropped along the digit's edges, and what would
+    elsewhere be a speck, a line or another character is a part of the digit. If that leaves doubt, and the gray levels
+    show a digit that fills the picture more confidently, the ink was not separated from its background.
     """
     best = part
-    blob = joined(ink.blobs)
-    if _fills(blob, gray):
-        crop = ink.crop(blob)
-        probabilities, digitness = judge([crop])
-        whole = Found(blob, crop, probabilities[0], float(digitness[0]) * trust(contrast))
-        best = part if part.sure > SURER * whole.sure else whole
-    if best.sure < SURE and (other := filled_digit(gray, judge)) and _fills(other.blob, gray):
-        best = max(best, other, key=lambda one: one.sure)
+    component = merge(ink.components)
+    if _fills(component, gray):
+        crop = ink.crop(component)
+        probabilities, digitness = classify([crop])
+        complete = DigitCandidate(component, crop, probabilities[0], float(digitness[0]) * contrast_weight(contrast))
+        best = part if part.confidence > MIN_PART_RATIO * complete.confidence else complete
+    if best.confidence < MIN_CONFIDENCE:
+        tight = read_tight_crop(gray, classify)
+        if tight is not None and _fills(tight.component, gray) and tight.confidence > best.confidence:
+            return tight
     return best
 
 
-def read_twice(found: Found, gray: NDArray[np.uint8], reader: LineModel) -> Found:
-    """A digit that leaves doubt, as two networks read it together: the mean of the logs of their probabilities.
+def combine_with_line_model(digit: DigitCandidate, gray: NDArray[np.uint8], line_model: LineModel) -> DigitCandidate:
+    """A digit as two models read it together: the geometric mean of their probabilities.
 
-    `reader` learned from gray rows, not from framed ink, so it gets other digits wrong. Whether this is a digit at all
-    it can't tell.
+    The line model has learned from gray lines, not from framed ink, so it gets other digits wrong. Whether this is a
+    digit at all it can't tell.
     """
-    if found.sure >= SURE:
-        return found
-    longer = max(found.blob.width, found.blob.height)
-    part, _ = on_paper(found.blob, gray, max(3, round(AROUND * longer)))
-    shares = np.sqrt((found.probabilities + LEAST) * (reader.digit(part) + LEAST))
-    return replace(found, probabilities=(shares / shares.sum()).astype(np.float32))
+    longer = max(digit.component.width, digit.component.height)
+    crop, _ = crop_gray(digit.component, gray, max(3, round(LINE_MARGIN * longer)))
+    product = (digit.probabilities + MIN_PROBABILITY) * (line_model.classify_digit(crop) + MIN_PROBABILITY)
+    means = np.sqrt(product)
+    return replace(digit, probabilities=(means / means.sum()).astype(np.float32))
 
 
-def _fills(blob: Blob, gray: NDArray[np.uint8]) -> bool:
+def _fills(component: Component, gray: NDArray[np.uint8]) -> bool:
     height, width = gray.shape
-    return bool(blob.width >= FILLING * width and blob.height >= FILLING * height)
+    return bool(component.width >= FILLED * width and component.height >= FILLED * height)
 
 
-def trust(contrast: float) -> float:
-    """How likely ink is ink that stands out by `contrast` standard deviations of its ground."""
-    return 1 / (1 + (FAINT / max(contrast, 1e-6)) ** 4)
+def contrast_weight(contrast: float) -> float:
+    """How likely ink is ink if it stands out by `contrast` standard deviations of its background."""
+    return 1 / (1 + (FAINT_CONTRAST / max(contrast, 1e-6)) ** 4)
 
 
 def is_mnist_like(picture: Picture) -> bool:
-    """Whether this is a digit framed as MNIST frames them, which nothing could frame better: 28x28, white on black."""
+    """Whether this is a digit framed as in MNIST, which nothing could frame better: 28x28, white on black."""
     gray = picture.gray
     if not picture.is_unmodified or gray.shape != (SIDE, SIDE):
         return False
     if gray.max() < 128 or (gray == 0).mean() < 0.4:
         return False
-    return bool(abs(frame(gray).astype(float) - gray).mean() < FRAMED)
+    return bool(abs(frame(gray).astype(float) - gray).mean() < MAX_FRAMING_ERROR)
 
 
-def as_it_is(gray: NDArray[np.uint8], model: Model) -> Found:
-    """A picture that needs no framing."""
-    rows, columns = _inked(gray)
+def read_framed(gray: NDArray[np.uint8], model: Model) -> DigitCandidate:
+    """The digit of a picture that needs no framing, uint8 (28, 28)."""
+    is_ink = gray > 16
+    rows, columns = np.flatnonzero(is_ink.any(axis=1)), np.flatnonzero(is_ink.any(axis=0))
     box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
     probabilities, digitness = model.predict_with_digitness(gray[None])
-    return Found(Blob((), box, 0), gray, probabilities[0], float(digitness[0]))
+    return DigitCandidate(Component((), box, 0), gray, probabilities[0], float(digitness[0]))
 
 
-def _inked(gray: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows and the columns with ink."""
-    return np.flatnonzero((gray > 16).any(axis=1)), np.flatnonzero((gray > 16).any(axis=0))
+def is_tiny(gray: NDArray[np.uint8]) -> bool:
+    return bool(max(gray.shape) <= MAX_TINY_SIDE)
+
+
+def read_tight_crop(gray: NDArray[np.uint8], classify: Classify) -> DigitCandidate | None:
+    """The digit that fills a picture, uint8 (H, W): cropped along its edges, or tiny; None if that is even.
+
+    Such a picture has hardly any background to learn from: ink may lie along all edges and cover half of it. So its
+    gray levels are only stretched, in either polarity, and the model decides which of the two is a digit.
+    """
+    if int(gray.max()) - int(gray.min()) < MIN_CONTRAST:
+        return None
+    inks = [upscale(stretch(bright)) for bright in (gray, 255 - gray)]
+    candidates = [
+        DigitCandidate(Component((), _source_box(ink, gray.shape), 0), ink, probabilities, float(digitness))
+        for ink, probabilities, digitness in zip(inks, *classify(inks), strict=True)
+    ]
+    return max(candidates, key=lambda one: one.confidence)
+
+
+def stretch(bright: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`bright`, whose ink is the lighter part, with its background at 0 and its ink at 255."""
+    background, ink = quantile(bright, BACKGROUND_QUANTILE), quantile(bright, INK_QUANTILE)
+    if ink - background < MIN_CONTRAST:  # hardly any ink
+        ink = bright.max()
+    fraction = (bright - background) / max(ink - background, 1.0)
+    stretched: NDArray[np.uint8] = (255 * fraction).clip(0, 255).round().astype(np.uint8)
+    return stretched
+
+
+def _source_box(ink: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """x, y, width and height of upscaled ink in the picture of `shape` that it came from."""
+    rows, columns = np.nonzero(ink)
+    top, bottom = _source_range(rows, ink.shape[0], shape[0])
+    left, right = _source_range(columns, ink.shape[1], shape[1])
+    return left, top, right - left, bottom - top
+
+
+def _source_range(indices: NDArray[np.intp], upscaled_side: int, side: int) -> tuple[int, int]:
+    if not len(indices):
+        return 0, side
+    return int(indices.min() * side / upscaled_side), int(indices.max() * side / upscaled_side) + 1

@@ -1,9 +1,11 @@
-"""Open what people call a picture: a path, bytes, a PIL image or an array becomes gray, upright and not too large."""
+"""Load a picture: a path, bytes, PIL image or array becomes gray, in upright orientation, and not too large."""
 
 from __future__ import annotations
 
 import io
 import os
+import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tenfold.errors import DataError, UnavailableError, shorten
-from tenfold.ocr.unwarned import UNWARNED
 from tenfold.sniff import HEAD_BYTES, foreign, identify, is_address
 
 MAX_PIXELS = 50_000_000
@@ -49,6 +50,14 @@ class Picture:
         height, width = self.gray.shape
         return self.size[0] / width, self.size[1] / height
 
+    def source_box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """x, y, width and height in `gray` -> in the given picture, rounded outwards."""
+        (across, down), (x, y, width, height) = self.scale, box
+        left, top = int(x * across), int(y * down)
+        right = min(int(np.ceil((x + width) * across)), self.size[0])
+        bottom = min(int(np.ceil((y + height) * down)), self.size[1])
+        return left + self.left, top + self.top, right - left, bottom - top
+
     def part(self, gray: NDArray[np.uint8], left: int, top: int) -> Picture:
         """A part of it, whose pixels are `gray`, from column `left` and row `top` of its own on."""
         (height, width), (across, down) = gray.shape, self.scale
@@ -56,11 +65,39 @@ class Picture:
         return Picture(gray, size, self.name, False, self.left + int(left * across), self.top + int(top * down))
 
 
+class IgnoreWarnings:
+    """A context in which warnings are ignored, for any number of threads.
+
+    `warnings.catch_warnings` alone restores what it found: of two threads the one that leaves last may restore the
+    other's filters, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._threads, self._caught = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._threads == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._threads += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if self._threads == 0:
+                self._caught.__exit__(None, None, None)
+
+
+IGNORE_WARNINGS = IgnoreWarnings()
+
+
 def load_image(source: Source) -> Picture:
     """Open `source`: a path, a file's bytes, a PIL image, or an array uint8 (H, W), (H, W, 3) or (H, W, 4).
 
-    The camera's turn (EXIF) is undone, transparency laid on a ground that its ink stands out from, 16 bits become 8.
-    Raises DataError for what is no single picture of 1 to MAX_PIXELS pixels, UnavailableError for a missing file.
+    The EXIF orientation is applied, transparency laid on a background that contrasts with its ink, 16 bits become 8.
+    Raises DataError for what is not a single picture of 1 to MAX_PIXELS pixels, UnavailableError for a missing file.
     """
     if isinstance(source, Image.Image):
         return _from_image(source, "the picture")
@@ -99,7 +136,7 @@ def _from_bytes(content: bytes, name: str) -> Picture:
     if not content:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
-        with UNWARNED:  # of damage that spares the pixels, and of bombs, for the limit is lower
+        with IGNORE_WARNINGS:  # of harmless damage, and of bombs, since the limit here is lower
             image = _open(content, name)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
@@ -108,7 +145,7 @@ def _from_bytes(content: bytes, name: str) -> Picture:
     except (OSError, SyntaxError, ValueError, TypeError, OverflowError, EOFError) as error:
         raise DataError(f"is damaged ({_reason(error)}); {EXPECTED}", file=name) from None
     with image:
-        return _from_image(image, name, ours=True)
+        return _from_image(image, name, is_own=True)
 
 
 def _describe(content: bytes) -> str:
@@ -135,8 +172,8 @@ def _open(content: bytes, name: str) -> Image.Image:
     return photo
 
 
-def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
-    """ours: nobody else has this image, so that it may be changed."""
+def _from_image(image: Image.Image, name: str, is_own: bool = False) -> Picture:
+    """is_own: nobody else has this image, so that it may be changed."""
     width, height = image.size
     if width * height == 0:
         raise DataError("has no pixels", file=name)
@@ -144,14 +181,14 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     try:
         # MPO is how phones keep a preview or a depth map beside a photo: its first picture is the photo.
-        with UNWARNED:
+        with IGNORE_WARNINGS:
             has_more = image.format != "MPO" and _has_more(image)
         if has_more:
             raise DataError("holds several pictures (an animation or pages); expected a single one", file=name)
-        if ours and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
+        if is_own and max(width, height) > WORKING_SIDE:  # a JPEG can be decoded at a half or a quarter
             image.draft("RGB", _working_size(width, height))
-        reduced = image.size != (width, height)
-        with UNWARNED:
+        is_downscaled = image.size != (width, height)
+        with IGNORE_WARNINGS:
             turn = image.getexif().get(0x0112, 1)
             gray, is_unmodified = _gray(image if turn == 1 else ImageOps.exif_transpose(image))
     except DataError:
@@ -159,17 +196,17 @@ def _from_image(image: Image.Image, name: str, ours: bool = False) -> Picture:
     except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, IndexError, KeyError) as error:
         raise DataError(f"is cut short or damaged ({_reason(error)})", file=name) from None
     size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
-    return Picture(_reduced(gray), size, name, is_unmodified and not reduced)
+    return Picture(_downscale(gray), size, name, is_unmodified and not is_downscaled)
 
 
 def _has_more(image: Image.Image) -> bool:
     """Whether another picture follows the first; to count them takes seconds for a TIFF of thousands."""
-    place = image.tell()
+    position = image.tell()
     try:
         image.seek(1)
     except EOFError:
         return False
-    image.seek(place)
+    image.seek(position)
     return True
 
 
@@ -187,9 +224,9 @@ def _from_array(array: NDArray[np.uint8]) -> Picture:
     if width * height > MAX_PIXELS:
         raise DataError(f"has {width * height:,} pixels ({width}x{height}); at most {MAX_PIXELS:,} are read", file=name)
     if array.ndim == 2:
-        return Picture(_reduced(array), (width, height), name)
+        return Picture(_downscale(array), (width, height), name)
     gray, is_unmodified = _gray(Image.fromarray(array))
-    return Picture(_reduced(gray), (width, height), name, is_unmodified)
+    return Picture(_downscale(gray), (width, height), name, is_unmodified)
 
 
 def _gray(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
@@ -198,17 +235,17 @@ def _gray(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
         return np.asarray(image.convert("L")), True
     if image.mode.startswith("I") or image.mode == "F":
         deep = np.asarray(image)
-        deep = _reduced(deep if deep.dtype == np.uint16 else np.nan_to_num(deep.astype(np.float32)))
+        deep = _downscale(deep if deep.dtype == np.uint16 else np.nan_to_num(deep.astype(np.float32)))
         # Cameras and scanners fill 8 to 16 bits; floating point goes from 0 to 1 or as far as these.
         depths = [1] * (image.mode == "F") + [2**bits - 1 for bits in range(8, 16, 2)] + [65535]
-        most = next((depth for depth in depths if deep.max() <= depth), 65535)
-        return np.round(deep.clip(0, most) * (255 / most)).astype(np.uint8), False
+        white = next((depth for depth in depths if deep.max() <= depth), 65535)
+        return np.round(deep.clip(0, white) * (255 / white)).astype(np.uint8), False
     if image.has_transparency_data:
-        image = _on_ground(image if image.mode == "RGBA" else image.convert("RGBA"))
+        image = _composite(image if image.mode == "RGBA" else image.convert("RGBA"))
     return _one_channel(image if image.mode in ("RGB", "RGBA") else image.convert("RGB")), False
 
 
-def _on_ground(image: Image.Image) -> Image.Image:
+def _composite(image: Image.Image) -> Image.Image:
     """Lay an RGBA image on white, or on black where what is drawn is light itself; an opaque one stays as it is.
 
     A large one is made smaller before: in floating point it would take a gigabyte.
@@ -220,22 +257,22 @@ def _on_ground(image: Image.Image) -> Image.Image:
     rgba = np.asarray(image)
     alpha = rgba[..., 3:].astype(np.float32) / 255
     drawn = float((rgba[..., :3].mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
-    # A picture that is opaque for the most part has a ground of its own; holes in it are as its darkest or lightest.
-    ground = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
-    return Image.fromarray(np.round(rgba[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8))
+    # A mostly opaque picture has a background of its own; transparent holes in it become white.
+    background = 0 if drawn > 127 and alpha.mean() < 0.6 else 255
+    return Image.fromarray(np.round(rgba[..., :3] * alpha + background * (1 - alpha)).astype(np.uint8))
 
 
 def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
     """RGB, or opaque RGBA, as uint8 (H, W): luminance, or the color that shows much more (yellow on white)."""
-    small = np.asarray(_sparse(image))
+    small = np.asarray(_subsample(image))
     luminance = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY if small.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
     contrasts = [*_contrasts(luminance), *_contrasts(small)[:3]]
     best = int(np.argmax(contrasts))
-    seen = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
-    return np.asarray(seen)
+    channel = image.convert("L") if best == 0 or contrasts[best] < 2 * contrasts[0] + 2 else image.getchannel(best - 1)
+    return np.asarray(channel)
 
 
-def _sparse(image: Image.Image) -> Image.Image:
+def _subsample(image: Image.Image) -> Image.Image:
     """Some 64 pixels a side of it, as they are.
 
     From a grid that slants by as much as its lines are apart, so that no row and no column is left out: a stroke may be
@@ -254,7 +291,7 @@ def _contrasts(picture: NDArray[Any]) -> list[float]:
     return [float(deviation) for deviation in cv2.meanStdDev(picture)[1].ravel()]
 
 
-def _reduced(gray: NDArray[Any]) -> NDArray[Any]:
+def _downscale(gray: NDArray[Any]) -> NDArray[Any]:
     """(H, W), of any type, at most WORKING_SIDE a side."""
     height, width = gray.shape
     if max(height, width) <= WORKING_SIDE:

@@ -1,4 +1,4 @@
-"""A row of digits read whole, without cutting it up: a convolutional network with CTC."""
+"""`LineModel`: reads a line of digits without segmenting it, by a convolutional network with CTC."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tenfold.ocr import ctc
 
 LineImage = NDArray[np.uint8]  # (32, W), white ink on black
 
-LINE_HEIGHT = 32  # rows of what the network sees
+LINE_HEIGHT = 32  # rows of the model's input
 SIDE_MARGIN = 6  # black columns at either end, so that no digit touches the border
-MIN_CONTRAST = 24.0  # of 255: share of the paper's light that ink takes away at least
+MIN_CONTRAST = 24.0  # of 255: fraction of the paper's brightness that ink takes away
 MAX_WIDTH = 2048  # columns; a line that is even longer for its height is squeezed
 COARSE_HEIGHT = 24  # rows are enough to tell ink from paper
 MAX_WORKING_HEIGHT = 96  # rows; a smaller picture says the same
-STEP = 2  # columns of the strip that one answer of the network stands for
-CALIBRATION = "calibration"  # the ONNX file's metadata that says how sure its texts really are
-SLANTS = (0.0, 0.2, -0.2)  # of the looks at a row
-INK = 80  # of a strip's column, below which a digit has ended
+STEP = 2  # columns of a line per step of the model's output
+CALIBRATION = "calibration"  # key in the ONNX file's metadata: slope and offset of the texts' log odds
+SLANTS = (0.0, 0.2, -0.2)  # of the test-time augmentations of a line
+MIN_INK = 80  # of a column's brightest pixel, below which a digit has ended
 
 
 @dataclass(frozen=True)
 class LineReading:
-    """What stands in a row; the tuples have one entry a digit, from left to right.
+    """The text of a line; the tuples have one entry per digit, from left to right.
 
     values: the digits. confidences: probability of each, given the others. spans: its first and its last column + 1 in
-    the picture that was given. text_confidence: calibrated probability that all of it is right, also where there is no
-    digit. alternatives: for each digit all ten with their probabilities, the likeliest first.
+    the picture that was given. text_confidence: calibrated probability that all of it is right, also if there is no
+    digit. alternatives: for each digit all ten with their probabilities, the most probable first.
     """
 
     values: tuple[int, ...]
@@ -50,105 +50,107 @@ class LineReading:
 
 
 class LineModel:
-    """Reads the picture of one row.
+    """Reads the picture of one line.
 
     content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, 11). Raises RunError for
     anything else, also for weights in other files.
     """
 
     def __init__(self, content: bytes) -> None:
-        self._session = create_session(content, "the line model", 1)  # a strip is too little work for several threads
+        self._session = create_session(content, "the line model", 1)  # a line is too little work for several threads
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._slope, self._offset = json.loads(metadata.get(CALIBRATION, "[1.0, 0.0]"))
 
     def read(self, picture: NDArray[np.uint8]) -> LineReading:
-        """Read one row: gray or ink, dark on light or light on dark, uint8 (H, W), at least 1x1.
+        """Read one line: gray or ink, dark on light or light on dark, uint8 (H, W), at least 1x1.
 
-        The row should fill the picture's height but for a margin; print and rulings may stand in it. Raises ValueError
-        for another type or shape.
+        The line should fill the picture's height but for a margin; print and ruled lines may be in it. Raises
+        ValueError for another type or shape.
         """
         if picture.dtype != np.uint8 or picture.ndim != 2 or not picture.size:
             raise ValueError(f"expected a gray picture, uint8 (H, W), got {picture.dtype} {picture.shape}")
-        seen = normalize_line(picture)
-        if not seen.any():
+        line = normalize_line(picture)
+        if not line.any():
             return LineReading((), (), (), 1.0, ())
-        text, chance, looks = self.decode(seen)
-        sure = calibrate(chance, self._slope, self._offset)
+        text, log_probability, log_probs = self.decode(line)
+        confidence = calibrate(log_probability, self._slope, self._offset)
         if not text:
-            return LineReading((), (), (), sure, ())
-        chances = ctc.digit_probabilities(looks, text)  # (L, 10)
-        order = np.argsort(-chances, axis=1)
+            return LineReading((), (), (), confidence, ())
+        probabilities = ctc.digit_probabilities(log_probs, text)  # (L, 10)
+        order = np.argsort(-probabilities, axis=1)
         return LineReading(
             values=text,
-            confidences=tuple(float(row[digit]) for row, digit in zip(chances, text, strict=True)),
-            spans=_spans(seen, ctc.aligned(looks[0], text), picture.shape[1]),
-            text_confidence=sure,
+            confidences=tuple(float(row[digit]) for row, digit in zip(probabilities, text, strict=True)),
+            spans=_spans(line, ctc.align(log_probs[0], text), picture.shape[1]),
+            text_confidence=confidence,
             alternatives=tuple(
                 tuple((int(digit), float(row[digit])) for digit in ranks)
-                for row, ranks in zip(chances, order, strict=True)
+                for row, ranks in zip(probabilities, order, strict=True)
             ),
         )
 
-    def digit(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """How likely each digit is if the picture, as for `read`, shows just one: (10,)."""
-        shares: NDArray[np.float64] = ctc.digit_probabilities(self.looks(normalize_line(picture)), (0,))[0]
-        return shares
+    def classify_digit(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """The probability of each digit if the picture, as for `read`, shows just one: (10,)."""
+        probabilities: NDArray[np.float64] = ctc.digit_probabilities(
+            self.predict_augmented(normalize_line(picture)), (0,)
+        )[0]
+        return probabilities
 
-    def decode(self, seen: LineImage) -> tuple[ctc.Text, float, NDArray[np.float32]]:
-        """The likeliest text of a strip, the log of its mean probability, and its looks."""
-        looks = self.looks(seen)
-        found = sorted({text for steps in looks for text in ctc.likeliest_texts(steps)[:3]})
-        chances = np.logaddexp.reduce(ctc.log_probabilities(looks, found), axis=0) - math.log(len(looks))
-        best = int(chances.argmax())
-        return found[best], float(chances[best]), looks
+    def decode(self, line: LineImage) -> tuple[ctc.Text, float, NDArray[np.float32]]:
+        """The most probable text of a line, the log of its mean probability, and `predict_augmented` of it."""
+        log_probs = self.predict_augmented(line)
+        texts = sorted({text for steps in log_probs for text in ctc.beam_search(steps)[:3]})
+        totals = np.logaddexp.reduce(ctc.text_log_probabilities(log_probs, texts), axis=0) - math.log(len(log_probs))
+        best = int(totals.argmax())
+        return texts[best], float(totals[best]), log_probs
 
-    def looks(self, seen: LineImage) -> NDArray[np.float32]:
-        """What the network says of a strip as it is and slanted either way, float (3, T, 11).
+    def predict_augmented(self, line: LineImage) -> NDArray[np.float32]:
+        """Log probabilities of a line as it is and slanted either way, float (3, T, 11).
 
-        Hands slant more than it learned, and a text that is likely however one looks is more often right.
+        Writers slant more than the training data, and a text that all augmentations agree on is more often right.
         """
-        return self.steps(np.stack([slanted(seen, slant) for slant in SLANTS]))
+        return self.predict(np.stack([slant_line(line, slant) for slant in SLANTS]))
 
-    def steps(self, strips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network says of strips (N, 32, W): log probabilities, float (N, T, 11), two columns a step."""
-        count, height, width = strips.shape
+    def predict(self, lines: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Log probabilities of lines, uint8 (N, 32, W) -> float (N, T, 11), two columns a step."""
+        count, height, width = lines.shape
         padded = np.zeros((count, height, max(-(-width // 4) * 4, 8)), np.uint8)
-        padded[:, :, :width] = strips
-        (answer,) = self._session.run(None, {"strips": padded})
-        return np.asarray(answer, np.float32)
+        padded[:, :, :width] = lines
+        (output,) = self._session.run(None, {"strips": padded})
+        return np.asarray(output, np.float32)
 
 
-def slanted(seen: LineImage, slant: float) -> LineImage:
-    """The strip with its top moved right by `slant` for each row above the middle."""
+def slant_line(line: LineImage, slant: float) -> LineImage:
+    """The line with its top moved right by `slant` for each row above the middle."""
     if not slant:
-        return seen
+        return line
     matrix = np.array([[1, -slant, slant * LINE_HEIGHT / 2], [0, 1, 0]])
-    return np.asarray(cv2.warpAffine(seen, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(line, matrix, line.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def calibrate(log_probability: float, slope: float, offset: float) -> float:
-    """The probability that a text is right, given what the network thinks of it; slope and offset act on its odds."""
-    chance = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
-    return 1 / (1 + math.exp(-slope * math.log(chance / (1 - chance)) - offset))
+    """The probability that a text is right, from the model's own: a linear function of the log odds (Platt scaling)."""
+    probability = min(max(math.exp(log_probability), 1e-9), 1 - 1e-9)
+    return 1 / (1 + math.exp(-slope * math.log(probability / (1 - probability)) - offset))
 
 
-def _spans(seen: LineImage, shown: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
-    """From the steps that show each digit to columns of the picture.
+def _spans(line: LineImage, steps: list[tuple[int, int]], width: int) -> tuple[tuple[int, int], ...]:
+    """The first column and last column + 1 of each digit in a picture of a width, from the steps that show it.
 
-    CTC shows a digit for a step or two somewhere inside it. Two digits are parted where there is the least ink between
-    those steps; from there a digit keeps the run of inked columns that it is seen in.
+    CTC shows a digit for a step or two somewhere inside it. Two digits are divided where there is the least ink between
+    those steps; each keeps the run of inked columns around its step.
     """
-    columns = seen.astype(np.int64).sum(axis=0)
-    inked = np.asarray(seen.max(axis=0) > INK)
+    columns = line.astype(np.int64).sum(axis=0)
+    inked = np.asarray(line.max(axis=0) > MIN_INK)
     inked[1:-1] |= inked[:-2] & inked[2:]  # a gap of one column is none
-    middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in shown]
-    parts = [0]
+    middles = [min((first + last + 1) * STEP // 2, len(columns) - 1) for first, last in steps]
+    borders = [0]
     for left, right in itertools.pairwise(middles):
-        parts.append(left + 1 + int(columns[left + 1 : max(right, left + 2)].argmin()))
-    parts.append(len(columns))
+        borders.append(left + 1 + int(columns[left + 1 : max(right, left + 2)].argmin()))
+    borders.append(len(columns))
     scale = width / (len(columns) - 2 * SIDE_MARGIN)
     spans = []
-    for middle, left, right in zip(middles, parts[:-1], parts[1:], strict=True):
+    for middle, left, right in zip(middles, borders[:-1], borders[1:], strict=True):
         near = np.flatnonzero(inked[left:right]) + left
         if len(near):
             middle = int(near[np.abs(near - middle).argmin()])
@@ -161,16 +163,16 @@ def _spans(seen: LineImage, shown: list[tuple[int, int]], width: int) -> tuple[t
 
 
 def normalize_line(picture: NDArray[np.uint8]) -> LineImage:
-    """What the network sees of the picture of one row, uint8 (H, W), of either polarity: uint8 (32, W').
+    """The model's input for the picture of one line, uint8 (H, W), of either polarity: uint8 (32, W').
 
-    Training and reading both come through here. The paper becomes black even where the light is uneven, the darkest
-    ink white; what is faintly printed on the paper stays, and the network has learned to leave it out.
+    Training and reading both use this. The paper becomes black also in uneven light, the darkest ink white; faint
+    print stays, and the model has learned to ignore it.
     """
     height, width = picture.shape
     if height > MAX_WORKING_HEIGHT:
         smaller = max(round(width * MAX_WORKING_HEIGHT / height), 1), MAX_WORKING_HEIGHT
         picture = _gray(cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA))
-    ink = flattened(picture)
+    ink = flatten_background(picture)
     rows = cv2.blur(ink, (3, 3)).max(axis=1) > 110
     if rows.any():
         top, bottom = int(rows.argmax()), len(rows) - int(rows[::-1].argmax())
@@ -183,22 +185,22 @@ def normalize_line(picture: NDArray[np.uint8]) -> LineImage:
     return np.pad(ink, ((0, 0), (SIDE_MARGIN, SIDE_MARGIN)))
 
 
-def flattened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The ink of a picture, uint8 (H, W), white on black: paper and uneven light taken away, contrast made full."""
+def flatten_background(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The ink of a picture, uint8 (H, W), white on black: paper and uneven light removed, contrast stretched."""
     dark_ink = 255 - picture if has_light_ink(picture) else picture
     side = max(picture.shape[0] // 3, 3) | 1
     paper = cv2.morphologyEx(dark_ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    smooth = (side // 4) | 1  # a wider blur would lay the light beyond a shadow's edge upon the shadow
+    smooth = (side // 4) | 1  # a wider blur would spread light across a shadow's edge
     paper = np.maximum(_gray(cv2.blur(paper, (smooth, smooth))), 1)
     ink = 255 - _gray(cv2.divide(dark_ink, paper, scale=255))
     pattern = np.uint8(_quantiles(ink, 0.5)[0])
     ink = np.maximum(ink, pattern) - pattern
-    full = max(float(cv2.blur(ink, (3, 3)).max()), MIN_CONTRAST)
-    return _gray(cv2.convertScaleAbs(ink, alpha=255 / full))
+    strongest = max(float(cv2.blur(ink, (3, 3)).max()), MIN_CONTRAST)
+    return _gray(cv2.convertScaleAbs(ink, alpha=255 / strongest))
 
 
 def has_light_ink(picture: NDArray[np.uint8]) -> bool:
-    """Whether the ink is lighter than the paper: what differs most, from its surroundings and from the whole."""
+    """Whether the ink is lighter than the paper: what differs most from its surroundings and from the picture."""
     height, width = picture.shape
     size = max(round(width * COARSE_HEIGHT / height), 1), COARSE_HEIGHT
     small = _gray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
@@ -210,11 +212,11 @@ def has_light_ink(picture: NDArray[np.uint8]) -> bool:
 
 
 def _gray(picture: Any) -> NDArray[np.uint8]:
-    """What OpenCV gives back, typed."""
+    """OpenCV's result, typed."""
     return np.asarray(picture, np.uint8)
 
 
-def _quantiles(picture: NDArray[np.uint8], *shares: float) -> list[float]:
-    """The gray levels below which these shares of the pixels lie; from a histogram, which is quicker than sorting."""
+def _quantiles(picture: NDArray[np.uint8], *fractions: float) -> list[float]:
+    """The gray levels below which these fractions of the pixels are; a histogram is quicker than sorting."""
     levels = np.bincount(picture.ravel(), minlength=256).cumsum()
-    return [float(np.searchsorted(levels, share * levels[-1])) for share in shares]
+    return [float(np.searchsorted(levels, fraction * levels[-1])) for fraction in fractions]

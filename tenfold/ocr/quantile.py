@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def quantile(values: NDArray[Any], share: float) -> float:
-    """What `share` (0 to 1) of one or more `values` lie below, interpolated linearly as `np.quantile` does."""
-    place = share * (values.size - 1)
-    low = int(place)
+def quantile(values: NDArray[Any], fraction: float) -> float:
+    """What `fraction` (0 to 1) of one or more `values` lie below, interpolated linearly as `np.quantile` does."""
+    position = fraction * (values.size - 1)
+    low = int(position)
     high = min(low + 1, values.size - 1)
-    parted = np.partition(values, [low, high], axis=None)
-    return float(parted[low]) + (place - low) * (float(parted[high]) - float(parted[low]))
+    partitioned = np.partition(values, [low, high], axis=None)
+    return float(partitioned[low]) + (position - low) * (float(partitioned[high]) - float(partitioned[low]))
 
 
 def median(values: NDArray[Any]) -> float:

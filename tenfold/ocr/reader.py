@@ -1,154 +1,226 @@
-"""`read`: the digits in a picture, whatever kind of picture it is."""
+"""`Reader` and `read`: the digits in a picture, whatever kind of picture it is."""
 
 from __future__ import annotations
 
-from functools import cache
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.images import SIDE
-from tenfold.model import BUNDLED, Model, load_model
+from tenfold.model import Model, load_model
 from tenfold.ocr.binarize import binarize
+from tenfold.ocr.classify import classify
 from tenfold.ocr.components import (
-    characters,
-    find_blobs,
-    pieced,
-    rows,
-    without_edge_of_shade,
-    without_lines,
-    without_specks,
+    Component,
+    LabeledInk,
+    find_components,
+    remove_lines,
+    remove_shadow_edges,
+    remove_specks,
 )
-from tenfold.ocr.digit import as_it_is, is_mnist_like, one_digit, promised_digit, read_twice, trust
-from tenfold.ocr.filled import filled_digit, is_tiny
-from tenfold.ocr.form_boxes import without_boxes, without_frame
+from tenfold.ocr.digit import (
+    MIN_CONFIDENCE,
+    combine_with_line_model,
+    contrast_weight,
+    find_digit,
+    find_expected_digit,
+    is_mnist_like,
+    is_tiny,
+    read_framed,
+    read_tight_crop,
+)
+from tenfold.ocr.form_boxes import remove_boxes, remove_frame
 from tenfold.ocr.framing import frame
 from tenfold.ocr.image import Picture, Source, load_image
-from tenfold.ocr.line import IS_DIGIT, Row, bundled_reader, read_pieces, read_row
-from tenfold.ocr.page import find_sheets
-from tenfold.ocr.reading import Digit, Expect, Reading
-from tenfold.ocr.ruled_lines import without_rulings
-from tenfold.ocr.segmentation import Found
-from tenfold.ocr.views import views
+from tenfold.ocr.layout import group_lines, group_strokes, merge_parts
+from tenfold.ocr.line import (
+    MIN_DIGITNESS,
+    NO_LINE,
+    LineCandidate,
+    bundled_line_model,
+    read_line,
+    read_segments,
+)
+from tenfold.ocr.line_model import LineModel
+from tenfold.ocr.page import find_pages
+from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Reading
+from tenfold.ocr.ruled_lines import remove_ruled_lines
+from tenfold.ocr.segmentation import DigitCandidate
+from tenfold.weights import read_weights
 
-MOST = 1000  # characters of a page; what has more is a pattern, with which reading would go on for minutes
-PROMISED = 0.1  # least digitness of a digit that `expect` promises
-UNSURE = 0.9  # confidence, below which a sheet is looked for
-WIDEST, NARROW = 1.4, 0.8  # of one digit, in heights; two that touch are wider than narrow
+ModelSource = Model | str | os.PathLike[str]
+
+MAX_COMPONENTS = 1000  # of a page; more are a pattern, which would take minutes to read
+MIN_EXPECTED_DIGITNESS = 0.1  # of a digit that `expect` says is there
+MAX_DIGIT_WIDTH, MAX_SINGLE_WIDTH = 1.4, 0.8  # heights: of one digit; two that touch are wider than the second
 
 
-def read(picture: Source, expect: Expect = "auto", model: Model | None = None) -> Reading:
-    """Read the digits in `picture`: a path, bytes, PIL image, or uint8 array (H, W), (H, W, 3), (H, W, 4).
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """What is written in a picture.
 
-    expect: "digit" (one), "line" (one row), "page" (rows), or "auto" (found out). model: the bundled one if None.
-    Raises ValueError for another `expect`, DataError or UnavailableError for a picture that can't be opened.
+    gray: the picture, uint8 (H, W). binarized: all of its ink, whose contrast is in standard deviations of the
+    background. ink: without printed boxes and lines. components: those of `ink` that are writing.
     """
-    if expect not in get_args(Expect):
-        raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
-    return read_opened(load_image(picture), expect, model or bundled_model())
+
+    gray: NDArray[np.uint8]
+    contrast: float
+    binarized: LabeledInk
+    ink: LabeledInk
+    components: list[Component]
+
+
+class Reader:
+    """Reads the digits in pictures with a model of digits, and one of lines if there is one.
+
+    digit_model: a `Model`, or what `load_model` takes; the bundled one if None. line_model: reads lines of digits, and
+    single digits where the other is in doubt. If None, the bundled digit model has the bundled line model, and any
+    other has none, so that a reading shows what that model alone can do. Raises RunError for what is not a model.
+    """
+
+    def __init__(self, digit_model: ModelSource | None = None, line_model: LineModel | None = None) -> None:
+        if digit_model is None or isinstance(digit_model, str | os.PathLike):
+            # A second thread would wait for work, and spin: a picture has few characters at a time.
+            digit_model = load_model(digit_model, threads=1)
+        self.digit_model = digit_model
+        self._line_model = line_model
+
+    @cached_property
+    def line_model(self) -> LineModel | None:
+        """The model of lines; the bundled one is loaded when it is first needed."""
+        if self._line_model is None and self.digit_model.digest == _bundled_digest():
+            return bundled_line_model()
+        return self._line_model
+
+    def read(self, picture: Source | Picture, expect: Expect = "auto") -> Reading:
+        """Read the digits in `picture`; the arguments and errors of `tenfold.read`."""
+        if expect not in get_args(Expect):
+            raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
+        image = picture if isinstance(picture, Picture) else load_image(picture)
+        reading = self._read_page(image, expect)
+        if reading.confidence >= MIN_CONFIDENCE:
+            return reading
+        # Nothing, or the edge of a sheet of paper that lies on a table.
+        for page in find_pages(image.gray):
+            part = self._read_page(image.part(page.gray, page.left, page.top), expect)
+            if part.confidence > reading.confidence:
+                return part
+        return reading
+
+    def _read_page(self, image: Picture, expect: Expect) -> Reading:
+        if expect in ("auto", "digit") and is_mnist_like(image):
+            return build_reading([_accept(read_framed(image.gray, self.digit_model), expect)], image)
+        if expect in ("auto", "digit") and is_tiny(image.gray):
+            return build_reading([_accept(read_tight_crop(image.gray, self._classify), expect)], image)
+        writing = find_writing(image.gray)
+        if not 0 < len(writing.components) <= MAX_COMPONENTS:
+            return NO_DIGITS
+        if expect == "digit":
+            return build_reading([_accept(self._read_digit(writing, is_expected=True), expect)], image)
+        character = _only_character(writing.components) if expect == "auto" else None
+        if character is None:
+            return build_reading(self._read_lines(writing, expect), image)
+        return build_reading(self._read_character(writing, character), image)
+
+    def _read_digit(self, writing: Writing, is_expected: bool = False) -> DigitCandidate:
+        """One digit, in doubt read by both models."""
+        digit = find_digit(writing.ink, writing.components, writing.contrast, self._classify)
+        if is_expected:
+            digit = find_expected_digit(writing.gray, writing.binarized, writing.contrast, self._classify, digit)
+        if digit.confidence >= MIN_CONFIDENCE or self.line_model is None:
+            return digit
+        return combine_with_line_model(digit, writing.gray, self.line_model)
+
+    def _read_character(self, writing: Writing, character: Component) -> list[LineCandidate]:
+        """Ink that is one character: a digit, or several that touch."""
+        line = _accept(self._read_digit(writing), "auto")
+        if line.digits or character.width < MAX_SINGLE_WIDTH * character.height:
+            return [line]
+        lines = self._read_lines(writing, "auto")
+        is_part = sum(len(line.digits) for line in lines) == 1  # one digit, in something that is none
+        return [] if is_part and self.line_model is not None else lines
+
+    def _read_lines(self, writing: Writing, expect: Expect) -> list[LineCandidate]:
+        lines = group_lines(group_strokes(writing.components))
+        if expect == "line":
+            lines = [sorted((one for line in lines for one in line), key=lambda one: one.left)]
+        if self.line_model is None:
+            return [read_segments(writing.ink, line, self._classify) for line in lines]
+        weight, gray = contrast_weight(writing.contrast), writing.gray if len(lines) == 1 else None
+        return [read_line(writing.ink, line, self._classify, self.line_model, weight, gray) for line in lines]
+
+    def _classify(self, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return classify(self.digit_model, crops)
 
 
 @cache
-def bundled_model() -> Model:
-    return load_model(threads=1)  # a second thread spins while it waits, which costs more than it gains
+def _bundled_reader() -> Reader:
+    return Reader()
 
 
-def read_opened(opened: Picture, expect: Expect, model: Model) -> Reading:
-    """`read` of a picture that is open already."""
-    reading = _read_whole(opened, expect, model)
-    if reading.confidence >= UNSURE:
-        return reading
-    # Nothing, or its edge: perhaps what is written lies on a sheet, and that on a table.
-    for sheet in find_sheets(opened.gray):
-        part = _read_whole(opened.part(sheet.gray, sheet.left, sheet.top), expect, model)
-        if part.confidence > reading.confidence:
-            return part
-    return reading
+@cache
+def _bundled_digest() -> str:
+    return hashlib.sha256(read_weights("digits")).hexdigest()
 
 
-def _read_whole(opened: Picture, expect: Expect, model: Model) -> Reading:
-    if expect in ("auto", "digit") and is_mnist_like(opened):
-        return _reading([_single(as_it_is(opened.gray, model), expect)], opened)
+def read(picture: Source, expect: Expect = "auto", model: ModelSource | None = None) -> Reading:
+    """Read the digits in `picture`: a path, bytes, PIL image, or uint8 array (H, W), (H, W, 3), (H, W, 4).
 
-    def judging(crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return judge(model, crops)
+    expect: "digit" (one), "line" (one line), "page" (lines), or "auto" (detected). model: a `Model`, or what
+    `load_model` takes; the bundled one if None. To read many pictures with another, make a `Reader` of it.
 
-    def again(digit: Found) -> Found:
-        # The reader of whole rows would hide what another model reads.
-        return read_twice(digit, opened.gray, bundled_reader()) if model.name == BUNDLED else digit
-
-    if expect in ("auto", "digit") and is_tiny(opened.gray):
-        filled = filled_digit(opened.gray, judging)
-        return _reading([_single(filled, expect)] if filled else [], opened)
-    found = binarize(opened.gray)
-    all_ink = without_edge_of_shade(find_blobs(found.ink), opened.gray)
-    ink = without_boxes(without_frame(all_ink))
-    if (plain := without_rulings(ink.ink)) is not ink.ink:
-        ink = find_blobs(plain)
-    blobs = without_lines(without_specks(ink.blobs), ink.ink.shape)
-    if not 0 < len(blobs) <= MOST:
-        return Reading("", 0.0, ())
-    if expect == "digit":
-        part = one_digit(ink, blobs, found.contrast, judging)
-        digit = promised_digit(opened.gray, all_ink, found.contrast, judging, part)
-        return _reading([_single(again(digit), expect)], opened)
-    is_one = expect == "auto" and len(whole := pieced(blobs)) == 1 and whole[0].width <= WIDEST * whole[0].height
-    if is_one:
-        row = _single(again(one_digit(ink, blobs, found.contrast, judging)), expect)
-        if row.digits or whole[0].width < NARROW * whole[0].height:
-            return _reading([row], opened)
-    lines = rows(characters(blobs))
-    if expect == "line":
-        lines = [sorted((blob for line in lines for blob in line), key=lambda blob: blob.left)]
-    if model.name != BUNDLED:
-        return _reading([read_pieces(ink, line, judging) for line in lines], opened)
-    reader, trusted, gray = bundled_reader(), trust(found.contrast), opened.gray if len(lines) == 1 else None
-    read = [read_row(ink, line, judging, reader, trusted, gray) for line in lines]
-    if is_one and sum(len(row.digits) for row in read) == 1:  # a part of what is no digit
-        return Reading("", 0.0, ())
-    return _reading(read, opened)
+    Raises ValueError for another `expect`, DataError or UnavailableError for a picture that can't be opened, RunError
+    for what is not a model.
+    """
+    return (_bundled_reader() if model is None else Reader(model)).read(picture, expect)
 
 
-def _single(one: Found, expect: Expect) -> Row:
-    least = PROMISED if expect == "digit" else IS_DIGIT
-    return Row([one], one.sure) if one.digitness >= least else Row([], 0.0)
+def find_writing(gray: NDArray[np.uint8]) -> Writing:
+    """Binarize a picture, uint8 (H, W), find its components, and remove what is not writing."""
+    binarized = binarize(gray)
+    all_ink = remove_shadow_edges(find_components(binarized.ink), gray)
+    ink = remove_boxes(remove_frame(all_ink))
+    unruled = remove_ruled_lines(ink.ink)
+    if unruled is not ink.ink:
+        ink = find_components(unruled)
+    components = remove_lines(remove_specks(ink.components), ink.ink.shape)
+    return Writing(gray, binarized.contrast, all_ink, ink, components)
 
 
-def judge(model: Model, crops: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities (N, 10) and digitness (N,) of characters whose ink is uint8 (H, W) each: means over their views."""
-    seen = [views(crop) for crop in crops]
-    images = np.concatenate(seen)
-    starts = np.cumsum([0, *(len(one) for one in seen)])[:-1]
-    counts = np.array([len(one) for one in seen], np.float32)
-    probabilities, digitness = model.predict_with_digitness(images)
-    means = np.add.reduceat(probabilities, starts) / counts[:, None]
-    return means.astype(np.float32), (np.add.reduceat(digitness, starts) / counts).astype(np.float32)
+def _only_character(components: Sequence[Component]) -> Component | None:
+    """All components as one character; None if they are several, or one that is too wide for a digit."""
+    characters = merge_parts(components)
+    if len(characters) != 1 or characters[0].width > MAX_DIGIT_WIDTH * characters[0].height:
+        return None
+    return characters[0]
 
 
-def _reading(lines: list[Row], picture: Picture) -> Reading:
-    """Put what was found into words and the picture's own pixels."""
+def _accept(digit: DigitCandidate | None, expect: Expect) -> LineCandidate:
+    """A line of one digit, empty if this is hardly one."""
+    if digit is None or digit.digitness < (MIN_EXPECTED_DIGITNESS if expect == "digit" else MIN_DIGITNESS):
+        return NO_LINE
+    return LineCandidate([digit], digit.confidence)
+
+
+def build_reading(lines: Sequence[LineCandidate], picture: Picture) -> Reading:
+    """The reading of some lines, with boxes in the given picture's own pixels."""
     lines = [line for line in lines if line.digits]
     if not lines:
-        return Reading("", 0.0, ())
-    text = "\n".join("".join(str(found.value) for found in line.digits) for line in lines)
-    digits = tuple(_digit(found, picture) for line in lines for found in line.digits)
+        return NO_DIGITS
+    text = "\n".join("".join(str(digit.value) for digit in line.digits) for line in lines)
+    digits = tuple(_build_digit(digit, picture) for line in lines for digit in line.digits)
     return Reading(text, float(np.prod([line.confidence for line in lines])), digits)
 
 
-def _digit(found: Found, picture: Picture) -> Digit:
-    order = np.argsort(-found.probabilities, kind="stable")
-    across, down = picture.scale
-    x, y, width, height = found.blob.box
-    left, top = int(x * across), int(y * down)
-    right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
-    box = (
-        left + picture.left,
-        top + picture.top,
-        min(right, picture.size[0]) - left,
-        min(bottom, picture.size[1]) - top,
-    )
-    alternatives = tuple((int(value), float(found.probabilities[value])) for value in order[1:4])
-    is_framed = found.ink.shape == (SIDE, SIDE) and not found.blob.labels
-    image = found.ink if is_framed else frame(found.ink)
-    return Digit(found.value, found.sure, box, alternatives, image=image)
+def _build_digit(digit: DigitCandidate, picture: Picture) -> Digit:
+    order = np.argsort(-digit.probabilities, kind="stable")
+    alternatives = tuple((int(value), float(digit.probabilities[value])) for value in order[1:4])
+    is_framed = digit.ink.shape == (SIDE, SIDE) and not digit.component.labels
+    image = digit.ink if is_framed else frame(digit.ink)
+    return Digit(digit.value, digit.confidence, picture.source_box(digit.component.box), alternatives, image=image)

@@ -1,7 +1,6 @@
-"""Printed lines out of the ink: rulings, squares, the frames of forms, as dark as the writing itself.
+"""Printed lines removed from the ink: ruled lines, squares, the frames of forms, as dark as the writing itself.
 
-A line is what a straight band through most of the picture finds filled. Of its pixels those go that are no thicker than
-the line; where a stroke crosses it the ink is thicker and stays.
+A line is a straight band of ink through most of the picture. Where a stroke crosses it the ink is thicker, and stays.
 """
 
 from __future__ import annotations
@@ -14,55 +13,56 @@ from tenfold.ocr.quantile import median
 
 SLOPES = np.linspace(-0.1, 0.1, 33)  # a page held askew by up to six degrees
 SEARCH_SIDE = 400  # lines are searched for on a picture of this side
-FILLED = 0.9  # share of a line's way that is ink
+MIN_LINE_INK = 0.9  # fraction of a line that is ink
 GAP = 5  # pixels, wider than the gaps of a dotted line
-LONGER = 1.5  # a line is longer than this many heights of what is written: no stroke is
-SMALLEST = 0.08  # of the height, that writing has
-SQUARES, TALLEST = 3, 0.9  # lines each way that make squares, and of the height, that is written on such at most
-MOST = 60  # lines a page has
+MIN_LENGTH = 1.5  # of a line, in heights of the writing: no stroke is as long
+MIN_WRITING_HEIGHT = 0.08  # of the picture's height
+MIN_SQUARE_LINES = 3  # in each direction
+MAX_WRITING_HEIGHT = 0.9  # of the picture's height, on squared paper
+MAX_LINES = 60  # of a page
 
 Ink = NDArray[np.uint8]  # (H, W)
 
 
-def without_rulings(ink: Ink) -> Ink:
+def remove_ruled_lines(ink: Ink) -> Ink:
     """The ink, uint8 (H, W), without straight lines that run through the picture across or down."""
     height, width = ink.shape
-    ruled, across = _without_lines_across(ink)
+    ruled, across = _remove_lines_across(ink)
     # A row of writing may fill its picture from top to bottom: lines down are searched for on pages alone.
-    turned = np.ascontiguousarray(ruled.T)
-    squared, down = _without_lines_across(turned)
-    if squared is turned:
-        return ruled if ruled is ink or width > LONGER * _writing(ruled) else ink
+    transposed = np.ascontiguousarray(ruled.T)
+    squared, down = _remove_lines_across(transposed)
+    if squared is transposed:
+        return ruled if ruled is ink or width > MIN_LENGTH * _writing_height(ruled) else ink
     squared = np.ascontiguousarray(squared.T)
-    tallest = TALLEST * height if min(across, down) >= SQUARES else height / (2 * LONGER)
-    if squared.any() and SMALLEST * height < _writing(squared) < tallest:
+    tallest = MAX_WRITING_HEIGHT * height if min(across, down) >= MIN_SQUARE_LINES else height / (2 * MIN_LENGTH)
+    if squared.any() and MIN_WRITING_HEIGHT * height < _writing_height(squared) < tallest:
         return squared
-    return ruled if width > LONGER * _writing(ruled) else ink
+    return ruled if width > MIN_LENGTH * _writing_height(ruled) else ink
 
 
-def _without_lines_across(ink: Ink) -> tuple[Ink, int]:
+def _remove_lines_across(ink: Ink) -> tuple[Ink, int]:
     """The ink without them, `ink` itself where there are none; and how many there were."""
     height, width = ink.shape
     factor = min(1.0, SEARCH_SIDE / width)
-    reach = cv2.boundingRect(ink)[2] + 2 * GAP / factor  # gaps at both ends count as filled
-    if width < 40 or height < 12 or reach < FILLED * width:
+    extent = cv2.boundingRect(ink)[2] + 2 * GAP / factor  # gaps at both ends count as ink
+    if width < 40 or height < 12 or extent < MIN_LINE_INK * width:
         return ink, 0
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     mask = (cv2.resize(ink, size, interpolation=cv2.INTER_AREA) > 60).astype(np.uint8)
-    left, lines = ink, 0
-    for _ in range(MOST):
-        slope, start, thick = _strongest_line(mask)
-        if thick == 0:
+    result, lines = ink, 0
+    for _ in range(MAX_LINES):
+        slope, start, thickness = _strongest_line(mask)
+        if thickness == 0:
             break
         lines += 1
-        left = left.copy() if left is ink else left
-        gone = _band(mask.shape, slope, start, thick + 1) & _thinner_than(mask, 1.6 * thick + 2)
-        if not gone.any():  # it is thicker than it seems, and would be found again and again
+        result = result.copy() if result is ink else result
+        removed = _band(mask.shape, slope, start, thickness + 1) & _thinner_than(mask, 1.6 * thickness + 2)
+        if not removed.any():  # it is thicker than it seems, and would be found again and again
             break
-        mask[gone] = 0
-        line = _band(ink.shape, slope, (start + 0.5) / factor - 0.5, (thick + 1) / factor)
-        left[line & _thinner_than((left > 0).astype(np.uint8), 1.6 * thick / factor + 3)] = 0
-    return left, lines
+        mask[removed] = 0
+        line = _band(ink.shape, slope, (start + 0.5) / factor - 0.5, (thickness + 1) / factor)
+        result[line & _thinner_than((result > 0).astype(np.uint8), 1.6 * thickness / factor + 3)] = 0
+    return result, lines
 
 
 def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
@@ -70,32 +70,32 @@ def _strongest_line(mask: NDArray[np.uint8]) -> tuple[float, float, float]:
     height, width = mask.shape
     # Lines are dotted and not quite straight; writing leaves wider gaps.
     gaps = np.ones((1, GAP), np.uint8)
-    if cv2.morphologyEx(mask.max(axis=0)[None], cv2.MORPH_CLOSE, gaps).mean() < FILLED:
+    if cv2.morphologyEx(mask.max(axis=0)[None], cv2.MORPH_CLOSE, gaps).mean() < MIN_LINE_INK:
         return 0.0, 0.0, 0.0  # not even all rows together reach so far
-    whole = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, gaps)
-    best, line = FILLED, (0.0, 0.0, 0.0)
+    closed = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, gaps)
+    best, line = MIN_LINE_INK, (0.0, 0.0, 0.0)
     # Even askew a line is level for a good way, nearly everywhere: most pictures are done with here.
-    if cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, 21), np.uint8)).any(axis=0).mean() < FILLED:
+    if cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, 21), np.uint8)).any(axis=0).mean() < MIN_LINE_INK:
         return line
     for slope in SLOPES:
         level = np.array([[1, 0, 0], [-slope, 1, 0]], np.float64)
-        filled = cv2.warpAffine(whole, level, (width, height), flags=cv2.INTER_NEAREST).mean(axis=1)
-        # Above or below a line there is less: writing at the most.
-        above, below = np.r_[np.zeros(6), filled[:-6]], np.r_[filled[6:], np.zeros(6)]
-        clear = np.where(np.minimum(above, below) < 0.75 * filled, filled, 0)
+        fractions = cv2.warpAffine(closed, level, (width, height), flags=cv2.INTER_NEAREST).mean(axis=1)
+        # Above or below a line there is less ink: writing at most.
+        above, below = np.r_[np.zeros(6), fractions[:-6]], np.r_[fractions[6:], np.zeros(6)]
+        clear = np.where(np.minimum(above, below) < 0.75 * fractions, fractions, 0)
         row = int(clear.argmax())
         if clear[row] > best:
-            spare = filled[max(row - 6, 0) : row + 7] - median(filled[max(row - 6, 0) : row + 7])
-            thick = float(spare.clip(0).sum() / spare.max()) - 2 if spare.max() > 0 else 1.0
-            best, line = float(clear[row]), (float(slope), float(row), float(np.clip(thick, 1, 6)))
+            excess = fractions[max(row - 6, 0) : row + 7] - median(fractions[max(row - 6, 0) : row + 7])
+            thickness = float(excess.clip(0).sum() / excess.max()) - 2 if excess.max() > 0 else 1.0
+            best, line = float(clear[row]), (float(slope), float(row), float(np.clip(thickness, 1, 6)))
     return line
 
 
-def _band(shape: tuple[int, ...], slope: float, start: float, thick: float) -> NDArray[np.bool_]:
-    """The pixels no farther than `thick` from a line, bool (H, W)."""
+def _band(shape: tuple[int, ...], slope: float, start: float, thickness: float) -> NDArray[np.bool_]:
+    """The pixels no farther than `thickness` from a line, bool (H, W)."""
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
     middle = start + slope * np.arange(shape[1], dtype=np.float32)
-    near: NDArray[np.bool_] = np.abs(rows - middle) <= thick
+    near: NDArray[np.bool_] = np.abs(rows - middle) <= thickness
     return near
 
 
@@ -106,8 +106,8 @@ def _thinner_than(mask: NDArray[np.uint8], limit: float) -> NDArray[np.bool_]:
     return thin
 
 
-def _writing(ink: Ink) -> float:
-    """The height of what is written, the mean over its pixels."""
+def _writing_height(ink: Ink) -> float:
+    """The mean height of the writing, weighted by area."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((ink > 80).astype(np.uint8), connectivity=8)
     heights, areas = stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_AREA]
     return float(np.average(heights, weights=areas)) if len(heights) else float(max(ink.shape))

@@ -1,4 +1,4 @@
-"""The picture with what was read in it: boxes, values, and beside them the 28x28 that the network saw."""
+"""Annotated pictures: boxes and values, and below them the 28x28 images that the model saw."""
 
 from __future__ import annotations
 
@@ -11,72 +11,73 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tenfold.errors import TenfoldError
 from tenfold.files import atomic_write, validate_output_path
-from tenfold.ocr.batch import Read
+from tenfold.ocr.batch import FileResult
 from tenfold.ocr.reading import Reading
 
-SMALLEST, LARGEST = 480, 1600  # sides of the picture as it is shown
-SEEN = 84  # side of a shown 28x28
+MIN_SIDE, MAX_SIDE = 480, 1600  # pixels of the annotated picture's longer side
+THUMBNAIL_SIDE = 84  # pixels of a 28x28 image
 INK, PAPER = (200, 30, 30), (255, 255, 255)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def output_paths(files: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Where each picture is to be shown: at `out`, or in the folder `out` where it is one or the pictures are several.
+    """The path of each annotated picture: `out`, or in the folder `out` if it is one or there are several pictures.
 
-    There it has its own name, numbered from 2 on where pictures are called alike. Raises TenfoldError for what can't be
-    made and for what must not be replaced: a picture that is to be read, and any file that is no PNG.
+    Pictures keep their names, with numbers from 2 on if these are equal. Raises TenfoldError for a path that can't be
+    written or must not be replaced: that of a picture to read, and any file that is not a PNG.
     """
     if len(files) == 1 and not out.is_dir():
-        shown = {files[0]: out}
+        paths = {files[0]: out}
     elif out.exists() and not out.is_dir():
-        raise TenfoldError(f"{out}: to show {len(files):,} pictures takes a folder, and this is a file")
+        raise TenfoldError(f"{out}: this is a file; annotating {len(files):,} pictures takes a folder")
     else:
         names = _names(files)
-        shown = {file: out / name for file, name in zip(files, names, strict=True)}
+        paths = {file: out / name for file, name in zip(files, names, strict=True)}
     read = {file.resolve() for file in files}
-    for path in shown.values():
+    for path in paths.values():
         if validate_output_path(path).resolve() in read:
-            raise TenfoldError(f"{path}: this picture is to be read, so it is not replaced; show it elsewhere")
+            raise TenfoldError(f"{path}: this picture is an input, so it is not replaced; choose another path")
         if path.exists() and not _is_png(path):
-            raise TenfoldError(f"{path}: what is there is no PNG, so it is not replaced; show the picture elsewhere")
-    return shown
+            raise TenfoldError(f"{path}: this file is not a PNG, so it is not replaced; choose another path")
+    return paths
 
 
 def _names(files: Sequence[Path]) -> list[str]:
     names: dict[str, None] = {}
     for file in files:
-        others = (f"{file.stem}-{number}.png" for number in count(2))
+        numbered = (f"{file.stem}-{number}.png" for number in count(2))
         name = f"{file.stem}.png"
         while name in names:
-            name = next(others)
+            name = next(numbered)
         names[name] = None
     return list(names)
 
 
 def _is_png(path: Path) -> bool:
-    """Whether there is a PNG, or an empty file, which holds nothing to lose."""
+    """Whether this is a PNG, or an empty file, which has nothing to lose."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
         return file.read(len(PNG)) in (b"", PNG)
 
 
-def write_shown(answer: Read, path: Path) -> None:
+def write_annotated(result: FileResult, path: Path) -> None:
     """Write the first model's reading as PNG."""
-    shown = drawn(answer.file, next(iter(answer.readings.values())))
-    with atomic_write(path) as beside:
-        shown.save(beside, "PNG")
+    picture = annotate(result.file, next(iter(result.readings.values())))
+    with atomic_write(path) as temporary:
+        picture.save(temporary, "PNG")
 
 
-def drawn(file: Path, reading: Reading) -> Image.Image:
+def annotate(file: Path, reading: Reading) -> Image.Image:
+    """The picture in a file with its reading drawn in."""
     with Image.open(file) as image:
-        picture = _on_white(ImageOps.exif_transpose(image))
-    factor = min(max(1.0, SMALLEST / max(picture.size)), LARGEST / max(picture.size))
+        picture = _composite_on_white(ImageOps.exif_transpose(image))
+    factor = min(max(1.0, MIN_SIDE / max(picture.size)), MAX_SIDE / max(picture.size))
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     smooth = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
-    columns = max(1, max(size[0], SMALLEST) // (SEEN + 8))
+    columns = max(1, max(size[0], MIN_SIDE) // (THUMBNAIL_SIDE + 8))
     lines = -(-len(reading.digits) // columns)
-    page = Image.new("RGB", (max(size[0], SMALLEST), size[1] + lines * (SEEN + 32)), PAPER)
+    page = Image.new("RGB", (max(size[0], MIN_SIDE), size[1] + lines * (THUMBNAIL_SIDE + 32)), PAPER)
     page.paste(picture.resize(size, smooth), (0, 0))
     pen = ImageDraw.Draw(page)
     font = ImageFont.load_default(16)
@@ -84,14 +85,14 @@ def drawn(file: Path, reading: Reading) -> Image.Image:
         x, y, width, height = (value * factor for value in digit.box)
         pen.rectangle((x, y, x + width, y + height), outline=INK, width=2)
         pen.text((x + 3, y + 1), str(digit.value), INK, font)
-        left, top = number % columns * (SEEN + 8), size[1] + number // columns * (SEEN + 32) + 8
-        seen = Image.fromarray(np.kron(digit.image, np.ones((3, 3), np.uint8)))
-        page.paste(seen.convert("RGB"), (left, top))
-        pen.text((left, top + SEEN + 1), f"{digit.value}  {100 * digit.confidence:.1f} %", (0, 0, 0), font)
+        left, top = number % columns * (THUMBNAIL_SIDE + 8), size[1] + number // columns * (THUMBNAIL_SIDE + 32) + 8
+        thumbnail = Image.fromarray(np.kron(digit.image, np.ones((3, 3), np.uint8)))
+        page.paste(thumbnail.convert("RGB"), (left, top))
+        pen.text((left, top + THUMBNAIL_SIDE + 1), f"{digit.value}  {100 * digit.confidence:.1f} %", (0, 0, 0), font)
     return page
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _composite_on_white(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float64)
         return Image.fromarray((values * (255 / max(float(values.max()), 1))).clip(0, 255).astype(np.uint8)).convert(
@@ -99,5 +100,5 @@ def _on_white(image: Image.Image) -> Image.Image:
         )
     if not image.has_transparency_data:
         return image.convert("RGB")
-    drawn = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")

@@ -16,7 +16,7 @@ from tenfold.errors import DataError
 from tenfold.images import SIDE, Images
 from tenfold.model import Model
 from tenfold.ocr.image import FORMATS
-from tenfold.ocr.reader import read
+from tenfold.ocr.reader import Reader
 from tenfold.ocr.reading import Expect, Reading
 from tenfold.serving.batcher import Batcher
 from tenfold.serving.errors import APIError
@@ -34,7 +34,7 @@ class Engine:
     """cores: CPU cores that this process may use, fractions included."""
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics, cores: float) -> None:
-        self.model, self._max_pixels = model, limits.pixels
+        self.model, self._reader, self._max_pixels = model, Reader(model), limits.pixels
         inline = INLINE_IMAGES if _seconds(model, INLINE_IMAGES) < INLINE_SECONDS else 0
         self.images: Batcher[Images, NDArray[np.float32]] = Batcher(
             self._predict,
@@ -83,7 +83,7 @@ class Engine:
         if _pixel_count(picture) > self._max_pixels:
             return [APIError(422, "too_many_pixels", f"the picture has more than {self._max_pixels:,} pixels")]
         try:
-            return [read(picture, expect, self.model)]
+            return [self._reader.read(picture, expect)]
         except DataError as error:
             return [APIError(422, "unreadable", str(error))]
 

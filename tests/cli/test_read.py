@@ -111,9 +111,13 @@ def test_a_bad_file_among_good_ones(run_cli, pictures, broken):
         (["{broken}", "--models", "m", "--server", "http://127.0.0.1:9"], USAGE, "a server reads with its own model"),
         (["{broken}", "--out", "{notes}/out.csv"], INPUT, "notes.md/out.csv: can't be written, because "),
         (["{broken}", "--annotate", "{notes}/out.png"], INPUT, "notes.md/out.png: can't be written, because "),
-        (["{broken}", "--annotate", "{notes}"], INPUT, "notes.md: what is there is no PNG, so it is not replaced"),
-        (["{broken}", "--annotate", "{broken}"], INPUT, "cut.png: this picture is to be read, so it is not replaced"),
-        (["{broken}", "a.png", "--annotate", "{notes}"], INPUT, "notes.md: to show 2 pictures takes a folder"),
+        (["{broken}", "--annotate", "{notes}"], INPUT, "notes.md: this file is not a PNG, so it is not replaced"),
+        (["{broken}", "--annotate", "{broken}"], INPUT, "cut.png: this picture is an input, so it is not replaced"),
+        (
+            ["{broken}", "a.png", "--annotate", "{notes}"],
+            INPUT,
+            "notes.md: this is a file; annotating 2 pictures takes a folder",
+        ),
     ],
 )
 def test_one_sentence(run_cli, broken, tmp_path, monkeypatch, arguments, code, message):
@@ -164,7 +168,7 @@ def test_pictures_are_not_replaced_by_what_is_shown_of_them(run_cli, pictures, t
     for show in (own, tmp_path / "link"):
         ran = run_cli("read", own, "--annotate", show)
         assert (ran.code, ran.out) == (INPUT, "")
-        assert "this picture is to be read, so it is not replaced" in ran.err
+        assert "this picture is an input, so it is not replaced" in ran.err
     assert {path: path.read_bytes() for path in own.rglob("*.png")} == before
 
 

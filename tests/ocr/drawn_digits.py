@@ -1,4 +1,4 @@
-"""Pictures that the tests draw, and a reader of drawn digits that needs no training."""
+"""Pictures that the tests draw, and a model of drawn digits that needs no training."""
 
 import cv2
 import numpy as np
@@ -27,20 +27,20 @@ STROKES = {  # one line of points or several, x from 0 to 0.6, y from 0 to 1
 }
 
 
-def drawn(text, height=60, pen=5, margin=20, gap=None):
+def draw_digits(text, height=60, pen=5, margin=20, gap=None):
     """White digits on black, uint8 (H, W), drawn with a round pen; `gap` pixels between them."""
     gap = height // 4 if gap is None else gap
     step = int(0.6 * height) + pen + gap
     ink = np.zeros((height + pen + 2 * margin, step * len(text) - gap + 2 * margin), np.uint8)
-    for place, digit in enumerate(text):
-        corner = margin + pen / 2 + place * step, margin + pen / 2
+    for index, digit in enumerate(text):
+        corner = margin + pen / 2 + index * step, margin + pen / 2
         for stroke in STROKES[digit]:
             points = np.round(np.array(stroke) * height + corner).astype(np.int32)
             cv2.polylines(ink, [points], False, 255, pen, cv2.LINE_AA)
     return ink
 
 
-def on_paper(ink, paper=220, pen=60, noise=3.0, seed=0):
+def draw_on_paper(ink, paper=220, pen=60, noise=3.0, seed=0):
     """The ink as a photo shows it: dark on light, softened, with the camera's noise."""
     gray = paper - (paper - pen) * (ink / 255)
     gray = cv2.GaussianBlur(gray, (0, 0), 0.7) + np.random.default_rng(seed).normal(0, noise, ink.shape)
@@ -50,21 +50,21 @@ def on_paper(ink, paper=220, pen=60, noise=3.0, seed=0):
 class NearestDigit:
     """Stands in for a model: the drawn digit that an image is nearest to."""
 
-    name = "nearest"
+    digest = "nearest"
 
     def __init__(self):
-        crops = [(digit, drawn(str(digit), 80, pen)) for digit in range(10) for pen in (3, 6, 9, 12)]
+        crops = [(digit, draw_digits(str(digit), 80, pen)) for digit in range(10) for pen in (3, 6, 9, 12)]
         self.values = np.array([digit for digit, _ in crops])
         self.known = np.stack([frame(crop) for _, crop in crops]).astype(np.float32)
 
     def _distances(self, images):
         blurred = [cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.2).ravel() for image in images]
         known = [cv2.GaussianBlur(image, (0, 0), 1.2).ravel() for image in self.known]
-        away = np.stack([[np.sqrt(np.mean((a - b) ** 2)) for b in known] for a in blurred])
-        return np.stack([away[:, self.values == digit].min(axis=1) for digit in range(10)], axis=1)
+        distances = np.stack([[np.sqrt(np.mean((a - b) ** 2)) for b in known] for a in blurred])
+        return np.stack([distances[:, self.values == digit].min(axis=1) for digit in range(10)], axis=1)
 
     def predict_with_digitness(self, images):
-        away = self._distances(images)
-        worth = np.exp(-away / 4)
-        digitness = 1 / (1 + np.exp((away.min(axis=1) - 35) / 4))
-        return (worth / worth.sum(axis=1, keepdims=True)).astype(np.float32), digitness.astype(np.float32)
+        distances = self._distances(images)
+        likelihoods = np.exp(-distances / 4)
+        digitness = 1 / (1 + np.exp((distances.min(axis=1) - 35) / 4))
+        return (likelihoods / likelihoods.sum(axis=1, keepdims=True)).astype(np.float32), digitness.astype(np.float32)

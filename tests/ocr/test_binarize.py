@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tenfold.ocr.binarize import binarize, is_light_on_dark
-from tests.ocr.drawn_digits import drawn, on_paper
+from tests.ocr.drawn_digits import draw_digits, draw_on_paper
 
-INK = drawn("2750", 60, 6)
+INK = draw_digits("2750", 60, 6)
 HEIGHT, WIDTH = INK.shape
 DOWN, RIGHT = np.mgrid[0:HEIGHT, 0:WIDTH] / [[[HEIGHT]], [[WIDTH]]]
 
@@ -20,21 +20,21 @@ def overlap(found, ink=INK):
 
 def scene(name):
     noise = np.random.default_rng(1).normal(0, 3, INK.shape)
-    share = INK / 255
+    fraction = INK / 255
     shadow = np.where(RIGHT + 0.3 * DOWN > 0.6, 0.55, 1.0)
     pictures = {
         "canvas": 255.0 - INK,
-        "drawn light on black": 255.0 * share,
-        "paper": 220 - 150 * share + noise,
-        "board": 50 + 140 * share + noise,
-        "dim on black": 60.0 * share,
-        "light from one side": (1 - 0.6 * RIGHT) * (225 - 150 * share) + noise,
-        "shadow": cv2.GaussianBlur(shadow, (0, 0), 4) * (225 - 150 * share) + noise,
-        "pencil": 215 - 40 * share + noise,
-        "noise": 200 - 120 * share + 6 * noise,
-        "clouds": 200 - 120 * share + 8 * np.sin(9 * RIGHT) + noise,
+        "drawn light on black": 255.0 * fraction,
+        "paper": 220 - 150 * fraction + noise,
+        "board": 50 + 140 * fraction + noise,
+        "dim on black": 60.0 * fraction,
+        "light from one side": (1 - 0.6 * RIGHT) * (225 - 150 * fraction) + noise,
+        "shadow": cv2.GaussianBlur(shadow, (0, 0), 4) * (225 - 150 * fraction) + noise,
+        "pencil": 215 - 40 * fraction + noise,
+        "noise": 200 - 120 * fraction + 6 * noise,
+        "clouds": 200 - 120 * fraction + 8 * np.sin(9 * RIGHT) + noise,
         "faint squares": np.minimum(
-            225 - 35.0 * ((np.mgrid[0:HEIGHT, 0:WIDTH] % 20 == 0).any(axis=0)), 225 - 150 * share
+            225 - 35.0 * ((np.mgrid[0:HEIGHT, 0:WIDTH] % 20 == 0).any(axis=0)), 225 - 150 * fraction
         ),
     }
     return pictures[name].clip(0, 255).astype(np.uint8)
@@ -45,7 +45,7 @@ SCENES = ["canvas", "drawn light on black", "paper", "board", "dim on black", "l
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_strokes_are_found_on_any_ground(name):
+def test_binarize_finds_strokes_on_any_background(name):
     found = binarize(scene(name))
     assert overlap(found.ink) > 0.75
     assert found.is_light == (name in ("drawn light on black", "board", "dim on black"))
@@ -55,19 +55,19 @@ def test_strokes_are_found_on_any_ground(name):
 
 
 @pytest.mark.parametrize("name", ["paper", "board", "pencil"])
-def test_the_negative_has_the_same_ink(name):
+def test_binarize_negative_gives_same_ink(name):
     picture = scene(name)
     assert is_light_on_dark(255 - picture) != is_light_on_dark(picture)
     assert overlap(binarize(255 - picture).ink) > 0.75
 
 
 @pytest.mark.parametrize("pen", [2, 4, 8, 16, 24])
-def test_thin_pens_and_thick_brushes(pen):
-    ink = drawn("5", 90, pen, margin=30)
-    assert overlap(binarize(on_paper(ink)).ink, ink) > (0.6 if pen == 2 else 0.8)
+def test_binarize_thin_and_thick_strokes(pen):
+    ink = draw_digits("5", 90, pen, margin=30)
+    assert overlap(binarize(draw_on_paper(ink)).ink, ink) > (0.6 if pen == 2 else 0.8)
 
 
-def test_a_clean_drawing_stays_as_it_is():
+def test_binarize_keeps_clean_drawing():
     for picture in (INK, 255 - INK):
         found = binarize(picture).ink
         assert ((found > 0) <= (INK > 0)).all()
@@ -76,13 +76,13 @@ def test_a_clean_drawing_stays_as_it_is():
 
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (300, 200)])
-def test_a_uniform_picture_has_no_ink(level, shape):
+def test_binarize_uniform_picture_is_empty(level, shape):
     found = binarize(np.full(shape, level, np.uint8))
     assert not found.ink.any()
     assert found.contrast == 0
 
 
-def test_soft_light_alone_is_no_ink():
+def test_binarize_ignores_soft_light():
     noise = np.random.default_rng(2).normal(0, 2, (240, 320))
     x = np.linspace(0, 1, 320)
     for depth in (20, 80, 140):
@@ -91,14 +91,14 @@ def test_soft_light_alone_is_no_ink():
         assert found.contrast < 7
 
 
-def test_polarity_can_be_said():
+def test_binarize_with_given_polarity():
     picture = scene("paper")
     assert binarize(picture, light=False).is_light is False
     assert overlap(binarize(picture, light=True).ink) < 0.3
 
 
 @pytest.mark.parametrize("offset", range(1, 8))
-def test_rulings_a_pixel_thin_are_no_ink_wherever_they_lie(offset):
+def test_binarize_ignores_thin_ruled_lines(offset):
     page = np.full((600, 800), 255, np.uint8)
     page[offset::24] = 185
     page = cv2.putText(page, "3", (300, 450), cv2.FONT_HERSHEY_SIMPLEX, 12, 40, 24)
@@ -109,7 +109,7 @@ def test_rulings_a_pixel_thin_are_no_ink_wherever_they_lie(offset):
 
 @pytest.mark.parametrize("light", [False, True])
 @pytest.mark.parametrize("noise", [0, 2])
-def test_small_writing_is_found_wherever_it_lies_on_a_large_sheet(light, noise):
+def test_binarize_finds_small_writing_on_large_page(light, noise):
     """A sample of the pixels may miss all of it."""
     draw = np.random.default_rng(0)
     for _ in range(12):
@@ -137,7 +137,7 @@ SHEET = np.mgrid[0 : HEIGHT + 160, 0 : WIDTH + 120] / float(WIDTH + 120)
 @pytest.mark.parametrize("left", [0.3, 0.5])  # of full light
 @pytest.mark.parametrize("softness", [0, 2, 12])  # pixels
 @pytest.mark.parametrize("angle", [0, 30, 60, 90, 150, 200])
-def test_the_edge_of_a_shadow_is_no_ink_and_hides_none(angle, softness, left):
+def test_binarize_ignores_shadow_edge(angle, softness, left):
     across, down = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     behind = across * (SHEET[1] - 0.55) + down * (SHEET[0] - 0.3) > 0
     light = np.where(behind, left, 1.0)
@@ -147,9 +147,9 @@ def test_the_edge_of_a_shadow_is_no_ink_and_hides_none(angle, softness, left):
     assert overlap(found.ink, ink) > 0.75
 
 
-@pytest.mark.parametrize("place", [(0.2, 0.2), (0.5, 0.3), (0.8, 0.4)])
-def test_a_lamp_that_lights_a_part_of_the_sheet_does_not_make_its_ink_light(place):
-    away = ((SHEET[1] - place[0]) ** 2 + (SHEET[0] - place[1]) ** 2) / (2 * 0.2**2)
+@pytest.mark.parametrize("index", [(0.2, 0.2), (0.5, 0.3), (0.8, 0.4)])
+def test_is_light_on_dark_ignores_lamp(index):
+    away = ((SHEET[1] - index[0]) ** 2 + (SHEET[0] - index[1]) ** 2) / (2 * 0.2**2)
     gray, ink = lit(1 - 0.4 * (1 - np.exp(-away)))
     found = binarize(gray)
     assert not found.is_light

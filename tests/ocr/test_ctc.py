@@ -21,7 +21,7 @@ def random_steps(length, seed, sharpness=3.0):
 
 
 def log_probability(steps, text):
-    return ctc.log_probabilities(steps[None], [text])[0, 0]
+    return ctc.text_log_probabilities(steps[None], [text])[0, 0]
 
 
 def collapsed(path):
@@ -30,10 +30,12 @@ def collapsed(path):
 
 def all_texts(steps, symbols):
     """Probability of each text over the paths of these symbols."""
-    chances = defaultdict(float)
+    probabilities = defaultdict(float)
     for path in itertools.product(symbols, repeat=len(steps)):
-        chances[collapsed(path)] += math.exp(sum(float(step[symbol]) for step, symbol in zip(steps, path, strict=True)))
-    return chances
+        probabilities[collapsed(path)] += math.exp(
+            sum(float(step[symbol]) for step, symbol in zip(steps, path, strict=True))
+        )
+    return probabilities
 
 
 def few_symbols(steps, symbols):
@@ -45,24 +47,24 @@ def few_symbols(steps, symbols):
 
 @given(st.integers(1, 6), st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
-def test_the_sum_over_all_paths(length, seed):
+def test_text_log_probabilities_sum_over_all_paths(length, seed):
     symbols = [3, 7, ctc.BLANK]
     steps = few_symbols(random_steps(length, seed), symbols)
-    for text, chance in all_texts(steps, symbols).items():
-        assert log_probability(steps, text) == pytest.approx(math.log(chance), abs=1e-4)
+    for text, probability in all_texts(steps, symbols).items():
+        assert log_probability(steps, text) == pytest.approx(math.log(probability), abs=1e-4)
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
-def test_the_search_finds_the_likeliest_text(length, seed):
+def test_beam_search_finds_most_probable_text(length, seed):
     symbols = [3, 7, ctc.BLANK]
     steps = few_symbols(random_steps(length, seed), symbols)
-    chances = all_texts(steps, symbols)
-    assert chances[ctc.likeliest_texts(steps)[0]] == pytest.approx(max(chances.values()), rel=1e-3)
+    probabilities = all_texts(steps, symbols)
+    assert probabilities[ctc.beam_search(steps)[0]] == pytest.approx(max(probabilities.values()), rel=1e-3)
 
 
 @pytest.mark.parametrize("text", [(1,), (4, 4), (0, 9, 9, 2), (5, 5, 5)])
-def test_as_pytorch_says(text):
+def test_text_log_probabilities_match_pytorch(text):
     steps = random_steps(30, 5)
     loss = torch.nn.functional.ctc_loss(
         torch.from_numpy(steps)[:, None], torch.tensor([text]), (30,), (len(text),), ctc.BLANK, reduction="none"
@@ -70,16 +72,16 @@ def test_as_pytorch_says(text):
     assert -log_probability(steps, text) == pytest.approx(loss.item(), rel=1e-4)
 
 
-def test_a_text_longer_than_its_row_is_impossible():
+def test_text_log_probabilities_of_too_long_text():
     assert log_probability(random_steps(3, 0), (1, 1, 1)) == -math.inf
     assert math.isfinite(log_probability(random_steps(5, 0), (1, 1, 1)))
 
 
-def test_digit_probabilities_compare_whole_texts():
+def test_digit_probabilities_compare_texts():
     steps = random_steps(12, 2, 1.0)
     found = ctc.digit_probabilities(steps[None], (8, 1))
-    wanted = np.exp([log_probability(steps, (8, digit)) for digit in range(10)])
-    np.testing.assert_allclose(found[1], wanted / wanted.sum(), rtol=1e-5)
+    expected = np.exp([log_probability(steps, (8, digit)) for digit in range(10)])
+    np.testing.assert_allclose(found[1], expected / expected.sum(), rtol=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
@@ -88,38 +90,38 @@ def test_digit_probabilities_compare_whole_texts():
 def test_digit_probabilities_of_any_text(text, seed):
     steps = random_steps(14, seed, 1.0)
     found = ctc.digit_probabilities(steps[None], tuple(text))
-    for place in range(len(text)):
-        others = [(*text[:place], digit, *text[place + 1 :]) for digit in range(10)]
-        wanted = np.exp(ctc.log_probabilities(steps[None], others)[0])
-        np.testing.assert_allclose(found[place], wanted / wanted.sum(), rtol=1e-4, atol=1e-9)
+    for index in range(len(text)):
+        others = [(*text[:index], digit, *text[index + 1 :]) for digit in range(10)]
+        expected = np.exp(ctc.text_log_probabilities(steps[None], others)[0])
+        np.testing.assert_allclose(found[index], expected / expected.sum(), rtol=1e-4, atol=1e-9)
 
 
-def test_several_looks_and_texts_at_once():
-    looks, texts = np.stack([random_steps(40, seed) for seed in (1, 2)]), [(1, 2), (), (7,), (7, 7), (3, 1)]
-    found = ctc.log_probabilities(looks, texts)
-    np.testing.assert_allclose(found, [[log_probability(steps, text) for text in texts] for steps in looks])
-    both = [ctc.digit_probabilities(looks[[i]], (3, 1)) for i in (0, 1)]
-    np.testing.assert_allclose(ctc.digit_probabilities(looks, (3, 1)), np.mean(both, axis=0))
+def test_text_log_probabilities_are_batched():
+    log_probs, texts = np.stack([random_steps(40, seed) for seed in (1, 2)]), [(1, 2), (), (7,), (7, 7), (3, 1)]
+    found = ctc.text_log_probabilities(log_probs, texts)
+    np.testing.assert_allclose(found, [[log_probability(steps, text) for text in texts] for steps in log_probs])
+    both = [ctc.digit_probabilities(log_probs[[i]], (3, 1)) for i in (0, 1)]
+    np.testing.assert_allclose(ctc.digit_probabilities(log_probs, (3, 1)), np.mean(both, axis=0))
 
 
-def test_a_very_long_row_does_not_vanish():
+def test_text_log_probabilities_do_not_underflow():
     steps = random_steps(3000, 3)
     assert np.isfinite(log_probability(steps, tuple(np.arange(600) % 10)))
 
 
-def test_alignment_shows_where_the_digits_are():
+def test_align_finds_digits():
     path = [10, 2, 2, 10, 10, 5, 10, 5, 5, 5, 10]
     steps = np.full((len(path), SYMBOLS), -9.0)
     steps[np.arange(len(path)), path] = -0.01
-    assert ctc.aligned(steps, (2, 5, 5)) == [(1, 2), (5, 5), (7, 9)]
+    assert ctc.align(steps, (2, 5, 5)) == [(1, 2), (5, 5), (7, 9)]
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_alignment_follows_the_likeliest_path(length, seed):
+def test_align_follows_most_probable_path(length, seed):
     symbols = [3, 7, ctc.BLANK]
     steps = few_symbols(random_steps(length, seed), symbols)
-    text = ctc.likeliest_texts(steps)[0]
+    text = ctc.beam_search(steps)[0]
     paths = [path for path in itertools.product(symbols, repeat=length) if collapsed(path) == text]
     best = max(paths, key=lambda path: sum(steps[t, symbol] for t, symbol in enumerate(path)))
     runs, t = [], 0
@@ -127,4 +129,4 @@ def test_alignment_follows_the_likeliest_path(length, seed):
         n = len(list(run))
         runs += [(t, t + n - 1)] * (symbol != ctc.BLANK)
         t += n
-    assert ctc.aligned(steps, text) == runs
+    assert ctc.align(steps, text) == runs

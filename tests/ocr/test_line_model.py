@@ -1,4 +1,4 @@
-"""The bundled line reader on rows that the tests draw."""
+"""The bundled line model on lines that the tests draw."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from tenfold.weights import read_weights
 
 
 @pytest.fixture(scope="module")
-def reader():
+def line_model():
     return LineModel(read_weights("line"))
 
 
@@ -31,127 +31,127 @@ PEN = {
 }
 
 
-def row(text, ink=40, paper=215, gap=30, thick=3, height=70):
-    """A row of digits drawn with a pen, and where they stand: (picture, [(x0, x1)])."""
+def draw_line(text, ink=40, paper=215, gap=30, thickness=3, height=70):
+    """A line of digits drawn with a pen, and their columns: (picture, [(x0, x1)])."""
     picture = np.full((height, 30 + gap * len(text) + 30), paper, np.uint8)
-    places = []
+    indices = []
     for i, digit in enumerate(text):
         if digit == " ":
             continue
         one = np.zeros_like(picture)
         points = np.round(np.add(PEN[digit], (20 + i * gap, 16)) * 16).astype(np.int32)
-        cv2.polylines(one, [points], False, 255, thick, cv2.LINE_AA, 4)
+        cv2.polylines(one, [points], False, 255, thickness, cv2.LINE_AA, 4)
         columns = np.flatnonzero(one.max(axis=0) > 100)
-        places.append((int(columns[0]), int(columns[-1]) + 1))
+        indices.append((int(columns[0]), int(columns[-1]) + 1))
         picture = np.where(one > 0, (paper - (paper - ink) * (one / 255)).astype(np.uint8), picture)
-    return picture, places
+    return picture, indices
 
 
 @pytest.mark.parametrize("text", ["2750", "8", "1946302", "5005", "33"])
-@pytest.mark.parametrize("thick", [2, 5])
-def test_rows_are_read(reader, text, thick):
-    assert reader.read(row(text, thick=thick)[0]).text == text
+@pytest.mark.parametrize("thickness", [2, 5])
+def test_read_lines(line_model, text, thickness):
+    assert line_model.read(draw_line(text, thickness=thickness)[0]).text == text
 
 
-def test_light_on_dark_and_faint_ink(reader):
-    picture, _ = row("2750", ink=150, paper=200)
-    assert reader.read(picture).text == reader.read(255 - picture).text == "2750"
+def test_read_either_polarity_and_faint_ink(line_model):
+    picture, _ = draw_line("2750", ink=150, paper=200)
+    assert line_model.read(picture).text == line_model.read(255 - picture).text == "2750"
 
 
-def test_waves_printed_under_the_row_are_left_out(reader):
-    picture, _ = row("6248")
+def test_read_ignores_printed_waves(line_model):
+    picture, _ = draw_line("6248")
     y, x = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]]
     waves = 1 - 0.25 * (np.cos(2 * np.pi * (y + 3 * np.sin(x / 15)) / 6) > 0.5)
-    assert reader.read((picture * waves).astype(np.uint8)).text == "6248"
+    assert line_model.read((picture * waves).astype(np.uint8)).text == "6248"
 
 
-def test_signs_are_left_out(reader):
-    picture, _ = row("35  72", gap=34)
+def test_read_ignores_punctuation(line_model):
+    picture, _ = draw_line("35  72", gap=34)
     cv2.circle(picture, (20 + 2 * 34 + 12, 54), 2, 40, -1)  # a dot after the 35
     cv2.line(picture, (20 + 5 * 34 + 36, 40), (20 + 5 * 34 + 52, 40), 40, 3)  # a dash at the end
-    assert reader.read(picture).text == "3572"
+    assert line_model.read(picture).text == "3572"
 
 
-def test_spans_hold_their_digits(reader):
-    picture, places = row("29463", gap=34)
-    reading = reader.read(picture)
+def test_spans_cover_their_digits(line_model):
+    picture, indices = draw_line("29463", gap=34)
+    reading = line_model.read(picture)
     assert reading.text == "29463"
-    for (x0, x1), (left, right) in zip(reading.spans, places, strict=True):
+    for (x0, x1), (left, right) in zip(reading.spans, indices, strict=True):
         shared = min(x1, right) - max(x0, left)
         assert shared / (max(x1, right) - min(x0, left)) > 0.7
 
 
-def test_confidences_and_alternatives_agree(reader):
-    reading = reader.read(row("407")[0])
+def test_confidences_and_alternatives_agree(line_model):
+    reading = line_model.read(draw_line("407")[0])
     assert len(reading.values) == len(reading.confidences) == len(reading.spans) == len(reading.alternatives) == 3
     assert 0.5 < reading.text_confidence <= 1
-    for value, chance, others in zip(reading.values, reading.confidences, reading.alternatives, strict=True):
-        assert others[0] == (value, chance)
+    for value, probability, others in zip(reading.values, reading.confidences, reading.alternatives, strict=True):
+        assert others[0] == (value, probability)
         assert {digit for digit, _ in others} == set(range(10))
-        assert sum(share for _, share in others) == pytest.approx(1)
+        assert sum(fraction for _, fraction in others) == pytest.approx(1)
         assert list(others) == sorted(others, key=lambda other: -other[1])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (40, 120), (32, 32)])
-def test_pictures_without_ink_have_no_digits(reader, shape):
-    reading = reader.read(np.full(shape, 180, np.uint8))
+def test_read_without_ink_is_empty(line_model, shape):
+    reading = line_model.read(np.full(shape, 180, np.uint8))
     assert reading.values == reading.spans == ()
     assert 0 <= reading.text_confidence <= 1
 
 
-def test_lines_and_dots_are_no_digits(reader):
+def test_read_rejects_lines_and_dots(line_model):
     picture = np.full((60, 240), 220, np.uint8)
     cv2.line(picture, (5, 50), (235, 50), 90, 2)
     cv2.line(picture, (60, 30), (90, 30), 40, 3)
-    assert reader.read(picture).text == ""
+    assert line_model.read(picture).text == ""
 
 
-def test_reading_leaves_the_picture_alone(reader):
-    picture, _ = row("12")
+def test_read_keeps_the_picture(line_model):
+    picture, _ = draw_line("12")
     before = picture.copy()
-    reader.read(picture)
+    line_model.read(picture)
     np.testing.assert_array_equal(picture, before)
 
 
-def test_spans_part_touching_digits_where_there_is_least_ink():
-    seen = np.zeros((32, 60 + 2 * SIDE_MARGIN), np.uint8)
-    seen[4:28, 10:50] = 255
-    seen[4:27, 30] = 0  # two blocks that hang together by one pixel
-    spans = _spans(seen, [(9, 9), (19, 20)], 120)
+def test_spans_divide_touching_digits():
+    line_image = np.zeros((32, 60 + 2 * SIDE_MARGIN), np.uint8)
+    line_image[4:28, 10:50] = 255
+    line_image[4:27, 30] = 0  # two blocks that hang together by one pixel
+    spans = _spans(line_image, [(9, 9), (19, 20)], 120)
     assert spans == ((8, 48), (48, 88))
 
 
-def test_confidence_is_a_probability():
-    chances = [calibrate(-x, 0.8, -0.5) for x in (0, 1e-12, 0.1, 2, 50, np.inf)]
-    assert all(0 <= chance <= 1 for chance in chances)
-    assert chances == sorted(chances, reverse=True)
+def test_calibrate_gives_probabilities():
+    probabilities = [calibrate(-x, 0.8, -0.5) for x in (0, 1e-12, 0.1, 2, 50, np.inf)]
+    assert all(0 <= probability <= 1 for probability in probabilities)
+    assert probabilities == sorted(probabilities, reverse=True)
     assert calibrate(np.log(0.3), 1, 0) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("picture", [np.zeros((30, 30, 3), np.uint8), np.zeros((30, 30)), np.zeros((0, 5), np.uint8)])
-def test_what_is_no_gray_picture_is_refused(reader, picture):
+def test_read_rejects_other_arrays(line_model, picture):
     with pytest.raises(ValueError, match="expected a gray picture"):
-        reader.read(picture)
+        line_model.read(picture)
 
 
-def test_an_endless_picture_is_read_in_time(reader):
+def test_read_very_long_picture(line_model):
     picture = np.full((2, 60_000), 200, np.uint8)
     picture[0, ::9] = 30
-    assert all(0 <= x0 < x1 <= 60_000 for x0, x1 in reader.read(picture).spans)
+    assert all(0 <= x0 < x1 <= 60_000 for x0, x1 in line_model.read(picture).spans)
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_of_one_digit_all_ten_have_a_probability(reader, digit):
-    shares = reader.digit(row(str(digit))[0])
-    assert shares.shape == (10,)
-    assert shares.sum() == pytest.approx(1)
-    assert shares.argmax() == digit
+def test_classify_digit_gives_ten_probabilities(line_model, digit):
+    fractions = line_model.classify_digit(draw_line(str(digit))[0])
+    assert fractions.shape == (10,)
+    assert fractions.sum() == pytest.approx(1)
+    assert fractions.argmax() == digit
 
 
-def test_an_empty_picture_has_no_digit_but_probabilities(reader):
-    shares = reader.digit(np.full((40, 30), 200, np.uint8))
-    assert np.isfinite(shares).all()
-    assert shares.sum() == pytest.approx(1)
+def test_classify_digit_of_empty_picture(line_model):
+    fractions = line_model.classify_digit(np.full((40, 30), 200, np.uint8))
+    assert np.isfinite(fractions).all()
+    assert fractions.sum() == pytest.approx(1)
 
 
 def test_line_model_rejects_weights_in_other_files():

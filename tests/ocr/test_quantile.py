@@ -15,16 +15,18 @@ VALUES = arrays(np.uint8, st.integers(1, 60)) | arrays(
 
 
 @given(VALUES, st.floats(0, 1))
-def test_quantile_is_numpys(values, share):
-    assert quantile(values, share) == pytest.approx(np.quantile(values.astype(np.float64), share), rel=1e-6, abs=1e-6)
+def test_quantile_matches_numpy(values, fraction):
+    assert quantile(values, fraction) == pytest.approx(
+        np.quantile(values.astype(np.float64), fraction), rel=1e-6, abs=1e-6
+    )
 
 
 @given(VALUES)
-def test_median_is_numpys(values):
+def test_median_matches_numpy(values):
     assert median(values) == pytest.approx(np.median(values.astype(np.float64)), rel=1e-6, abs=1e-6)
 
 
-def test_reading_a_picture_loads_no_masked_arrays():
+def test_read_does_not_import_masked_arrays():
     program = """
 import sys, numpy, cv2, tenfold
 for text, expect in (("3", "digit"), ("47", "auto")):

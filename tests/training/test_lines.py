@@ -78,7 +78,7 @@ def test_run_is_complete_and_model_matches_network(trained):
     image = np.random.default_rng(1).integers(0, 256, (LINE_HEIGHT, 100), dtype=np.uint8)
     with torch.no_grad():
         expected = load_network(run)(torch.from_numpy(image)[None]).log_softmax(2)[0].numpy()
-    np.testing.assert_allclose(model.steps(image[None])[0], expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict(image[None])[0], expected, atol=1e-5)
 
 
 def test_stopped_and_resumed_training_matches_uninterrupted(trained, drawn, new_run):

@@ -4,7 +4,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import tenfold
-from tenfold.ocr.filled import TINY, stretched
+from tenfold.ocr.digit import MAX_TINY_SIDE, stretch
 from tenfold.ocr.framing import upscale
 
 
@@ -17,14 +17,14 @@ def small():
 
 @pytest.mark.parametrize("expect", ["digit", "auto"])
 @pytest.mark.parametrize("change", [lambda image: image, lambda image: 255 - image, lambda image: image // 3 + 100])
-def test_digits_of_eight_pixels_are_read_whichever_way_round(small, change, expect):
+def test_read_tiny_digits_of_either_polarity(small, change, expect):
     images, labels = small
     texts = [tenfold.read(change(image), expect=expect).text for image in images]
     assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.97
 
 
 @pytest.mark.parametrize("factor", [2, 6])
-def test_digits_cut_out_along_their_edges_are_read(small, factor):
+def test_read_tightly_cropped_digits(small, factor):
     images, labels = small
     texts = []
     for image in images:
@@ -35,20 +35,20 @@ def test_digits_cut_out_along_their_edges_are_read(small, factor):
     assert np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)]) > 0.9
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (1, TINY), (TINY, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (1, MAX_TINY_SIDE), (MAX_TINY_SIDE, 3)])
 @pytest.mark.parametrize("gray", [0, 90, 255])
 @pytest.mark.parametrize("expect", ["digit", "auto"])
-def test_an_even_picture_is_never_read(shape, gray, expect):
+def test_read_tiny_uniform_picture_is_empty(shape, gray, expect):
     assert tenfold.read(np.full(shape, gray, np.uint8), expect=expect).text == ""
 
 
-def test_noise_is_hardly_ever_read():
+def test_read_tiny_noise_is_mostly_rejected():
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (100, 16, 16), np.uint8)
     assert sum(tenfold.read(picture).text != "" for picture in pictures) <= 5
 
 
-def test_the_box_is_where_the_ink_is():
+def test_read_tiny_digit_box():
     picture = np.zeros((20, 16), np.uint8)
     picture[4:16, 7:9] = 255
     digit = tenfold.read(picture, expect="digit").digits[0]
@@ -60,14 +60,14 @@ def test_the_box_is_where_the_ink_is():
     assert abs(y + height - 16) <= 1
 
 
-def test_stretched_ink_fills_the_range_and_its_ground_is_none():
+def test_stretch_fills_the_range():
     picture = np.full((10, 10), 40, np.uint8)
     picture[2:8, 4:6] = 90
-    assert set(np.unique(stretched(picture)[2:8, 4:6])) == {255}
-    assert stretched(picture)[0].max() == 0
+    assert set(np.unique(stretch(picture)[2:8, 4:6])) == {255}
+    assert stretch(picture)[0].max() == 0
 
 
-def test_enlarging_keeps_proportions_and_drops_what_is_faint():
+def test_upscale_keeps_proportions_and_drops_faint_ink():
     ink = np.zeros((4, 8), np.uint8)
     ink[1:3, 1:3] = 255
     ink[1, 6] = 40

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KAGGLE ?= digit-recognizer.zip
 
-.PHONY: help demo test lint format docs reproduce bench serve keras-peer old-runtime clean
+.PHONY: help demo test fuzz lint format docs reproduce bench serve keras-peer old-runtime clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ demo: .venv/demo-installed  ## install into .venv; check, train, evaluate and su
 
 test: .venv/dev-installed  ## the tests, with coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
+
+fuzz: .venv/dev-installed  ## read 10,000 damaged files of each data format
+	TENFOLD_FUZZ=10000 $(BIN)/python -m pytest --numprocesses 2 tests/data/formats/test_fuzz.py
 
 lint: .venv/dev-installed  ## check style and types
 	$(BIN)/ruff check .

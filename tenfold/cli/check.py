@@ -5,13 +5,19 @@ from typing import Annotated
 import typer
 
 from tenfold.cli.exit import finish
-from tenfold.cli.options import Data, Json, Page, keep_inputs
+from tenfold.cli.options import Data, Json, LabelColumn, Page, PixelColumns, keep_inputs
 from tenfold.errors import CheckFailedError
 
 DOWNLOADS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "emnist-letters", "qmnist", "usps")
 
 
-def check(data: Data, page: Page = None, json: Json = False) -> None:
+def check(
+    data: Data,
+    page: Page = None,
+    label_column: LabelColumn = None,
+    pixel_columns: PixelColumns = None,
+    json: Json = False,
+) -> None:
     """Check data before training.
 
     Counts, pixel ranges, duplicates, polarity, and test images that are also training images. Exit code 4 if the data
@@ -24,7 +30,7 @@ def check(data: Data, page: Page = None, json: Json = False) -> None:
     from tenfold.files import write_text
 
     keep_inputs(page, data)
-    splits = load_data(data)
+    splits = load_data(data, label_column=label_column, pixel_columns=pixel_columns)
     result = check_data(splits.train, splits.test, find_public_mnist())
     if page:
         from tenfold.report.pages import render_check

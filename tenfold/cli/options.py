@@ -84,9 +84,21 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 
 DATA_HELP = (
-    "Kaggle's zip or folder; a .csv, .csv.gz, IDX or mnist.npz file; a folder with images in subfolders 0 to 9; "
-    "or the name `digits` or `mnist`. Append :train or :test to use only that split."
+    "Kaggle's zip or folder; a table, IDX, NumPy, MATLAB, HDF5 or Parquet file; images in folders 0 to 9; a folder, "
+    "zip or tar of these (docs/formats.md); or a name such as `digits` or `mnist`. Append :train or :test to use only "
+    "that split."
 )
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(help="For a table: the label's column, by name or by number from 1.", metavar="COLUMN"),
+]
+PixelColumns = Annotated[
+    str | None,
+    typer.Option(
+        help="For a table: the pixels' columns, by a pattern such as 'px*' or a range FIRST:LAST of names or numbers.",
+        metavar="COLUMNS",
+    ),
+]
 MODEL_HELP = "A run folder, an .onnx file, or `bundled`: tenfold's own model."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 OptionalData = Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")]

@@ -6,7 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from tenfold.cli.exit import finish
-from tenfold.cli.options import Data, Json, Model, OptionalData, OptionalModel, Page, keep_inputs, output_file
+from tenfold.cli.options import (
+    Data,
+    Json,
+    LabelColumn,
+    Model,
+    OptionalData,
+    OptionalModel,
+    Page,
+    PixelColumns,
+    keep_inputs,
+    output_file,
+)
 
 
 def submit(
@@ -34,6 +45,8 @@ def submit(
             metavar="N",
         ),
     ] = None,
+    label_column: LabelColumn = None,
+    pixel_columns: PixelColumns = None,
     upload: Annotated[
         str | None,
         typer.Option("--upload", help="Upload it with the `kaggle` command.", metavar="MESSAGE"),
@@ -50,7 +63,7 @@ def submit(
     _check_arguments(model, data, out, check, rows)
     file = check or out or Path("submission.csv")
     if model is not None and data is not None:
-        _write_predictions(file, model, data)
+        _write_predictions(file, model, data, label_column, pixel_columns)
     summary = submission.validate_submission(file, rows)
     if check and rows is None and summary.rows > submission.TEST_ROWS // 2:  # a smaller one is for another test set
         submission.validate_submission(file, submission.TEST_ROWS)
@@ -75,20 +88,23 @@ def _check_arguments(
         raise typer.BadParameter("only --check takes this option", param_hint="--rows")
 
 
-def _write_predictions(out: Path, model: Path, data: str) -> None:
+def _write_predictions(out: Path, model: Path, data: str, label_column: str | None, pixel_columns: str | None) -> None:
     from tenfold.data import load_data
     from tenfold.data.split import prediction_data
     from tenfold.model import load_model
     from tenfold.submission import write_submission
 
     keep_inputs(out, model, data)
-    write_submission(out, load_model(model).predict(prediction_data(load_data(data)).images))
+    splits = load_data(data, label_column=label_column, pixel_columns=pixel_columns)
+    write_submission(out, load_model(model).predict(prediction_data(splits).images))
 
 
 def evaluate(
     model: Model,
     data: Data,
     page: Page = None,
+    label_column: LabelColumn = None,
+    pixel_columns: PixelColumns = None,
     robustness: Annotated[
         bool,
         typer.Option(
@@ -111,7 +127,7 @@ def evaluate(
     from tenfold.files import write_text
 
     keep_inputs(page, model, data)
-    splits = load_data(data)
+    splits = load_data(data, label_column=label_column, pixel_columns=pixel_columns)
     evaluated = evaluate_model(model, evaluation_data(splits), from_notes(splits.notes))
     corrupted: Any = None
     if robustness:

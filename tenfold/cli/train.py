@@ -11,8 +11,10 @@ from tenfold.cli.options import (
     Data,
     Epochs,
     Json,
+    LabelColumn,
     Limit,
     OptionalData,
+    PixelColumns,
     Settings,
     complete_recipes,
     duration,
@@ -71,11 +73,20 @@ def train(
         float | None,
         typer.Option(help="Stop and save after TIME, such as 90s, 15m or 2h.", parser=duration, metavar="TIME"),
     ] = None,
+    label_column: LabelColumn = None,
+    pixel_columns: PixelColumns = None,
     extra_data: Annotated[
         list[str] | None,
         typer.Option(
             help="More labeled digits to train on, such as corrections; not used for validation. Repeatable.",
             metavar="DATA",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="A PyTorch network of your own instead of the recipe's: what returns it, importable from here.",
+            metavar="PACKAGE.MODULE:FACTORY",
         ),
     ] = None,
     teacher: Annotated[
@@ -110,8 +121,11 @@ def train(
             epochs,
             seed is not None,
             limit,
+            network,
             teacher,
             extra_data,
+            label_column,
+            pixel_columns,
             jobs,
             overwrite,
             device,
@@ -123,8 +137,20 @@ def train(
     else:
         from tenfold.training import prepare
 
-        chosen = prepare.find_recipe(DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed)
-        train_options = prepare.TrainOptions(data, limit, extra_data or (), teacher, jobs or 1, device, precision)
+        chosen = prepare.find_recipe(
+            DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed, network
+        )
+        train_options = prepare.TrainOptions(
+            data,
+            limit,
+            extra_data or (),
+            teacher,
+            jobs or 1,
+            device,
+            precision,
+            label_column=label_column,
+            pixel_columns=pixel_columns,
+        )
         job = prepare.new_job(chosen, out, train_options, overwrite)
     _run(job, time_limit, json)
 

@@ -18,6 +18,7 @@ from tenfold.nets.layers import (
     NormalizeColumns,
     Standardize,
     StandardizePerPixel,
+    Temperature,
 )
 from tenfold.nets.resnet import ResidualBlock
 
@@ -208,6 +209,11 @@ def _add_standardize(graph: Graph, layer: Standardize, x: str) -> str:
 def _add_standardize_per_pixel(graph: Graph, layer: StandardizePerPixel, x: str) -> str:
     x = graph.add("Div", graph.add("Sub", x, graph.constant(layer.mean)), graph.constant(layer.deviation))
     return graph.add("Clip", x, graph.constant(-10.0), graph.constant(10.0))
+
+
+@converts(Temperature)
+def _add_temperature(graph: Graph, layer: Temperature, x: str) -> str:
+    return graph.add("Div", x, graph.constant(layer.temperature))
 
 
 @converts(NormalizeColumns)

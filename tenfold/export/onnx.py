@@ -6,7 +6,11 @@ still exports networks with layers that have no converter.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from tenfold.errors import UnavailableError
+from tenfold.errors import RecipeError, UnavailableError
 from tenfold.export.graph import IR_VERSION, OPSET, Graph, TensorType, cast_to_float
 from tenfold.export.layers import UnsupportedLayer, add_layer
 from tenfold.files import write_bytes
@@ -33,14 +37,20 @@ def export(network: Network, path: Path, metadata: dict[str, str]) -> None:
     Of single digits: input `images`, uint8 (B, 28, 28); outputs `probabilities`, float32 (B, 10), and, if the network
     has that head, `digitness`, float32 (B,). Of lines: input `strips`, uint8 (B, 32, W), W a multiple of 4; output
     `log_probabilities`, float32 (B, W / 2, 11). Raises UnavailableError if a layer has no converter and the package
-    onnxscript is missing.
+    onnxscript is missing, and RecipeError if PyTorch can't export the network.
     """
+    write_bytes(path, to_onnx(network, metadata))
+
+
+def to_onnx(network: Network, metadata: dict[str, str]) -> bytes:
+    """The content of the file that `export` writes."""
     network = copy.deepcopy(network).cpu().eval()
     try:
         model = line_model(network, metadata) if isinstance(network, LineNetwork) else digit_model(network, metadata)
     except UnsupportedLayer as layer:
         model = traced_model(network, metadata, str(layer))
-    write_bytes(path, model.SerializeToString(deterministic=True))
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def line_model(network: LineNetwork, metadata: dict[str, str]) -> onnx.ModelProto:
@@ -76,7 +86,7 @@ def _add_heads(graph: Graph, network: Network, images: str) -> tuple[str, str | 
     uses_tta = network.tta > 1
     pixels = _add_shifts(graph, images) if uses_tta else images
     logits = add_layer(graph, network.body, add_layer(graph, network.normalize, pixels))
-    outputs = network.classifier.out_features
+    outputs = network.outputs
     if uses_tta:
         logits = graph.add("Reshape", logits, graph.constant([len(TTA_SHIFTS), -1, outputs]))
         logits = graph.add("ReduceMean", logits, axes=[0], keepdims=0)
@@ -114,23 +124,30 @@ class Probabilities(nn.Module):
 
 
 def traced_model(network: Network, metadata: dict[str, str], layer: str) -> onnx.ModelProto:
-    """The ONNX model by PyTorch's exporter, for a network with a `layer` of another kind. Raises UnavailableError."""
+    """The ONNX model by PyTorch's exporter, for a network with a `layer` of another kind.
+
+    Raises UnavailableError, RecipeError.
+    """
     names = ["images", "probabilities", *(["digitness"] if network.has_digitness_head else [])]
     sizes: tuple[dict[int, Any]] = ({0: torch.export.Dim("batch")},)
     try:
-        program = torch.onnx.export(
-            Probabilities(network).eval(),
-            (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
-            input_names=names[:1],
-            output_names=names[1:],
-            dynamic_shapes=sizes,
-            dynamo=True,
-            verbose=False,
-        )
+        with _quiet():
+            program = torch.onnx.export(
+                Probabilities(network).eval(),
+                (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
+                input_names=names[:1],
+                output_names=names[1:],
+                dynamic_shapes=sizes,
+                dynamo=True,
+                verbose=False,
+            )
     except ImportError:  # PyTorch raises its own for a missing package
         raise UnavailableError(
             f"to export the layer {layer}, PyTorch needs another package; install it with: pip install onnxscript"
         ) from None
+    except Exception as error:  # of many kinds, raised by the user's own code among others
+        reason = str(error.__cause__ or error).splitlines()[0][:120]
+        raise RecipeError(f"the layer {layer} can't be exported to ONNX by PyTorch ({reason})") from error
     assert program is not None
     model = program.model_proto
     model.producer_name = "tenfold"
@@ -140,6 +157,18 @@ def traced_model(network: Network, metadata: dict[str, str], layer: str) -> onnx
         node.doc_string = ""
     onnx.checker.check_model(model)
     return model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch's exporter logs every optional package that is missing, and warns of its own deprecated calls."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def add_metadata(path: Path, metadata: dict[str, str]) -> None:

@@ -5,7 +5,6 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.calibration import fit_temperature
-from tenfold.images import CLASSES
 from tenfold.nets import Network
 
 BATCH_SIZE = 1000
@@ -13,7 +12,7 @@ BATCH_SIZE = 1000
 
 @torch.no_grad()
 def calibrate(network: Network, held_out: Dataset) -> float:
-    """Divide the logits of the digits by a temperature, inside the last layer; returns the temperature.
+    """Divide the logits of the digits by a temperature, inside the network; returns the temperature.
 
     It is fitted on `held_out`, labeled samples that the network was not trained on (Guo et al. 2017, "On calibration of
     modern neural networks").
@@ -22,6 +21,5 @@ def calibrate(network: Network, held_out: Dataset) -> float:
     starts = range(0, len(held_out), BATCH_SIZE)
     logits = np.concatenate([network(torch.tensor(held_out.images[i : i + BATCH_SIZE])).numpy() for i in starts])
     temperature = fit_temperature(logits, held_out.labels)
-    network.classifier.weight[:CLASSES] /= temperature
-    network.classifier.bias[:CLASSES] /= temperature
+    network.divide_logits(temperature)
     return temperature

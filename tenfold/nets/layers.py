@@ -132,6 +132,19 @@ def dropout(rate: float) -> list[nn.Module]:
     return [Dropout(rate)] if rate else []
 
 
+class Temperature(nn.Module):
+    """Divide logits by a number, 1 until it is fitted."""
+
+    temperature: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return logits / self.temperature
+
+
 class AvgMaxPool(nn.Module):
     """Global average and max pooling side by side: (B, C, H, W) -> (B, 2C)."""
 

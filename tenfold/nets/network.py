@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from tenfold.images import CLASSES
 from tenfold.nets.cnn import cnn
 from tenfold.nets.ctc import ctc
-from tenfold.nets.layers import NORMALIZERS
+from tenfold.nets.custom import custom_body
+from tenfold.nets.layers import NORMALIZERS, Temperature
 from tenfold.nets.mlp import mlp
 from tenfold.nets.plain_cnn import plain_cnn
 from tenfold.nets.resnet import resnet
-from tenfold.recipes.networks import CTC
+from tenfold.recipes.networks import CTC, Custom
 from tenfold.recipes.schema import Recipe
 
 TTA_SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels, down and right
@@ -50,13 +51,24 @@ class Network(nn.Module):
 
     @property
     def has_digitness_head(self) -> bool:
-        return self.classifier.out_features > CLASSES
+        return self.outputs > CLASSES
+
+    @property
+    def outputs(self) -> int:
+        """10 digits, and 1 for digitness."""
+        return self.classifier.out_features
+
+    @torch.no_grad()
+    def divide_logits(self, temperature: float) -> None:
+        """Divide the logits of the digits by a temperature, inside the last layer."""
+        self.classifier.weight[:CLASSES] /= temperature
+        self.classifier.bias[:CLASSES] /= temperature
 
     @property
     def classifier(self) -> nn.Linear:
         """The last layer."""
         layer = self.body[-1]
-        assert isinstance(layer, nn.Linear), "every digit network ends in a linear layer"
+        assert isinstance(layer, nn.Linear), "tenfold's own digit networks end in a linear layer"
         return layer
 
     def _outputs(self, pixels: Tensor) -> Tensor:
@@ -73,6 +85,20 @@ def shift_images(images: Tensor) -> Tensor:
     height, width = images.shape[2:]
     padded = F.pad(images, (1, 1, 1, 1))
     return torch.cat([padded[:, :, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in TTA_SHIFTS])
+
+
+class CustomNetwork(Network):
+    """A network whose body is a module of the user's own and a `Temperature`."""
+
+    @property
+    def outputs(self) -> int:
+        return CLASSES
+
+    @torch.no_grad()
+    def divide_logits(self, temperature: float) -> None:
+        layer = self.body[-1]
+        assert isinstance(layer, Temperature)
+        layer.temperature *= temperature
 
 
 class LineNetwork(Network):
@@ -108,11 +134,12 @@ class Ensemble(Network):
         return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
 
 
-def build(recipe: Recipe, images: Tensor | None = None) -> Network:
+def build(recipe: Recipe, images: Tensor | None = None, module: nn.Module | None = None) -> Network:
     """The recipe's network with weights drawn from its seed; an `Ensemble` if it has several members.
 
     images: uint8 (N, 28, 28), the training images that normalization takes its statistics from; None if they will be
-    loaded from a checkpoint.
+    loaded from a checkpoint. module: for a recipe whose network was given in Python; a copy of it is used. Raises
+    RecipeError for a network of the user's own that can't be made, or is no network of digits.
     """
     if recipe.ensemble_size > 1:
         return Ensemble([build(recipe.member(index), images) for index in range(recipe.ensemble_size)])
@@ -121,5 +148,7 @@ def build(recipe: Recipe, images: Tensor | None = None) -> Network:
         normalize = NORMALIZERS[recipe.normalize](images)
         if isinstance(recipe.net, CTC):
             return LineNetwork(normalize, ctc(recipe.net))
+        if isinstance(recipe.net, Custom):
+            return CustomNetwork(normalize, custom_body(recipe.net, module), recipe.tta)
         outputs = CLASSES + 1 if recipe.synthesis.negatives else CLASSES
         return Network(normalize, BUILDERS[recipe.net.kind](recipe.net, outputs), recipe.tta)

@@ -1,7 +1,9 @@
 """The network as a table: type, output shape and parameters of each layer."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,8 @@ from torch import Tensor, nn
 from tenfold.images import SIDE
 from tenfold.nets.network import Ensemble, Network
 from tenfold.nets.resnet import ResidualBlock
+
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)  # their layers have rows, and they have none
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,52 @@ def layer_table(network: Network, size: tuple[int, int] = (SIDE, SIDE)) -> list[
 
 @torch.no_grad()
 def _layers(network: Network, size: tuple[int, int]) -> list[Layer]:
-    x: Tensor = network.normalize(torch.zeros(1, 1, *size))
-    layers = [Layer("normalize", type(network.normalize).__name__, _shape(x), 0)]
+    rows, seen = [], set()
+
+    def record(name: str, module: nn.Module, output: Any) -> None:
+        parameters = 0 if module in seen else parameter_count(module)  # shared weights count once
+        seen.add(module)
+        rows.append(Layer(name, _describe(module), _shape(output), parameters))
+
+    handles = [
+        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+        for name, module in [("normalize", network.normalize), *_leaves(network.body)]
+    ]
     was_training = network.training
     network.eval()  # the blank image must not change batch norm's statistics
-    for name, module in network.body.named_children():
-        x = module(x)
-        layers.append(Layer(name, _describe(module), _shape(x), parameter_count(module)))
+    network.body(network.normalize(torch.zeros(1, 1, *size)))
     network.train(was_training)
-    return layers
+    for handle in handles:
+        handle.remove()
+    return rows + _other_parameters(network.body, seen)
 
 
-def _shape(x: Tensor) -> str:
+def _leaves(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The layers of a network, by name: its own modules and those of PyTorch that have a row in the table."""
+    for name, child in module.named_children():
+        is_container = type(child) in CONTAINERS or not type(child).__module__.startswith(("torch.nn.", "tenfold."))
+        if is_container and any(child.children()):
+            yield from _leaves(child, f"{prefix}{name}.")
+        else:
+            yield prefix + name, child
+
+
+def _other_parameters(body: nn.Module, seen: set[nn.Module]) -> list[Layer]:
+    """Rows for what no layer of the table has: parameters that a user's module holds itself."""
+    counted = {parameter for module in seen for parameter in module.parameters()}
+    return [
+        Layer(name, "Parameter", " × ".join(map(str, parameter.shape)), parameter.numel())
+        for name, parameter in body.named_parameters()
+        if parameter not in counted
+    ]
+
+
+def _shape(x: Any) -> str:
+    """Of a layer's output, the first one if it has several."""
+    while isinstance(x, tuple | list) and x:
+        x = x[0]
+    if not isinstance(x, Tensor):
+        return ""
     return " × ".join(str(size) for size in x.shape[1:])
 
 

@@ -1,5 +1,6 @@
 """The kinds of networks that a recipe's `net` can be."""
 
+import re
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -224,8 +225,22 @@ class CTC(Settings):
     """How often an epoch trains on each of its lines, augmented anew every time."""
 
 
+class Custom(Settings):
+    """A network of your own, a PyTorch module from normalized images float (B, 1, 28, 28) to logits (B, 10)."""
+
+    kind: Literal["custom"] = "custom"
+    factory: str = ""
+    """package.module:factory, called without arguments to get the module; empty: the module was given in Python."""
+
+    @model_validator(mode="after")
+    def check_factory(self) -> Self:
+        if self.factory and not re.fullmatch(r"[\w.]+:[\w.]+", self.factory):
+            raise ValueError(f"net.factory: expected package.module:factory, such as nets:make, not {self.factory!r}")
+        return self
+
+
 DigitNet = Annotated[PlainCNN | MLP | CNN | ResNet, Field(discriminator="kind")]
-Net = Annotated[PlainCNN | MLP | CNN | ResNet | CTC, Field(discriminator="kind")]
+Net = Annotated[PlainCNN | MLP | CNN | ResNet | Custom | CTC, Field(discriminator="kind")]
 
 
 def normalizes_vectors(net: Net) -> bool:

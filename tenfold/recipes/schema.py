@@ -10,6 +10,7 @@ from tenfold.recipes.networks import (
     CNN,
     CTC,
     MLP,
+    Custom,
     DigitNet,
     Fraction,
     Net,
@@ -124,7 +125,7 @@ Schedule = Annotated[Constant | Plateau | OneCycle | Linear, Field(discriminator
 
 
 KINDS: dict[str, dict[str, type[Settings]]] = {
-    "net": {"plain_cnn": PlainCNN, "mlp": MLP, "cnn": CNN, "resnet": ResNet, "ctc": CTC},
+    "net": {"plain_cnn": PlainCNN, "mlp": MLP, "cnn": CNN, "resnet": ResNet, "custom": Custom, "ctc": CTC},
     "schedule": {"constant": Constant, "plateau": Plateau, "onecycle": OneCycle, "linear": Linear},
 }
 
@@ -213,6 +214,14 @@ class Recipe(Settings):
         unusable = [name for name, value in is_set.items() if value]
         if unusable:
             raise ValueError(f"net: a network that reads lines can't be used with {' and '.join(unusable)}")
+        return self
+
+    @model_validator(mode="after")
+    def check_custom(self) -> Self:
+        if isinstance(self.net, Custom) and self.synthesis.negatives:
+            raise ValueError("synthesis.negatives: only tenfold's own networks have a digitness head; set it to 0")
+        if isinstance(self.net, Custom) and not self.net.factory and self.ensemble_size > 1:
+            raise ValueError("ensemble_size: name the network as package.module:factory, to make several of it")
         return self
 
     @model_validator(mode="after")

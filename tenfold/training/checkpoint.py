@@ -13,6 +13,7 @@ from torch import Tensor
 from tenfold.errors import RunError
 from tenfold.files import write_bytes
 from tenfold.nets import Network, build
+from tenfold.recipes.networks import Custom
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 
@@ -48,7 +49,10 @@ def load_weights(path: Path) -> Tensors:
 
 def load_network(run: Run) -> Network:
     """The trained network of a run, in evaluation mode. Raises RunError."""
-    recipe, weights = from_dict(run.read_json(run.recipe), str(run.recipe)), load_weights(run.weights)
+    recipe = from_dict(run.read_json(run.recipe), str(run.recipe))
+    if isinstance(recipe.net, Custom) and not recipe.net.factory:
+        raise RunError(f"{run.folder}: its network was given in Python, which no file holds; use its model.onnx")
+    weights = load_weights(run.weights)
     # A stopped ensemble holds only the members that were finished; a single one has no prefix.
     count = len({name.split(".")[1] for name in weights if name.startswith("members.")}) or 1
     if count < recipe.ensemble_size:
@@ -93,6 +97,9 @@ def without_prefix(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def _write(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> None:
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    contiguous: Tensors = {}
+    for name, tensor in tensors.items():
+        # A clone, because the format has no tensors that share memory, as the tied weights of a user's network do.
+        contiguous[name] = tensor.detach().cpu().contiguous().clone()
     # Not `save_file`, which writes under a temporary name of its own: a kill would leave that file behind.
     write_bytes(path, to_bytes(contiguous, metadata))

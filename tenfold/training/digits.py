@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
@@ -61,7 +61,7 @@ class DigitModel:
 class DigitTask(DigitModel):
     """One network that reads single digits, augmented and mixed with other pictures as the recipe says.
 
-    Raises DataError for too few samples.
+    module: for a recipe whose network was given in Python. Raises DataError for too few samples.
     """
 
     max_grad_norm: float | None = None
@@ -74,9 +74,11 @@ class DigitTask(DigitModel):
         device: torch.device,
         teacher: Teacher | None = None,
         name: str = "",
+        module: nn.Module | None = None,
     ) -> None:
         check_sample_count(recipe, train_set)
         self.recipe, self.train_set, self.val_set, self.device, self.name = recipe, train_set, val_set, device, name
+        self.module = module
         self.samples_per_epoch = len(train_set)
         if isinstance(teacher, Network):
             teacher = teacher.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -87,10 +89,10 @@ class DigitTask(DigitModel):
         self.synthesizer = Synthesizer(synthesis, self.images, self.labels, recipe.seed) if synthesis.active else None
 
     def select_precisions(self, precision: str) -> list[str]:
-        return [select_digit_precision(precision, self.recipe, self.train_set, self.device)]
+        return [select_digit_precision(precision, self.recipe, self.train_set, self.device, self.module)]
 
     def fit(self, run: Run, precisions: Sequence[str], callbacks: Sequence[Callback] = ()) -> FitResult:
-        state = TrainState.resume_or_create(self.recipe, self.images, run, precisions[0], self.name)
+        state = TrainState.resume_or_create(self.recipe, self.images, run, precisions[0], self.name, self.module)
         return fit(self, state, callbacks)
 
     def begin_epoch(self, epoch: int) -> int:
@@ -103,7 +105,8 @@ class DigitTask(DigitModel):
         first_clean_step = recipe.epochs * steps * (1 - recipe.augment.clean_fraction)
         is_augmented = state.epoch * steps + state.step < first_clean_step
         # An ONNX teacher runs on the CPU, and the synthesizer draws there.
-        on_device = not isinstance(self.teacher, Model) and not self.synthesizer
+        # A module of the user's own may do anything.
+        on_device = not isinstance(self.teacher, Model) and not self.synthesizer and recipe.net.kind != "custom"
         capturable = on_device and len(indices) == recipe.batch_size
         return Batch(indices, AUGMENTED if is_augmented else CLEAN, capturable)
 
@@ -133,12 +136,14 @@ def check_sample_count(recipe: Recipe, train_set: Dataset) -> None:
         raise DataError(f"{train_set.source}: one sample is not enough to train this network's batch norm")
 
 
-def select_digit_precision(precision: str, recipe: Recipe, train_set: Dataset, device: torch.device) -> str:
+def select_digit_precision(
+    precision: str, recipe: Recipe, train_set: Dataset, device: torch.device, module: nn.Module | None = None
+) -> str:
     """As `select_precision`, for the network and the batches of a digit recipe."""
     batch_size = min(recipe.batch_size, len(train_set))  # a batch larger than the data may not even fit into memory
 
     def make_network() -> Network:
-        network = build(recipe, torch.tensor(train_set.images[:batch_size])).to(device)
+        network = build(recipe, torch.tensor(train_set.images[:batch_size]), module).to(device)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     return select_precision(precision, make_network, (batch_size, SIDE, SIDE), device)

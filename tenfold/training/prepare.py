@@ -24,6 +24,7 @@ from tenfold.recipes.toml import from_dict, from_file, with_settings
 from tenfold.run import Run
 from tenfold.training.callbacks import Callback
 from tenfold.training.compare import ComparisonData
+from tenfold.training.custom import with_network
 from tenfold.training.device import AUTO
 from tenfold.training.teacher import Teacher, load_teacher
 from tenfold.training.train import TrainResult, check_teacher, split, train
@@ -43,6 +44,8 @@ class TrainOptions:
     jobs: int = 1
     device: str = AUTO
     precision: str = AUTO
+    label_column: str | None = None
+    pixel_columns: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,24 @@ class Job:
     replaced: Path | None = None  # where the run that it replaces is kept until the new one has produced something
 
 
-def find_recipe(name: str, settings: Sequence[str] = (), epochs: int | None = None, seed: int | None = None) -> Recipe:
-    """A built-in recipe or a file, with the command line's settings. Raises RecipeError, UnavailableError."""
+def find_recipe(
+    name: str,
+    settings: Sequence[str] = (),
+    epochs: int | None = None,
+    seed: int | None = None,
+    network: str | None = None,
+) -> Recipe:
+    """A built-in recipe or a file, with the command line's settings. Raises RecipeError, UnavailableError.
+
+    network: package.module:factory, in place of the recipe's network.
+    """
     if not name.endswith((".toml", ".json")):
         base = find(name).recipe
     elif Path(name).exists():
         base = from_file(Path(name))
     else:
         raise UnavailableError(f"{name}: no such file; `tenfold recipes show NAME` prints a recipe to start from")
-    recipe = with_settings(base, settings)
+    recipe = with_settings(with_network(base, network)[0], settings)
     for key, value in (("epochs", epochs), ("seed", seed)):
         if value is not None:
             recipe = from_dict(recipe.model_dump(mode="json") | {key: value}, f"--{key} {value}")
@@ -109,6 +121,8 @@ def resume_job(out: Path, data: str | None) -> Job:
         extra=saved.get("extra", ()),
         teacher=Path(saved["teacher"]) if "teacher" in saved else None,
         jobs=saved.get("jobs", 1),
+        label_column=saved.get("label_column"),
+        pixel_columns=saved.get("pixel_columns"),
     )
     job = load_job(recipe, run, options)
     if job.record.get(TEACHER_DIGEST) != saved.get(TEACHER_DIGEST):
@@ -117,8 +131,10 @@ def resume_job(out: Path, data: str | None) -> Job:
 
 
 def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
-    source = load_data(options.data)
+    columns = {"label_column": options.label_column, "pixel_columns": options.pixel_columns}
+    source = load_data(options.data, **columns)
     record: dict[str, Any] = {"data": options.data, "limit": options.limit}
+    record |= {name: value for name, value in columns.items() if value is not None}
     if options.teacher:
         record |= {"teacher": str(options.teacher), TEACHER_DIGEST: load_model(options.teacher).digest}
     if options.extra:

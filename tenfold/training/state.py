@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tenfold.errors import RunError
 from tenfold.nets import Network, build
@@ -50,15 +50,17 @@ class TrainState(Progress):
     name: what progress displays call it.
     """
 
-    def __init__(self, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "") -> None:
+    def __init__(
+        self, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "", module: nn.Module | None = None
+    ) -> None:
         """A state before the first step.
 
-        images: uint8 (N, ...) on the device to train on; normalization is fitted to them.
+        images: uint8 (N, ...) on the device to train on; normalization is fitted to them. module: as for `build`.
         """
         super().__init__(lr=recipe.optimizer.lr, precision=precision)
         self.recipe, self.run, self.name = recipe, run, name or recipe.name
         self.device = images.device
-        network = build(recipe, images).to(images.device)
+        network = build(recipe, images, module).to(images.device)
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, recipe.optimizer)
         self.ema = ExponentialMovingAverage(self.network, recipe.ema) if recipe.ema else None
@@ -69,9 +71,11 @@ class TrainState(Progress):
         self._unsaved_best: Tensors = {}
 
     @classmethod
-    def resume_or_create(cls, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "") -> TrainState:
+    def resume_or_create(
+        cls, recipe: Recipe, images: Tensor, run: Run, precision: str, name: str = "", module: nn.Module | None = None
+    ) -> TrainState:
         """The state of the run's checkpoint, or a new one. Raises RunError for a checkpoint of another recipe."""
-        state = cls(recipe, images, run, precision, name)
+        state = cls(recipe, images, run, precision, name, module)
         if run.last.exists():
             state.load()
         return state

@@ -17,8 +17,8 @@ Teacher = Model | Network
 def load_teacher(name: str) -> Teacher:
     """The network of a run folder, else the model that `name` stands for. Raises as `load_model`, `load_network`."""
     model, run = load_model(name), Run(Path(name))
-    if not run.weights.exists():
-        return model
+    if not run.weights.exists() or run.read_json(run.recipe)["net"]["kind"] == "custom":
+        return model  # of a network of the user's own, too: nothing is imported to read a model
     if run.manifest.exists():
         run.verify_files(run.recipe, run.weights, run.image_hashes)
     network = load_network(run)

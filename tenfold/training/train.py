@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from tenfold.data.dataset import Dataset, concatenate
 from tenfold.data.split import stratified_split
@@ -20,6 +21,7 @@ from tenfold.recipes.schema import Recipe
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.training.callbacks import Callback
+from tenfold.training.custom import check_network, with_network
 from tenfold.training.device import AUTO, check_precision, select_device
 from tenfold.training.digits import DigitTask
 from tenfold.training.ensemble import EnsembleTask
@@ -46,6 +48,7 @@ def train(
     extra: Dataset | None = None,
     unlabeled: Dataset | None = None,
     teacher: Teacher | None = None,
+    network: nn.Module | str | None = None,
     jobs: int = 1,
     device: str = AUTO,
     precision: str = AUTO,
@@ -54,13 +57,18 @@ def train(
     """Train `recipe` on labeled `data` and leave everything in `run`; an unfinished run is resumed.
 
     extra: more labeled samples to train on, none of which joins the validation set. unlabeled: samples whose
-    predictions the report shows. teacher: for a recipe with a distillation_weight. jobs: how many networks of an
-    ensemble to train in parallel. device, precision: "auto" takes the fastest; the run records the choice, and a
-    resumed run keeps it. record: more entries for data.json.
+    predictions the report shows. teacher: for a recipe with a distillation_weight. network: a module of your own in
+    place of the recipe's network, from normalized images float (B, 1, 28, 28) to logits (B, 10), of which a copy is
+    trained; or "package.module:factory", the name of what returns one when called without arguments. A run with a
+    module is resumed only if it is given again; a name is part of the recipe. jobs: how many networks of an ensemble to
+    train in parallel. device, precision: "auto" takes the fastest; the run records the choice, and a resumed run keeps
+    it. record: more entries for data.json.
 
     Raises DataError for data that can't be trained on, RunError for a run of another recipe or other data, RecipeError
-    for a missing or needless teacher, UnavailableError for a device that is not there.
+    for a missing or needless teacher and for a network that can't be trained or exported, UnavailableError for a
+    device that is not there.
     """
+    recipe, module = with_network(recipe, network)
     check_teacher(recipe, teacher is not None)
     check_precision(precision)
     train_set, val_set = split(recipe, data)  # before anything is written
@@ -69,11 +77,12 @@ def train(
     saved = check_resumable(run, recipe, data)
     if run.is_finished:
         return TrainResult(run, run.read_json(run.metrics), finished=True)
+    check_network(recipe, module)
     torch_device = select_device(saved_choice(run, saved, "device", device))
     saved = {key: saved[key] for key in ("device", "precision") if key in saved} | dict(record or {})
     saved = create_or_reopen(run, recipe, data, saved)
 
-    task = make_task(recipe, train_set, val_set, torch_device, teacher, jobs)
+    task = make_task(recipe, train_set, val_set, torch_device, teacher, jobs, module)
     precisions = choose_precisions(task, run, saved, precision)
     write_json(run.data, saved | {"device": torch_device.type, "precision": summarize(precisions)})
     result = task.fit(run, precisions, callbacks)
@@ -88,12 +97,13 @@ def make_task(
     device: torch.device,
     teacher: Teacher | None = None,
     jobs: int = 1,
+    module: nn.Module | None = None,
 ) -> Task:
     if reads_lines(recipe):
         return LineTask(recipe, train_set, val_set, device)
     if recipe.ensemble_size > 1:
         return EnsembleTask(recipe, train_set, val_set, device, teacher, jobs)
-    return DigitTask(recipe, train_set, val_set, device, teacher)
+    return DigitTask(recipe, train_set, val_set, device, teacher, module=module)
 
 
 def check_teacher(recipe: Recipe, has_teacher: bool) -> None:

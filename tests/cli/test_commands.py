@@ -431,3 +431,15 @@ def test_missing_part_is_reported(run_cli):
         5,
         "tenfold: digits has no split 'tset'; expected :train or :test\n",
     )
+
+
+def test_columns_of_a_table_can_be_named(run_cli, trained, tmp_path):
+    images = load_data("digits:train").train
+    rows = np.column_stack([np.arange(200), images.labels[:200], images.images[:200].reshape(200, 784)])
+    header = ",".join(["writer", "answer", *(f"px{at}.gray" for at in range(784))])
+    np.savetxt(tmp_path / "mine.csv", rows, "%d", ",", header=header, comments="")
+    assert "--label-column" in run_cli("check", tmp_path / "mine.csv").err
+    named = ("--label-column", "answer", "--pixel-columns", "px*")
+    result = run_cli("evaluate", trained, tmp_path / "mine.csv", *named, "--json")
+    assert result.code == 0
+    assert run_cli("check", tmp_path / "mine.csv", *named, "--json").document["train"]["samples"] == 200

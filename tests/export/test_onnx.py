@@ -191,7 +191,6 @@ class Swish(nn.Module):
         return x * x.sigmoid()
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's exporter warns of its own code
 def test_unknown_layer_is_exported_by_pytorch(make_recipe, tmp_path, make_digits):
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
     images = make_digits(20, seed=3).images

@@ -31,7 +31,7 @@ def source(monkeypatch):
     """The data that every name leads to, and the names that were loaded."""
     known = {"source": DatasetSplits("data", LABELED, TEST), "loaded": []}
 
-    def load(spec):
+    def load(spec, **options):
         known["loaded"].append(spec)
         return known["source"]
 
@@ -280,3 +280,11 @@ def test_replaced_run_is_kept_until_the_new_one_has_a_result(
         assert str(kept.parent) in capsys.readouterr().out
     else:
         assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_find_recipe_with_a_network_of_ones_own():
+    recipe = prepare.find_recipe("fast", ["optimizer.lr=0.01"], network="nets:make")
+    assert recipe.net.model_dump() == {"kind": "custom", "factory": "nets:make"}
+    assert recipe.model_copy(update={"net": find("fast").recipe.net}) == prepare.find_recipe(
+        "fast", ["optimizer.lr=0.01"]
+    )

@@ -35,6 +35,7 @@ INDEX_NAMES = {
     "#",
     "_id",
 }
+MAX_LABEL = 62  # digits, and letters of both cases
 NUMBERS = re.compile(r"\d+")
 SKELETONS = re.compile(r"[^\d]*#[^\d]*(#[^\d]*)?")  # one number, or row and column
 
@@ -289,6 +290,8 @@ def _chosen_columns(names: list[str], file: str, options: Options) -> Columns:
 
 
 def _looks_like_labels(values: NDArray[np.float64]) -> int:
-    """How many different labels a column of the first rows holds; 0 if it holds other values."""
-    is_label = bool(((values >= 0) & (values < 62) & (np.floor(values) == values)).all())
-    return len(np.unique(values)) if is_label else 0
+    """How much a column of the first rows looks like labels: digits more than letters, letters more than one value."""
+    if not ((values >= 0) & (values < MAX_LABEL) & (np.floor(values) == values)).all():
+        return 0
+    different = len(np.unique(values))
+    return different + MAX_LABEL if different > 1 and values.max() < CLASSES else different

@@ -44,7 +44,7 @@ def parse_name(name: str) -> Name:
     role: Role | None = None
     key = []
     for folder in folders:
-        word = folder.lower()
+        word = strip_suffixes(folder).lower()  # Kaggle's archives are unpacked to train.csv/train.csv
         if word in SPLIT_WORDS:
             split = SPLIT_WORDS[word]
         elif word in ROLE_WORDS and word not in ("data", "digits"):

@@ -32,6 +32,7 @@ from tenfold.serving.openapi import (
     CORRECTION_BODY,
     EXPECT,
     INFER_BODY,
+    INSTANCES_BODY,
     PICTURE_BODIES,
     WORK_ERRORS,
     describe,
@@ -50,6 +51,7 @@ DESCRIPTION = """
 Every error is JSON, `{"error": {"code": ..., "message": ...}}`, and under `/v2` as in the Open Inference Protocol;
 codes never change, messages may. With 503 the header `Retry-After` says when to try again.
 """
+INSTANCES_PATH = f"/v1/models/{OpenInference.name}:predict"
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 FEEDBACK_FAILED = APIError(
     503,
@@ -112,6 +114,7 @@ def create_app(settings: Settings, state: ServerState | None = None) -> Applicat
     add_pages(app)
     add_error_handlers(app, metrics)
     fast_paths = {"/v1/read": api.read, "/v1/predict": api.predict, "/v1/explain": api.explain}
+    fast_paths |= {INSTANCES_PATH: api.predict_instances}
     fast_paths |= {f"{path}/infer": protocol.infer for path in protocol.paths}
     app.entry = APIMiddleware(app.pass_to_routes, security, metrics, state, fast_paths)
     if settings.origins:
@@ -127,9 +130,11 @@ def add_api(app: FastAPI, api: API, security: Security, settings: Settings) -> N
         **operation(*WORK_ERRORS, response=schemas.ReadResponse, body=PICTURE_BODIES, query=read_query),
     )(api.read)
     app.post("/v1/predict", **operation(*WORK_ERRORS, response=schemas.PredictResponse, body=images))(api.predict)
-    app.post("/v1/explain", **operation(*WORK_ERRORS, response=schemas.ExplainResponse, body=image_bodies(1)))(
-        api.explain
-    )
+    app.post("/v1/explain", **operation(*WORK_ERRORS, response=schemas.ExplainResponse, body=images))(api.explain)
+    app.post(
+        INSTANCES_PATH,
+        **operation(*WORK_ERRORS, response=schemas.PredictionsResponse, body=INSTANCES_BODY, error=schemas.InferError),
+    )(api.predict_instances)
     app.post(
         "/v1/feedback",
         **operation(*WORK_ERRORS, 404, status=201, response=schemas.CorrectionResponse, body=CORRECTION_BODY),

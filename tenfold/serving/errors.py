@@ -68,8 +68,8 @@ INTERNAL_ERROR = APIError(500, "internal", "internal server error; the server's 
 
 
 def error_response(path: str, error: APIError) -> Response:
-    """The error as JSON; under /v2 in the form of the Open Inference Protocol."""
-    if path.startswith("/v2"):
+    """The error as JSON, in the form of the Open Inference Protocol and of TensorFlow Serving under their paths."""
+    if path.startswith(("/v2", "/v1/models/")):
         content: dict[str, Any] = {"error": error.message, "code": error.code}
     else:
         content = {"error": {"code": error.code, "message": error.message}}

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tenfold.serving.bodies import BODY_BUDGET
 from tenfold.serving.errors import INTERNAL_ERROR, RETRY_SECONDS, APIError, QueueFull, ShuttingDown, error_response
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.parsing import BODY_BUDGET
 from tenfold.serving.routes import Endpoint
 from tenfold.serving.security import Security, route_path
 

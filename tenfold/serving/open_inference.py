@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol; binary tensors as in Triton's
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -16,20 +17,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.images import CLASSES, SIDE, Images
+from tenfold.serving.bodies import decode_json, get_header, parse, read_body
 from tenfold.serving.engine import Engine
 from tenfold.serving.errors import InvalidBody, JSONResponse, QueueFull, encode_json
-from tenfold.serving.parsing import (
-    MAX_JSON_BYTES_PER_PIXEL,
-    PIXELS,
-    decode_json,
-    get_header,
-    parse,
-    read_body,
-)
+from tenfold.serving.parsing import MAX_JSON_BYTES, Array, check_count, to_array, to_images
 from tenfold.serving.schemas import InferRequest, InputTensor
 from tenfold.serving.settings import Limits
 
 JSON_LENGTH = "inference-header-content-length"  # so many bytes of the body are JSON; the tensors' bytes follow
+DTYPES: dict[str, np.dtype[Any]] = {"UINT8": np.dtype(np.uint8), "FP32": np.dtype("<f4")}
 DECODER = msgspec.json.Decoder(InferRequest)
 
 
@@ -55,19 +51,22 @@ class OpenInference:
         """Classify 28x28 images of digits, as in the Open Inference Protocol."""
         if self._engine.images.is_full:
             raise QueueFull
-        body = await read_body(request, self._limits.images * PIXELS * MAX_JSON_BYTES_PER_PIXEL)
+        body = await read_body(request, self._limits.images * MAX_JSON_BYTES)
         length = get_header(request, JSON_LENGTH.encode())
-        document, images = await parse(lambda body: _parse(body, length), body)
-        if len(images) > self._limits.images:
-            raise InvalidBody(f"expected at most {self._limits.images:,} images in a request, got {len(images):,}")
+        document, images, warnings = await parse(lambda body: _parse(body, length), body)
+        check_count(images, self._limits)
         binary = _wants_binary(document)
-        return self._response(document, await self._engine.predict(images), binary)
+        return self._response(document, await self._engine.predict(images), warnings, binary)
 
-    def _response(self, document: InferRequest, probabilities: NDArray[np.float32], binary: bool) -> Response:
+    def _response(
+        self, document: InferRequest, probabilities: NDArray[np.float32], warnings: list[str], binary: bool
+    ) -> Response:
         output: dict[str, Any] = {"name": "probabilities", "datatype": "FP32", "shape": probabilities.shape}
         content: dict[str, Any] = {"model_name": self.name, "model_version": "1", "outputs": [output]}
         if document.id is not UNSET:
             content["id"] = document.id
+        if warnings:  # parameters of the protocol are no lists
+            content["parameters"] = {"warnings": "; ".join(warnings)}
         if not binary:
             output["data"] = probabilities.ravel()
             return JSONResponse(content)
@@ -80,42 +79,35 @@ class OpenInference:
         )
 
 
-def _parse(body: bytes, length: str) -> tuple[InferRequest, Images]:
-    """The JSON part of a body, and the images in it or behind it. Raises APIError."""
+def _parse(body: bytes, length: str) -> tuple[InferRequest, Images, list[str]]:
+    """The JSON part of a body, the images in it or behind it, and what was done to them. Raises APIError."""
     tensors = b""
     if length:
         if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > len(body):
             raise InvalidBody(f"{JSON_LENGTH}: {length[:20]!r} is not a length within the body's {len(body):,} bytes")
         body, tensors = body[: int(length)], body[int(length) :]
     document = decode_json(body, DECODER)
-    return document, _images(document.inputs[0], tensors)
+    images, warnings = to_images(_tensor(document.inputs[0], tensors))
+    return document, images, warnings
 
 
-def _images(tensor: InputTensor, tensors: bytes) -> Images:
+def _tensor(tensor: InputTensor, tensors: bytes) -> Array:
+    """The values in the JSON or behind it, in the tensor's shape. Raises InvalidBody."""
     shape = [int(size) for size in tensor.shape]
-    if shape[1:] != [SIDE, SIDE]:
-        raise InvalidBody(f"images: expected the shape [N, {SIDE}, {SIDE}], got {shape}")
-    count = shape[0] * PIXELS
     size = tensor.parameters.get("binary_data_size")
-    if tensors or size is not None:
-        if size != count or len(tensors) != count:
-            raise InvalidBody(
-                f"images: the shape {shape} takes {count:,} bytes as `binary_data_size` and behind the JSON, "
-                f"got {size!r} and {len(tensors):,}"
-            )
-        return np.frombuffer(tensors, np.uint8).reshape(shape)
-    return _levels(tensor.data, count).reshape(shape)
-
-
-def _levels(data: Any, count: int) -> NDArray[np.uint8]:
-    """Nested or flat numbers, which the decoder has checked, as uint8. Raises InvalidBody."""
-    try:
-        levels = np.array(() if data is UNSET else data, np.float64)
-    except ValueError:  # ragged
-        levels = np.empty(0)
-    if levels.size != count:
-        raise InvalidBody(f"images: expected {count:,} whole numbers from 0 to 255 as `data`")
-    return levels.astype(np.uint8)
+    if not tensors and size is None:
+        values = to_array([] if tensor.data is UNSET else tensor.data)
+        if values.size != math.prod(shape):
+            raise InvalidBody(f"images: expected {math.prod(shape):,} numbers as `data`, got {values.size:,}")
+        return values.reshape(shape)
+    dtype = DTYPES[tensor.datatype]
+    length = math.prod(shape) * dtype.itemsize
+    if size != length or len(tensors) != length:
+        raise InvalidBody(
+            f"images: the shape {shape} takes {length:,} bytes as `binary_data_size` and behind the JSON, "
+            f"got {size!r:.20} and {len(tensors):,}"
+        )
+    return np.frombuffer(tensors, dtype).reshape(shape)
 
 
 def _wants_binary(document: InferRequest) -> bool:

@@ -11,9 +11,10 @@ from msgspec import Struct
 from tenfold.serving.schemas import (
     CorrectionRequest,
     ErrorResponse,
-    ExplainRequest,
     InferRequest,
+    InstancesRequest,
     PredictRequest,
+    ReadRequest,
     components,
 )
 
@@ -68,13 +69,14 @@ def operation(
 
 def image_bodies(limit: int) -> dict[str, Schema]:
     return {
-        "application/json": reference(ExplainRequest if limit == 1 else PredictRequest),
+        "application/json": reference(PredictRequest),
         "application/octet-stream": BINARY | {"description": f"784 bytes for each of at most {limit:,} images."},
         "image/png": BINARY | {"description": "28x28 gray levels of 8 bits."},
     }
 
 
 PICTURE_BODIES: dict[str, Schema] = {
+    "application/json": reference(ReadRequest),
     "image/*": BINARY,
     "application/octet-stream": BINARY,
     "multipart/form-data": {
@@ -84,6 +86,7 @@ PICTURE_BODIES: dict[str, Schema] = {
     },
 }
 CORRECTION_BODY: dict[str, Schema] = {"application/json": reference(CorrectionRequest)}
+INSTANCES_BODY: dict[str, Schema] = {"application/json": reference(InstancesRequest)}
 INFER_BODY: dict[str, Schema] = {"application/json": reference(InferRequest)}
 
 

@@ -15,24 +15,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.images import Images
+from tenfold.serving.bodies import decode_base64, decode_json, media_type, parse, read_body, unsupported_type
 from tenfold.serving.engine import Engine
 from tenfold.serving.errors import APIError, InvalidBody, JSONResponse, QueueFull, RequestTimeout
 from tenfold.serving.feedback import Correction, Feedback
 from tenfold.serving.metrics import Metrics
-from tenfold.serving.parsing import (
-    decode_base64,
-    decode_json,
-    media_type,
-    parse,
-    read_body,
-    read_images,
-    read_picture,
-    unsupported_type,
-)
-from tenfold.serving.schemas import CorrectionRequest
+from tenfold.serving.parsing import MAX_JSON_BYTES, check_count, read_images, read_picture, to_array, to_images
+from tenfold.serving.schemas import CorrectionRequest, InstancesRequest
 from tenfold.serving.settings import Limits
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+INSTANCES_DECODER = msgspec.json.Decoder(InstancesRequest)
 CORRECTION_DECODER = msgspec.json.Decoder(CorrectionRequest)
 BASE64_OVERHEAD = 4 / 3
 
@@ -47,12 +40,24 @@ class API:
         """Classify 28x28 images of digits: white ink (255) on black (0), centered and scaled as in MNIST."""
         if self._engine.images.is_full:  # before anything is spent on the request
             raise QueueFull
-        probabilities = await self._engine.predict(await read_images(request, self._limits))
+        images, warnings = await read_images(request, self._limits)
+        probabilities = await self._engine.predict(images)
         rows = probabilities.tolist()  # for a few images, lists are faster than NumPy
         confidences = [max(row) for row in rows]
         digits = [row.index(confidence) for row, confidence in zip(rows, confidences, strict=True)]
         self._metrics.observe_digits(zip(digits, confidences, strict=True))
-        return JSONResponse({"digits": digits, "probabilities": probabilities})
+        return _respond({"digits": digits, "probabilities": probabilities}, warnings)
+
+    async def predict_instances(self, request: Request) -> Response:
+        """Classify 28x28 images of digits, as in TensorFlow Serving's REST API."""
+        if self._engine.images.is_full:
+            raise QueueFull
+        body = await read_body(request, self._limits.images * MAX_JSON_BYTES)
+        images, warnings = await parse(
+            lambda body: to_images(to_array(decode_json(body, INSTANCES_DECODER).instances)), body
+        )
+        check_count(images, self._limits)
+        return _respond({"predictions": await self._engine.predict(images)}, warnings)
 
     async def read(self, request: Request) -> Response:
         """Read the digits in a picture: a photo, a scan or a drawing."""
@@ -83,11 +88,11 @@ class API:
         """Show which pixels of one 28x28 image support its prediction."""
         if self._engine.images.is_full:
             raise QueueFull
-        images = await read_images(request, self._limits)
+        images, warnings = await read_images(request, self._limits)
         if len(images) != 1:
             raise InvalidBody(f"expected one image, got {len(images)}")
         digit, heatmap = await self._engine.explain(images[0])
-        return JSONResponse({"digit": digit, "heatmap": heatmap})
+        return _respond({"digit": digit, "heatmap": heatmap}, warnings)
 
     async def add_correction(self, request: Request) -> Response:
         """Correct one digit of a picture's reading; the picture and the correction are stored."""
@@ -123,6 +128,10 @@ class API:
         if self._feedback is None:
             raise APIError(404, "no_feedback", "this server stores no corrections")
         return self._feedback
+
+
+def _respond(content: dict[str, Any], warnings: list[str]) -> Response:
+    return JSONResponse(content | {"warnings": warnings} if warnings else content)
 
 
 def _correction_to_dict(correction: Correction) -> dict[str, Any]:

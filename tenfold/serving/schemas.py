@@ -14,7 +14,11 @@ DigitValue = Annotated[int, Meta(ge=0, le=9)]
 Expect = Literal["auto", "digit", "line", "page"]
 Base64 = Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
 Picture = Annotated[
-    str, Meta(description="A picture in base64.", extra_json_schema={"contentEncoding": "base64", "format": "picture"})
+    str,
+    Meta(
+        description="A picture in base64, also as a data URL.",
+        extra_json_schema={"contentEncoding": "base64", "format": "picture"},
+    ),
 ]
 DigitImage = Annotated[
     str,
@@ -23,27 +27,41 @@ DigitImage = Annotated[
         extra_json_schema={"contentEncoding": "base64"},
     ),
 ]
-GrayLevel = Annotated[float, Meta(ge=0, le=255, multiple_of=1)]
 PixelValue = Annotated[int, Meta(ge=0, le=255)]
 PixelRow = Annotated[list[PixelValue], Meta(min_length=SIDE, max_length=SIDE)]
-ImageRows = Annotated[list[PixelRow], Meta(min_length=SIDE, max_length=SIDE)]
+PixelRows = Annotated[list[PixelRow], Meta(min_length=SIDE, max_length=SIDE)]
+Values = list[float | list[float | list[float | list[float]]]]
+ImageValues = Annotated[
+    Values,
+    Meta(
+        min_length=1,
+        description="Gray levels, white ink (255) on black (0), or all from 0 to 1. The shape is (N, 28, 28) or "
+        "(N, 784), with a channel (N, 28, 28, 1) or (N, 1, 28, 28), or that of one image.",
+    ),
+]
+Probabilities = list[Annotated[list[Probability], Meta(min_length=CLASSES, max_length=CLASSES)]]
+Warnings = Annotated[list[str], Meta(min_length=1, description="What was done to the images; absent if nothing was.")]
 
 
 class PredictRequest(Struct):
-    """Images of 28 rows of 28 gray levels, white ink (255) on black (0)."""
-
-    images: Annotated[list[ImageRows], Meta(min_length=1)]
-
-
-class ExplainRequest(Struct):
-    """One image of 28 rows of 28 gray levels, white ink (255) on black (0)."""
-
-    images: Annotated[list[ImageRows], Meta(min_length=1, max_length=1)]
+    images: ImageValues
 
 
 class PredictResponse(Struct):
     digits: list[DigitValue]
-    probabilities: list[Annotated[list[Probability], Meta(min_length=CLASSES, max_length=CLASSES)]]
+    probabilities: Probabilities
+    warnings: Warnings | UnsetType = UNSET
+
+
+class InstancesRequest(Struct):
+    """As clients of TensorFlow Serving send images."""
+
+    instances: ImageValues
+
+
+class PredictionsResponse(Struct):
+    predictions: Probabilities
+    warnings: Warnings | UnsetType = UNSET
 
 
 class ExplainResponse(Struct):
@@ -52,6 +70,7 @@ class ExplainResponse(Struct):
         list[Annotated[list[float], Meta(min_length=SIDE, max_length=SIDE)]],
         Meta(min_length=SIDE, max_length=SIDE, description="How much each pixel supports the digit, in log-odds."),
     ]
+    warnings: Warnings | UnsetType = UNSET
 
 
 class DigitResponse(Struct):
@@ -66,6 +85,14 @@ class DigitResponse(Struct):
     ]
     image: DigitImage | UnsetType = UNSET
     probabilities: list[Probability] | UnsetType = UNSET
+
+
+class ReadRequest(Struct):
+    """A picture, in a field of any name."""
+
+    picture: Picture
+    expect: Expect = "auto"
+    details: bool = False
 
 
 class ReadResponse(Struct):
@@ -162,12 +189,15 @@ class ModelReadyResponse(Struct):
 
 
 class InputTensor(Struct):
-    """uint8 images as flat or nested lists, or as bytes behind the JSON with the parameter `binary_data_size`."""
+    """Images as flat or nested lists, or as bytes behind the JSON with the parameter `binary_data_size`.
+
+    The shape is (N, 28, 28) or (N, 784), with a channel (N, 28, 28, 1) or (N, 1, 28, 28).
+    """
 
     name: Literal["images"]
-    datatype: Literal["UINT8"]
-    shape: Annotated[list[Annotated[float, Meta(ge=1, multiple_of=1)]], Meta(min_length=3, max_length=3)]
-    data: list[GrayLevel | list[GrayLevel | list[GrayLevel]]] | UnsetType = UNSET
+    datatype: Literal["UINT8", "FP32"]
+    shape: Annotated[list[Annotated[float, Meta(ge=1, le=1e6, multiple_of=1)]], Meta(min_length=2, max_length=4)]
+    data: Values | UnsetType = UNSET
     parameters: dict[str, Any] = {}
 
 
@@ -196,6 +226,7 @@ class InferResponse(Struct):
     model_version: str
     outputs: list[OutputTensor]
     id: str | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
 
 
 def documented_types() -> list[type[Struct]]:

@@ -1,6 +1,8 @@
 """Clients of a server: the command line, and the examples in docs/api.md, which are run as they are."""
 
+import base64
 import contextlib
+import gzip
 import json
 import re
 import shutil
@@ -165,6 +167,40 @@ def folder(tmp_path_factory):
     (made / "photo.png").write_bytes(ONE)
     (made / "digit.png").write_bytes(png(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12)))))
     return made
+
+
+SERVING_PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+COMMANDS = re.findall(r"`(curl [^`]+)`", SERVING_PAGE)
+
+
+@pytest.fixture(scope="module")
+def bodies(folder):
+    """The files that the commands on the page about serving send."""
+    image = np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12)))
+    url = f"data:image/png;base64,{base64.b64encode(ONE).decode()}"
+    tensor = {"name": "images", "datatype": "FP32", "shape": [1, 784], "data": (image / 255).ravel().tolist()}
+    documents = {"images": [image.tolist()]}, {"instances": [image.tolist()]}, {"inputs": [tensor]}, {"image": url}
+    for name, document in zip(("images", "instances", "infer", "url"), documents, strict=True):
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    (folder / "images.json.gz").write_bytes(gzip.compress((folder / "images.json").read_bytes()))
+    (folder / "pixels.bin").write_bytes(image.tobytes())
+    (folder / "url.txt").write_text(url)
+    return folder
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_page_about_serving(server_url, bodies, command):
+    ran = subprocess.run(
+        ["sh", "-c", command.replace("http://127.0.0.1:8000", server_url)], cwd=bodies, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert {"text", "digits", "predictions", "outputs"} & set(answer), answer
+
+
+def test_page_about_serving_has_commands():
+    assert len(COMMANDS) == 10
 
 
 @pytest.mark.parametrize(("language", "program"), [("sh", "sh"), ("python", sys.executable), ("js", "node")])

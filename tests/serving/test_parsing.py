@@ -6,22 +6,57 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from tenfold.serving.bodies import BODY_BUDGET, BodyBudget
 from tenfold.serving.errors import APIError, InvalidBody, QueueFull
-from tenfold.serving.parsing import BODY_BUDGET, BodyBudget, parse_json_images, parse_png_image
+from tenfold.serving.parsing import RESCALED, ROUNDED, parse_json_images, parse_png_image, to_images
 
 ROW = [0] * 28
 IMAGE = [ROW] * 28
 
 
 def images(value):
-    return parse_json_images(json.dumps({"images": value}).encode())
+    return to_images(parse_json_images(json.dumps({"images": value}).encode()))
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=1, max_dims=1, max_side=3).map(lambda shape: (*shape, 28, 28))))
-def test_parse_json_images_nested_or_flat(pixels):
-    np.testing.assert_array_equal(images(pixels.tolist()), pixels)
-    np.testing.assert_array_equal(images(pixels.reshape(len(pixels), -1).tolist()), pixels)
-    np.testing.assert_array_equal(images(pixels.astype(float).tolist()), pixels)
+def test_parse_json_images_of_any_shape(pixels):
+    n = len(pixels)
+    expected, warnings = (pixels * 255, [RESCALED]) if pixels.max() == 1 else (pixels, [])
+    for shape in ((n, 28, 28), (n, 784), (n, 28, 28, 1), (n, 1, 28, 28), (n, 784, 1)):
+        for dtype in (int, float):
+            found = images(pixels.reshape(shape).astype(dtype).tolist())
+            np.testing.assert_array_equal(found[0], expected)
+            assert found[0].dtype == np.uint8
+            assert found[1] == warnings
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (784,), (28, 28, 1), (1, 28, 28)])
+def test_parse_json_images_of_one_image(shape):
+    pixels = np.arange(784).reshape(28, 28) % 256
+    np.testing.assert_array_equal(images(pixels.reshape(shape).tolist())[0], pixels[None])
+
+
+def test_values_from_0_to_1_are_rescaled():
+    pixels = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
+    for dtype in (np.float32, np.float64):
+        found, warnings = to_images((pixels / 255).astype(dtype))
+        np.testing.assert_array_equal(found, pixels)
+        assert warnings == [RESCALED]
+    assert to_images(np.zeros((1, 28, 28)))[1] == []
+
+
+def test_fractions_are_rounded():
+    found, warnings = to_images(np.full((1, 28, 28), 127.6))
+    assert (found == 128).all()
+    assert warnings == [ROUNDED]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 255.1, 1e300])
+def test_values_out_of_range_are_refused(value):
+    wrong = np.zeros((1, 28, 28))
+    wrong[0, 3, 4] = value
+    with pytest.raises(InvalidBody, match="0 to 255"):
+        to_images(wrong)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +67,7 @@ def test_parse_json_images_nested_or_flat(pixels):
         "x" * 28,
         [],
         [[]],
-        IMAGE,
+        [[[IMAGE]]],
         [[*[ROW] * 27, [0] * 27]],
         [[*[ROW] * 27, [0] * 29]],
         [[*[ROW] * 26, [0] * 27, [0] * 29]],  # as many numbers as an image has
@@ -41,7 +76,6 @@ def test_parse_json_images_nested_or_flat(pixels):
         [IMAGE, [ROW] * 27],
         [[*[ROW] * 27, [256] * 28]],
         [[*[ROW] * 27, [-1] * 28]],
-        [[*[ROW] * 27, [0.5] * 28]],
         [[*[ROW] * 27, "0" * 28]],
         [[*[ROW] * 27, None]],
         [[[True] * 28] * 28],

@@ -14,7 +14,7 @@ def read(
     files: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.", metavar="FILE...")],
     expect: Annotated[
         Literal["auto", "digit", "line", "page"],
-        typer.Option(help="digit: one; line: one row; page: several rows; auto: detected."),
+        typer.Option(help="digit: one; line: one line; page: several lines; auto: detected."),
     ] = "auto",
     models: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def read(
     token: Token = None,
     json: Json = False,
 ) -> None:
-    """Read the digits in pictures: photos, scans, drawings; one digit, a row, a page.
+    """Read the digits in pictures: photos, scans, drawings; one digit, a line, a page.
 
     Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
     """

@@ -1,4 +1,4 @@
-"""Ink is told from paper: against drawings whose ink is known."""
+"""Binarization of drawings whose ink is known, on many backgrounds."""
 
 import cv2
 import numpy as np
@@ -125,7 +125,7 @@ def test_binarize_finds_small_writing_on_large_page(light, noise):
 
 
 def lit(light, seed=2):
-    """A row of digits on a sheet that is larger, under light of 0 to 1, (H, W)."""
+    """A line of digits on a larger page, under light of 0 to 1, (H, W)."""
     ink = np.pad(INK, ((80, 80), (60, 60)))
     gray = light * (230 - 150 * (ink / 255)) + np.random.default_rng(seed).normal(0, 2, ink.shape)
     return gray.clip(0, 255).astype(np.uint8), ink

@@ -1,4 +1,4 @@
-"""Oracles: every path of a short row counted one by one, and PyTorch's CTC loss."""
+"""Oracles: every path of a short line counted one by one, and PyTorch's CTC loss."""
 
 import itertools
 import math

@@ -185,7 +185,7 @@ def test_read_frames_upscaled_mnist(shared):
 
 @pytest.mark.shared
 def test_read_lines_of_mnist_digits(shared):
-    """MNIST's test digits in a row, some touching: most rows are right, and boxes lie where the digits do."""
+    """MNIST's test digits in lines, some touching: most lines are right, with boxes from left to right."""
     from tenfold.data.load import load_data
 
     test = load_data(shared / "mnist").test
@@ -206,7 +206,7 @@ def test_read_lines_of_mnist_digits(shared):
 @pytest.mark.parametrize("levels", [(0, 255), (255, 0), (60, 200)])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_read_ignores_edge_between_light_and_dark(levels, transposed, expect):
-    """A sheet on a table, a wall half in shadow: read by the model in the package, which took the edge for a 1."""
+    """A page on a table, a wall half in shadow: the bundled model once took the edge for a 1."""
     halves = np.repeat(np.uint8(levels), 200)[None].repeat(300, axis=0)
     assert read(halves.T if transposed else halves, expect).text == ""
 

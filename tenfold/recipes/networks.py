@@ -1,7 +1,7 @@
 """The kinds of networks that a recipe's `net` can be."""
 
 import re
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,6 +25,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def wrap_single_values(cls, values: Any) -> Any:
+        """A list of one setting may be written without brackets: dense = 512."""
+        if not isinstance(values, dict):
+            return values
+        lists = {name for name, field in cls.model_fields.items() if get_args(field.annotation)[-1:] == (...,)}
+        return {
+            name: (value,) if name in lists and isinstance(value, int | float | str) else value
+            for name, value in values.items()
+        }
 
 
 class Convolution(NamedTuple):

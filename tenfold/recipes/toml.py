@@ -1,6 +1,7 @@
 """Recipes from TOML, JSON and `--set key=value`, and back; error messages list the keys or values that exist."""
 
 import json
+import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tenfold.errors import RecipeError
+from tenfold.recipes.hints import expected_value, shorten, similar_setting
 from tenfold.recipes.networks import Settings
 from tenfold.recipes.schema import KINDS, Augment, Optimizer, Recipe, Synthesis, Variant
 
+MAX_SOURCE = 80  # characters of a command line's settings in a message
 GROUPS: dict[str, type[Settings]] = {"augment": Augment, "synthesis": Synthesis, "optimizer": Optimizer}
 
 
@@ -85,20 +88,34 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         if not equals or not key.strip():
             raise RecipeError(f"--set {setting}: expected key=value, such as optimizer.lr=0.002")
         _set(values, key.strip(), _parse_value(text.strip()), setting)
-    return from_dict(values, "--set " + " ".join(settings)) if settings else recipe
+    return from_dict(values, textwrap.shorten("--set " + " ".join(settings), MAX_SOURCE)) if settings else recipe
 
 
 def _set(values: dict[str, Any], key: str, value: Any, setting: str) -> None:
     group, _, name = key.rpartition(".")
     table = values.get(group) if group else values
     if not isinstance(table, dict):
-        raise RecipeError(f"--set {setting}: unknown group '{group}'; choose from {', '.join(_fields('', values))}")
+        similar = similar_setting(key, _all_settings(values))
+        hint = _did_you_mean(similar, setting) if similar else f"choose from {', '.join(_fields('', values))}"
+        raise RecipeError(f"--set {setting}: unknown group '{group}'; {hint}")
     if name == "kind" and name in table and table[name] != value:
         table.clear()  # another kind of net or schedule has other settings: their defaults, or they must be given
     elif name not in _fields(group, values):
-        choices = ", ".join(_fields(group, values))
-        raise RecipeError(f"--set {setting}: unknown setting '{key}'; choose from {choices}")
+        similar = similar_setting(key, _all_settings(values))
+        hint = _did_you_mean(similar, setting) if similar else f"choose from {', '.join(_fields(group, values))}"
+        raise RecipeError(f"--set {setting}: unknown setting '{key}'; {hint}")
     table[name] = value
+
+
+def _all_settings(values: dict[str, Any]) -> list[str]:
+    """The names of all settings that these values can have, such as 'epochs' and 'optimizer.lr'."""
+    groups = [group for group in (*GROUPS, *KINDS) if isinstance(values.get(group), dict)]
+    inner = [f"{group}.{name}" for group in groups for name in _fields(group, values)]
+    return [name for name in _fields("", values) if name not in groups] + inner
+
+
+def _did_you_mean(similar: str, setting: str) -> str:
+    return f"did you mean {similar}, as in --set {similar}={setting.partition('=')[2]}?"
 
 
 def _parse_value(text: str) -> Any:
@@ -127,14 +144,17 @@ def _message(error: ErrorDetails, values: dict[str, Any]) -> str:
         del path[1]  # Pydantic puts the kind into the path ('net', 'cnn', 'filters')
     key = prefix + ".".join(path)
     if error["type"] == "extra_forbidden":
+        similar = similar_setting(key, _all_settings(values)) if top is Recipe else None
         fields = _fields(path[0] if path[1:] else "", values, top)
-        return f"unknown setting '{key}'; choose from {', '.join(fields)}"
+        return f"unknown setting '{key}'; " + (
+            f"did you mean {similar}?" if similar else f"choose from {', '.join(fields)}"
+        )
     if error["type"] == "union_tag_not_found":
         return f"'{key}.kind' is missing; choose from {', '.join(KINDS[path[0]])}"
-    return _value_message(error, key)
+    return _value_message(error, key, _group_type(path[0], values, top) if path[1:] else top)
 
 
-def _value_message(error: ErrorDetails, key: str) -> str:
+def _value_message(error: ErrorDetails, key: str, group: type[Settings] | None) -> str:
     match error["type"]:
         case "missing":
             return f"'{key}' is missing"
@@ -142,15 +162,35 @@ def _value_message(error: ErrorDetails, key: str) -> str:
             return str(error["ctx"]["error"])
         case "union_tag_invalid":
             choices = error["ctx"]["expected_tags"].replace("'", "")
-            return f"{key}.kind = {error['ctx']['tag']!r}: choose from {choices}"
-        case "tuple_type":
-            expected = "expected a list"
-        case "model_type" | "model_attributes_type":
-            expected = "expected a table of settings"
-        case _:
-            expected = f"{error['msg'][0].lower()}{error['msg'][1:]}"
-    value = "a table" if isinstance(error["input"], dict) else repr(error["input"])
-    return f"{key} = {value}: {expected}"
+            similar = similar_setting(str(error["ctx"]["tag"]), choices.split(", "))
+            hint = f"; did you mean {similar}?" if similar else ""
+            return f"{key}.kind = {shorten(error['ctx']['tag'])}: choose from {choices}{hint}"
+    expected = expected_value(error, group, key.rpartition(".")[2])
+    message = f"expected {expected}" if expected else f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{key} = {shorten(error['input'])}: {message}{_value_hint(error, key)}"
+
+
+def _value_hint(error: ErrorDetails, key: str) -> str:
+    """For a name in other letters, and a name in place of a table."""
+    value = error["input"]
+    if not isinstance(value, str):
+        return ""
+    if error["type"] == "literal_error":
+        similar = similar_setting(
+            value, str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        )
+        return f"; did you mean {similar}?" if similar else ""
+    if key in (*GROUPS, *KINDS) and error["type"] in ("model_type", "model_attributes_type"):
+        return f"; did you mean {key}.{'kind' if key in KINDS else 'name'}={value.lower()}?" if key != "augment" else ""
+    return ""
+
+
+def _group_type(group: str, values: dict[str, Any], top: type[Settings]) -> type[Settings] | None:
+    """The class of a group's settings; None if it has no known kind."""
+    if group in KINDS:
+        table = values.get(group)
+        return KINDS[group].get(str(table.get("kind"))) if isinstance(table, dict) else None
+    return GROUPS.get(group, top)
 
 
 def _fields(group: str, values: dict[str, Any], top: type[Settings] = Recipe) -> list[str]:

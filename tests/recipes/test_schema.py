@@ -38,7 +38,7 @@ def test_single_entry_applies_to_all_convolutions():
         ({"kernel_sizes": [15], "padding": ["valid"]}, r"nothing is left of the 28x28 pixels after convolution 2"),
         ({"filters": []}, r"net\.filters"),
         ({"filters": [0]}, r"net\.filters\.0 = 0: input should be greater than or equal to 1"),
-        ({"dropout": 1}, r"net\.dropout = 1: input should be less than 1"),
+        ({"dropout": 1}, r"net\.dropout = 1: expected a number of at least 0 and below 1"),
         ({"pool_every": 0}, r"net\.pool_every = 0"),
     ],
 )
@@ -131,7 +131,7 @@ def test_members_take_recipe_and_variants_in_turn():
         ({"variants": [VARIANT | {"net": {"kind": "ctc"}}]}, r"variants\.0\.net\.kind = 'ctc': choose from plain_cnn"),
         ({"variants": [{"batch_size": 4, "net": PLAIN_CNN}]}, r"'variants\.0\.optimizer' is missing"),
         ({"variants": [3]}, r"variants\.0 = 3: expected a table of settings"),
-        ({"variants": 3}, "variants = 3: expected a list"),
+        ({"variants": 3}, "variants.0 = 3: expected a table of settings"),
     ],
 )
 def test_invalid_variant_is_rejected(changes, message):

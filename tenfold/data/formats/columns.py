@@ -75,7 +75,8 @@ def columns_of(names: list[str], file: str, options: Options = NO_OPTIONS) -> Co
     else:
         order = _find_pixels(known, names, label, file)
     pixels = order[0]
-    others = [column for column in range(len(names)) if column not in {*pixels.tolist(), *label}]
+    used = {*pixels.tolist(), *label}
+    others = [column for column in range(len(names)) if column not in used]
     notes = _notes_on_others(others, names, known, file, is_chosen=options.pixel_columns is not None)
     if not (np.diff(pixels) > 0).all():
         notes += ("Columns are not in the order of the pixels: ordered by their names.",)
@@ -196,7 +197,8 @@ def _no_pixels(
 
 def _incomplete(columns: list[int], known: list[str], names: list[str], label: tuple[int, ...], file: str) -> DataError:
     area = min(AREAS, key=lambda each: abs(each - len(columns)))
-    unknown = [column for column in range(len(names)) if column not in {*columns, *label}]
+    used = {*columns, *label}
+    unknown = [column for column in range(len(names)) if column not in used]
     missing = _missing([known[column] for column in columns], area)
     if not missing:
         return DataError(f"has {len(columns):,} pixel columns; expected {area}, or {HINT}", file=file)

@@ -51,6 +51,8 @@ def read_builtin(name: str, splits: Collection[Split]) -> tuple[dict[Split, Data
         assert tree is not None
         members = [file for file in tree.files if source.prefix in file.name]
         samples, notes = read_tree(Tree(name, members), splits, Options())
+        if None in samples:  # LIBSVM's names say only which split is the test split
+            samples["train"] = samples.pop(None)
         found: dict[Split, Dataset] = {}
         for split in splits:
             if split in samples:

@@ -1,19 +1,22 @@
 """Errors that a user can fix: each message is one sentence that says what is wrong, where, and what was expected."""
 
-import re
-
+# They stand for bytes of a file's name that are not UTF-8; what prints a message escapes them.
+SURROGATES = {chr(code) for code in range(0xDC80, 0xDD00)}
 MAX_MESSAGE = 299  # characters, whatever names and values it quotes
 MAX_NAME = 140  # of a path or another name in a message
-CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def shorten(name: object, limit: int = MAX_NAME) -> str:
     """A name for a message, on one line; the middle of a long one is left out."""
-    text = str(name)
-    if len(text) > limit:
-        tail = limit // 3
-        text = f"{text[: limit - tail - 1]}…{text[-tail:]}"
-    return CONTROL.sub(" ", text)
+    text = _cut(str(name), 10 * limit)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c in SURROGATES else ascii(c)[1:-1] for c in text)
+    return _cut(text, limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    tail = limit // 3
+    return text if len(text) <= limit else f"{text[: limit - tail - 1]}…{text[-tail:]}"
 
 
 class TenfoldError(Exception):

@@ -315,9 +315,9 @@ def print_read(answer: FileResult, alone: bool) -> None:
         return
     if len(answer.readings) == 1:
         (reading,) = answer.readings.values()
-        say(f"{answer.file}: {_read(reading)}")
+        say(f"{answer.title}: {_read(reading)}")
         return
-    say(str(answer.file))
+    say(answer.title)
     for name, reading in answer.readings.items():
         say(f"  {name}: {_read(reading)}  {_choices(reading)}")
 

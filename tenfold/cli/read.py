@@ -76,9 +76,12 @@ def read(
     for answer in console.tracked(read_by, len(pictures), "reading"):
         results.append(answer)
         if not json:
-            console.print_read(answer, alone=len(pictures) == 1)
+            console.print_read(answer, alone=len(pictures) == len(results) == 1)
         if answer.error is None and answer.file in shown:
-            write_annotated(answer, shown[answer.file])
+            path = shown[answer.file]
+            write_annotated(
+                answer, path if answer.page in (None, 1) else path.with_stem(f"{path.stem}-page{answer.page}")
+            )
     if out is not None:
         batch.write_table(out, results)
     failed = [answer.error for answer in results if answer.error is not None]

@@ -13,27 +13,43 @@ from typing import Any
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.files import write_json, write_text
 from tenfold.model import BUNDLED, is_bundled
-from tenfold.ocr.image import SUFFIXES, load_image, read_bytes
+from tenfold.ocr.image import SUFFIXES, read_bytes
+from tenfold.ocr.pages import load_pages
 from tenfold.ocr.reader import Reader
 from tenfold.ocr.reading import Expect, Reading
 from tenfold.run import Run
 
-COLUMNS = ("file", "model", "text", "confidence", "digits", "error")
+COLUMNS = ("file", "model", "text", "confidence", "digits", "error", "page", "note")
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """The result for one file: a reading by each model, or an error."""
+    """The result for one file, or for one page of it: a reading by each model, or an error.
+
+    page: its number from 1, in a file of several. note: what was left out, such as the rest of an animation, or "".
+    """
 
     file: Path
     readings: dict[str, Reading]
     error: TenfoldError | None = None
+    page: int | None = None
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What to call it: the file, its page, and the note."""
+        page = "" if self.page is None else f", page {self.page}"
+        return f"{self.file}{page}{f' ({self.note})' if self.note else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         if self.error is not None:
             return {"file": str(self.file), "error": str(self.error)}
         first = next(iter(self.readings.values()))
         result = {"file": str(self.file)} | first.to_dict()
+        if self.page is not None:
+            result["page"] = self.page
+        if self.note:
+            result["notes"] = [self.note]
         if len(self.readings) > 1:
             result["models"] = {name: reading.to_dict() for name, reading in self.readings.items()}
         return result
@@ -93,9 +109,10 @@ def load_readers(paths: Sequence[Path]) -> dict[str, Reader]:
 def read_files(files: Sequence[Path], expect: Expect, readers: dict[str, Reader]) -> Iterator[FileResult]:
     """Read one file after the other; a file that can't be read gives a result with the error."""
 
-    def read(file: Path) -> dict[str, Reading]:
-        image = load_image(file)
-        return {name: reader.read(image, expect) for name, reader in readers.items()}
+    def read(file: Path) -> Iterator[FileResult]:
+        for page in load_pages(file, str(file)):
+            readings = {name: reader.read(page.picture, expect) for name, reader in readers.items()}
+            yield FileResult(file, readings, page=page.number, note=page.note)
 
     return _read_each(files, read)
 
@@ -105,9 +122,9 @@ def read_files_with(
 ) -> Iterator[FileResult]:
     """The same, but `read_content` gets each file's bytes; name: what the reader is called."""
 
-    def read(file: Path) -> dict[str, Reading]:
+    def read(file: Path) -> Iterator[FileResult]:
         try:
-            return {name: read_content(read_bytes(file), expect)}
+            yield FileResult(file, {name: read_content(read_bytes(file), expect)})
         except (DataError, UnavailableError) as error:
             if str(file) in str(error):
                 raise
@@ -120,13 +137,13 @@ def read_files_with(
     return _read_each(files, read)
 
 
-def _read_each(files: Sequence[Path], read: Callable[[Path], dict[str, Reading]]) -> Iterator[FileResult]:
+def _read_each(files: Sequence[Path], read: Callable[[Path], Iterator[FileResult]]) -> Iterator[FileResult]:
     for file in files:
         try:
             if file.is_dir():
                 expected = ", ".join(sorted(SUFFIXES))
                 raise UnavailableError(f"{file}: there are no pictures in this folder; expected {expected}")
-            yield FileResult(file, read(file))
+            yield from read(file)
         except TenfoldError as error:
             yield FileResult(file, {}, error)
 
@@ -141,7 +158,8 @@ def write_table(path: Path, results: Sequence[FileResult]) -> None:
     table.writerow(COLUMNS)
     for result in results:
         if result.error is not None:
-            table.writerow([result.file, "", "", "", "", str(result.error)])
+            table.writerow([result.file, "", "", "", "", str(result.error), "", ""])
         for name, reading in result.readings.items():
-            table.writerow([result.file, name, reading.text, f"{reading.confidence:.6f}", len(reading.digits), ""])
+            figures = [reading.text, f"{reading.confidence:.6f}", len(reading.digits)]
+            table.writerow([result.file, name, *figures, "", result.page or "", result.note])
     write_text(path, out.getvalue())

@@ -137,7 +137,7 @@ def _from_bytes(content: bytes, name: str) -> Picture:
         raise DataError(f"is empty; {EXPECTED}", file=name)
     try:
         with IGNORE_WARNINGS:  # of harmless damage, and of bombs, since the limit here is lower
-            image = _open(content, name)
+            image = open_image(content, name)
     except Image.DecompressionBombError:
         raise DataError(f"has more than {MAX_PIXELS:,} pixels, which is the most that is read", file=name) from None
     except UnidentifiedImageError:
@@ -157,7 +157,8 @@ def _describe(content: bytes) -> str:
     return problem or f"is no picture that can be read, whatever its name; {EXPECTED}"
 
 
-def _open(content: bytes, name: str) -> Image.Image:
+def open_image(content: bytes, name: str) -> Image.Image:
+    """Open a picture with Pillow, or a HEIC photo with pillow-heif. Raises UnavailableError, and what Pillow raises."""
     kind = identify(content[:HEAD_BYTES])
     if kind is None or kind.name != "heic":
         return Image.open(io.BytesIO(content), formats=FORMATS)

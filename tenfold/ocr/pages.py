@@ -10,7 +10,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from tenfold.errors import DataError, UnavailableError, shorten
-from tenfold.ocr.image import FORMATS, MAX_PIXELS, WORKING_SIDE, Picture, load_image, read_bytes
+from tenfold.ocr.image import FORMATS, MAX_PIXELS, WORKING_SIDE, Picture, load_image, open_image, read_bytes
 from tenfold.sniff import HEAD_BYTES, identify
 
 MAX_PAGES = 100  # of one file
@@ -33,7 +33,7 @@ def load_pages(source: Path | bytes, name: str) -> Iterator[Page]:
     """
     content = read_bytes(source) if isinstance(source, Path) else source
     kind = identify(content[:HEAD_BYTES])
-    if kind is not None and kind.name == "pdf":
+    if is_pdf(content):
         yield from _pdf_pages(content, name)
     elif kind is not None and kind.name in ("tiff", "gif", "webp", "png"):
         yield from _frames(content, source, name)
@@ -89,7 +89,22 @@ def _frame(image: Image.Image, index: int, name: str) -> Picture:
     return load_image(frame)
 
 
-def _pdf_pages(content: bytes, name: str) -> Iterator[Page]:
+def open_page(file: Path, number: int) -> Image.Image:
+    """The picture on a page that `load_pages` has read, as it is in the file."""
+    content = file.read_bytes()
+    if is_pdf(content):
+        return next(image for index, image in enumerate(_rendered_pages(content, str(file)), 1) if index == number)
+    image = open_image(content, str(file))
+    _seek(image, number - 1)
+    return image
+
+
+def is_pdf(content: bytes) -> bool:
+    kind = identify(content[:HEAD_BYTES])
+    return kind is not None and kind.name == "pdf"
+
+
+def _rendered_pages(content: bytes, name: str) -> Iterator[Image.Image]:
     try:
         import pypdfium2
     except ModuleNotFoundError:
@@ -102,12 +117,24 @@ def _pdf_pages(content: bytes, name: str) -> Iterator[Page]:
     except pypdfium2.PdfiumError as error:
         raise DataError(f"is a damaged or encrypted PDF ({shorten(error, 80)})", file=name) from None
     with document:
-        for index in range(min(count, MAX_PAGES)):
-            note = f"has {count:,} pages: the first {MAX_PAGES} were read" if index == 0 and count > MAX_PAGES else ""
+        for index in range(min(count, MAX_PAGES + 1)):
             try:
                 page = document[index]
                 scale = min(DOTS_PER_INCH / POINTS_PER_INCH, WORKING_SIDE / max(page.get_size()))
                 rendered = page.render(scale=scale, grayscale=True).to_pil()
             except (pypdfium2.PdfiumError, ValueError, ZeroDivisionError, MemoryError) as error:
                 raise DataError(f"can't be rendered ({shorten(error, 80)})", file=f"{name}, page {index + 1}") from None
-            yield Page(load_image(rendered), index + 1 if count > 1 else None, note)
+            yield rendered
+
+
+def _pdf_pages(content: bytes, name: str) -> Iterator[Page]:
+    rendered = _rendered_pages(content, name)
+    image: Image.Image | None = next(rendered, None)
+    number = 0
+    while image is not None and number < MAX_PAGES:
+        number += 1
+        following = next(rendered, None)
+        is_only = number == 1 and following is None
+        note = f"has more than {MAX_PAGES} pages: the rest was left out" if number == MAX_PAGES and following else ""
+        yield Page(load_image(image), None if is_only else number, note)
+        image = following

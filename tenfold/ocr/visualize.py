@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tenfold.errors import TenfoldError
 from tenfold.files import atomic_write, validate_output_path
 from tenfold.ocr.batch import FileResult
+from tenfold.ocr.pages import open_page
 from tenfold.ocr.reading import Reading
 
 MIN_SIDE, MAX_SIDE = 480, 1600  # pixels of the annotated picture's longer side
@@ -63,14 +64,14 @@ def _is_png(path: Path) -> bool:
 
 def write_annotated(result: FileResult, path: Path) -> None:
     """Write the first model's reading as PNG."""
-    picture = annotate(result.file, next(iter(result.readings.values())))
+    picture = annotate(result.file, next(iter(result.readings.values())), result.page or 1)
     with atomic_write(path) as temporary:
         picture.save(temporary, "PNG")
 
 
-def annotate(file: Path, reading: Reading) -> Image.Image:
-    """The picture in a file with its reading drawn in."""
-    with Image.open(file) as image:
+def annotate(file: Path, reading: Reading, page_number: int = 1) -> Image.Image:
+    """The picture in a file, or on a page of it, with its reading drawn in."""
+    with open_page(file, page_number) as image:
         picture = _composite_on_white(ImageOps.exif_transpose(image))
     factor = min(max(1.0, MIN_SIDE / max(picture.size)), MAX_SIDE / max(picture.size))
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))

@@ -199,7 +199,9 @@ def test_a_folder_without_pictures_among_others(run_cli, pictures, tmp_path):
     assert ran.code == MISSING
     assert ran.out.startswith(f"{pictures / 'one.png'}: 1 (")
     empty, *missing, last = ran.err.splitlines()
-    assert empty.startswith(f"tenfold: {tmp_path / 'empty'}: there are no pictures in this folder; expected .bmp, ")
+    assert empty.startswith(
+        f"tenfold: {tmp_path / 'empty'}: there are no pictures in this folder; expected .avif, .bmp, "
+    )
     assert missing == [f"tenfold: {tmp_path / name}: there is no such file" for name in ("zz*", "no[1].png")]
     assert last == "tenfold: 3 of 4 files couldn't be read"
 
@@ -326,3 +328,38 @@ def test_a_table_does_not_replace_a_part_of_a_run_that_a_pattern_means(run_cli, 
     before = metrics.read_bytes()
     ran = run_cli("read", pictures / "one.png", "--models", f"{trained.parent}/r*", "-o", metrics)
     assert (ran.code, metrics.read_bytes()) == (2, before)
+
+
+def test_nothing_in_a_folder_vanishes(run_cli, pictures, tmp_path):
+    """Pages, animations, photos of phones, drawings and damaged files: read, or listed with what is wrong."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    one, seven = (Image.open(pictures / f"{name}.png") for name in ("one", "seven"))
+    one.save(folder / "pages.tif", save_all=True, append_images=[seven])
+    one.save(folder / "pages.pdf", save_all=True, append_images=[seven])
+    one.save(folder / "wave.gif", save_all=True, append_images=[seven], duration=50)
+    pytest.importorskip("pillow_heif").from_pillow(one.convert("RGB")).save(folder / "photo.heic", quality=95)
+    (folder / "drawing.svg").write_text("<svg/>")
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    table, annotated = tmp_path / "out.csv", tmp_path / "annotated"
+    ran = run_cli("read", folder, "--expect", "digit", "--out", table, "--annotate", annotated)
+    assert ran.code == INPUT
+    assert ran.err.splitlines()[-1] == "tenfold: 2 of 8 files couldn't be read"
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    found = {(row["file"].rpartition("/")[2], row["page"]): row["text"] for row in rows if not row["error"]}
+    assert found == {
+        ("pages.pdf", "1"): "1",
+        ("pages.pdf", "2"): "7",
+        ("pages.tif", "1"): "1",
+        ("pages.tif", "2"): "7",
+        ("photo.heic", ""): "1",
+        ("wave.gif", ""): "1",
+    }
+    assert [row["note"] for row in rows if row["note"]] == ["is an animation: its first frame was read"]
+    errors = {row["file"].rpartition("/")[2]: row["error"] for row in rows if row["error"]}
+    assert errors.keys() == {"drawing.svg", "cut.jpg"}
+    assert "is an SVG drawing; export it as PNG" in errors["drawing.svg"]
+    assert len(list(annotated.iterdir())) == 6
+    readings = run_cli("read", folder, "--json").document["readings"]
+    assert sum("error" in each for each in readings) == 2
+    assert [each["page"] for each in readings if "page" in each] == [1, 2, 1, 2]

@@ -40,8 +40,9 @@ class Run:
     data.json         the data (source, digest, number of samples), the device and the precision
     image_hashes.npy  hashes of all labeled images, to tell known images from new ones
     history.csv       a row an epoch
+    oof.npy           of a cross-validation: out-of-fold probabilities, float32 (N, 10) in the order of the data
     checkpoints/      last.safetensors, best.safetensors
-    members/          of an ensemble: a folder with checkpoints and history for each network
+    members/          of an ensemble or a cross-validation: a folder with checkpoints and history for each network
     model.safetensors, model.onnx
     metrics.json, report.html, README.md (the model card)
     manifest.json     sha256 of all of them, written last: without it a run is incomplete
@@ -53,6 +54,7 @@ class Run:
         self.data = folder / "data.json"
         self.image_hashes = folder / "image_hashes.npy"
         self.history = folder / "history.csv"
+        self.oof = folder / "oof.npy"
         self.checkpoints = folder / "checkpoints"
         self.last = self.checkpoints / "last.safetensors"
         self.best = self.checkpoints / "best.safetensors"
@@ -130,6 +132,24 @@ class Run:
         except (ValueError, EOFError) as error:
             raise RunError(f"{self.image_hashes}: damaged file ({error})") from None
         return hashes
+
+    def write_oof(self, probabilities: NDArray[np.float32]) -> None:
+        """Save out-of-fold probabilities, float32 (N, 10)."""
+        with atomic_write(self.oof) as temporary, temporary.open("wb") as file:
+            np.save(file, probabilities, allow_pickle=False)
+
+    def read_oof(self) -> NDArray[np.float32]:
+        """The out-of-fold probabilities, float32 (N, 10). Raises RunError for a run without them."""
+        try:
+            probabilities: NDArray[np.float32] = np.load(self.oof, allow_pickle=False)
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.folder}: not a finished cross-validation: {self.oof.name} is missing; "
+                "`tenfold train DATA --folds 5` makes one"
+            ) from None
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(f"{self.oof}: damaged file ({error})") from None
+        return probabilities
 
     def contains(self, images: Images) -> NDArray[np.bool_] | None:
         """Which of `images` are among the labeled images of this run, bool (N,); None if it has no hashes of them."""

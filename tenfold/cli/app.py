@@ -13,6 +13,7 @@ import typer
 
 from tenfold.cli.check import check, download
 from tenfold.cli.exit import UsageError, finish
+from tenfold.cli.label_errors import label_errors
 from tenfold.cli.predict import evaluate, submit
 from tenfold.cli.read import read
 from tenfold.cli.serve import export, report, serve
@@ -42,7 +43,7 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
 app.add_typer(feedback_app, name="feedback")
 
-for command in (check, train, ensemble, submit, evaluate, compare, read, serve):
+for command in (check, train, ensemble, submit, evaluate, label_errors, compare, read, serve):
     app.command()(command)
 recipes_app.callback()(recipes)
 recipes_app.command()(show)

@@ -168,17 +168,16 @@ def print_trained(trained: TrainResult) -> None:
     )
     if values := metrics["validation"]:
         lower, upper = values["accuracy_interval"]
-        say(
-            f"validation accuracy {100 * values['accuracy']:.2f} % (95 % interval {100 * lower:.2f} to "
-            f"{100 * upper:.2f}), {values['errors']:,} {'error' if values['errors'] == 1 else 'errors'} "
-            f"of {values['n']:,}"
-        )
+        kind = metrics.get("measured_on", "validation")  # lines are measured on validation digits only
+        errors = f"{values['errors']:,} {'error' if values['errors'] == 1 else 'errors'} of {values['n']:,}"
+        interval = f"95 % interval {100 * lower:.2f} to {100 * upper:.2f}"
+        say(f"{kind} accuracy {100 * values['accuracy']:.2f} % ({interval}), {errors}")
     say_where("run", trained.run.folder)
     say_where("report", trained.run.report)
 
 
 def how_to_resume(trained: TrainResult) -> str:
-    from tenfold.training.artifacts import describe_progress
+    from tenfold.training.describe import describe_progress
 
     command = shlex.join(["tenfold", "train", "--resume", "--out", str(trained.run.folder)])
     return f"stopped after {describe_progress(trained.metrics)}; resume with: {command}"

@@ -97,9 +97,20 @@ def train(
             callback=existing_path,
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validate: train N networks, each without one fold of the samples, measure all samples "
+            "out-of-fold, and average the networks.",
+            min=2,
+            metavar="N",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Train N networks of an ensemble recipe in parallel. [default: 1]", min=1, metavar="N"),
+        typer.Option(
+            help="Train N networks of an ensemble recipe or of --folds in parallel. [default: 1]", min=1, metavar="N"
+        ),
     ] = None,
     device: DeviceOption = Device.AUTO,
     precision: PrecisionOption = Precision.AUTO,
@@ -120,6 +131,7 @@ def train(
             settings,
             epochs,
             seed is not None,
+            folds,
             limit,
             network,
             teacher,
@@ -138,7 +150,7 @@ def train(
         from tenfold.training import prepare
 
         chosen = prepare.find_recipe(
-            DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed, network
+            DEFAULT_RECIPE if recipe is None else recipe, settings or (), epochs, seed, network, folds
         )
         train_options = prepare.TrainOptions(
             data,

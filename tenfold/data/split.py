@@ -69,6 +69,22 @@ def stratified_split(labels: Labels, size: int | float, seed: int) -> tuple[Indi
     return _indices(~held_out), _indices(held_out)
 
 
+def stratified_folds(labels: Labels, folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each sample, int64 (N,) from 0: folds differ by at most one sample, and by one in each digit.
+
+    A pure function of the arguments. labels: uint8 (N,). Raises DataError for fewer samples than folds, and if a digit
+    occurs once, because the network that doesn't train on that fold would never see it.
+    """
+    label_counts = np.bincount(labels, minlength=CLASSES)
+    if len(labels) < folds:
+        raise DataError(f"{len(labels):,} samples can't be split into {folds} folds: use fewer folds or more samples")
+    if (label_counts == 1).any():
+        raise DataError(f"digit {label_counts.tolist().index(1)} has a single sample; folds need two or more")
+    starts: NDArray[np.int64] = np.cumsum(label_counts) - label_counts
+    fold_indices: NDArray[np.int64] = (starts[labels] + _shuffled_ranks(labels, label_counts, seed)) % folds
+    return fold_indices
+
+
 def stratified_sample(labels: Labels, size: int, seed: int) -> Indices:
     """The indices of `size` samples, fewer than there are, with each digit within one of its proportional quota.
 

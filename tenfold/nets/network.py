@@ -135,14 +135,14 @@ class Ensemble(Network):
 
 
 def build(recipe: Recipe, images: Tensor | None = None, module: nn.Module | None = None) -> Network:
-    """The recipe's network with weights drawn from its seed; an `Ensemble` if it has several members.
+    """The recipe's network with weights drawn from its seed; an `Ensemble` if it has several.
 
     images: uint8 (N, 28, 28), the training images that normalization takes its statistics from; None if they will be
     loaded from a checkpoint. module: for a recipe whose network was given in Python; a copy of it is used. Raises
     RecipeError for a network of the user's own that can't be made, or is no network of digits.
     """
-    if recipe.ensemble_size > 1:
-        return Ensemble([build(recipe.member(index), images) for index in range(recipe.ensemble_size)])
+    if recipe.network_count > 1:
+        return Ensemble([build(recipe.member(index), images) for index in range(recipe.network_count)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         normalize = NORMALIZERS[recipe.normalize](images)

@@ -162,6 +162,8 @@ class Recipe(Settings):
     """Weight of a teacher's probabilities in the targets; the labels have the rest."""
     ensemble_size: Annotated[int, Field(ge=1, le=100)] = 1
     """Networks, each with its own seed, whose probabilities are averaged."""
+    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    """Cross-validation: networks that are each trained without one fold of the samples, and averaged; 0: off."""
     variants: tuple[Variant, ...] = ()
     """Other settings for members of the ensemble, taken in turn with the recipe's own."""
     tta: Literal[1, 5] = 1
@@ -178,10 +180,31 @@ class Recipe(Settings):
     schedule: Schedule = Constant()
 
     def member(self, index: int) -> "Recipe":
-        """The recipe of the ensemble's network number `index`, from 0."""
+        """The recipe of network number `index`, from 0, of an ensemble or of a cross-validation."""
         config = self.member_configs[index % len(self.member_configs)]
         settings = {name: getattr(config, name) for name in Variant.model_fields}
-        return self.model_copy(update=settings | {"ensemble_size": 1, "variants": (), "seed": self.seed + index})
+        return self.model_copy(
+            update=settings | {"ensemble_size": 1, "folds": 0, "variants": (), "seed": self.seed + index}
+        )
+
+    @property
+    def network_count(self) -> int:
+        return self.folds or self.ensemble_size
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether the validation set decides anything, rather than being measured alone."""
+        return bool(self._validated_choices)
+
+    @property
+    def _validated_choices(self) -> list[str]:
+        chosen_by_validation = {
+            "checkpoint = 'best'": self.checkpoint == "best",
+            "early_stopping": self.early_stopping > 0,
+            "a plateau schedule": self.schedule.kind == "plateau",
+            "calibrate": self.calibrate,
+        }
+        return [name for name, is_set in chosen_by_validation.items() if is_set]
 
     @property
     def member_configs(self) -> tuple["Recipe | Variant", ...]:
@@ -204,6 +227,7 @@ class Recipe(Settings):
             "label_smoothing": self.label_smoothing > 0,
             "distillation_weight": self.distillation_weight > 0,
             "ensemble_size": self.ensemble_size > 1,
+            "folds": self.folds > 0,
             "tta": self.tta > 1,
             "calibrate": self.calibrate,
             "int8": self.int8,
@@ -220,8 +244,9 @@ class Recipe(Settings):
     def check_custom(self) -> Self:
         if isinstance(self.net, Custom) and self.synthesis.negatives:
             raise ValueError("synthesis.negatives: only tenfold's own networks have a digitness head; set it to 0")
-        if isinstance(self.net, Custom) and not self.net.factory and self.ensemble_size > 1:
-            raise ValueError("ensemble_size: name the network as package.module:factory, to make several of it")
+        if isinstance(self.net, Custom) and not self.net.factory and self.network_count > 1:
+            key = "folds" if self.folds else "ensemble_size"
+            raise ValueError(f"{key}: name the network as package.module:factory, to make several of it")
         return self
 
     @model_validator(mode="after")
@@ -233,6 +258,14 @@ class Recipe(Settings):
                 f"ensemble_size: expected {len(self.member_configs)} or more, one for the recipe and one for each "
                 f"variant, not {self.ensemble_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def check_folds(self) -> Self:
+        if self.folds == 1:
+            raise ValueError("folds: expected 2 or more, or 0 for no cross-validation, not 1")
+        if self.folds and self.ensemble_size > 1:
+            raise ValueError("folds: can't be used with ensemble_size; its networks are averaged as an ensemble's are")
         return self
 
     @model_validator(mode="after")
@@ -248,13 +281,7 @@ class Recipe(Settings):
         split = self.validation_split
         if split >= 1 and split != int(split):
             raise ValueError(f"validation_split: {split} is neither a fraction below 1 nor a whole number of samples")
-        needed_for = {
-            "checkpoint = 'best'": self.checkpoint == "best",
-            "early_stopping": self.early_stopping > 0,
-            "a plateau schedule": self.schedule.kind == "plateau",
-            "calibrate": self.calibrate,
-        }
-        needs = [name for name, value in needed_for.items() if value]
+        needs = self._validated_choices
         if split == 0 and needs:
             hint = "; add --set calibrate=false" if needs == ["calibrate"] else ""
             raise ValueError(f"validation_split: 0 can't be used with {' and '.join(needs)}{hint}")

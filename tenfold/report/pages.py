@@ -27,6 +27,7 @@ from tenfold.images import SIDE, Images
 from tenfold.report import charts
 from tenfold.report.formats import plural
 from tenfold.report.images import samples_by_digit
+from tenfold.report.label_errors import LABEL_ERRORS, LabelErrors
 from tenfold.report.rendering import Page, Section, render
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ class TrainingReport:
     (k, m, 28, 28), k digits, each first without and then m - 1 times with augmentation; None without augmentation.
     held_out, probabilities (N, 10), evaluation: the held-out images as the exported model predicts them, or None.
     unlabeled, unlabeled_probabilities: a few dozen images without labels, or None. details: names and texts (time,
-    device, seed, versions). note: which images chose the weights.
+    device, seed, versions). note: which images chose the weights. measured_on: validation or
+    out-of-fold. label_errors: of a cross-validation.
     """
 
     title: str
@@ -147,6 +149,8 @@ class TrainingReport:
     unlabeled_probabilities: Probabilities | None
     details: dict[str, str]
     note: str
+    measured_on: str = "validation"
+    label_errors: LabelErrors | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -222,6 +226,7 @@ def render_training(report: TrainingReport) -> str:
         *([Section("augmentation", "Augmentation")] if report.augmented is not None else []),
         *([HISTORY] if report.history else []),
         *(RESULTS if results else []),
+        *([LABEL_ERRORS] if report.label_errors else []),
         *([Section("predictions", "Predictions")] if predictions else []),
         RECIPE,
     ]

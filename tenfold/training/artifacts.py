@@ -13,31 +13,35 @@ from numpy.typing import NDArray
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation import Evaluation
+from tenfold.evaluation.label_errors import find_label_errors
 from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.files import write_json, write_text
 from tenfold.images import Images
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.ocr.line_model import LINE_HEIGHT
-from tenfold.recipes import RECIPES
-from tenfold.recipes.schema import Plateau, Recipe
+from tenfold.recipes.schema import Recipe
+from tenfold.report.label_errors import LabelErrors, collect_label_errors
 from tenfold.report.pages import LineReport, TrainingReport, render_line_training, render_training
 from tenfold.run import Run
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.batch import Synthesizer
+from tenfold.training.describe import (
+    CALIBRATED_DIGITS,
+    CALIBRATED_LINES,
+    describe_progress,
+    describe_run,
+    describe_weights,
+    run_details,
+)
 from tenfold.training.device import device_name
 from tenfold.training.randomness import seed_step
 from tenfold.training.task import FitResult
 
+VALIDATION, OUT_OF_FOLD = "validation", "out-of-fold"  # what samples a run is measured on
 SHOWN_DIGITS, SHOWN_AUGMENTATIONS = 10, 11  # rows and columns of the report's table of augmentations
 SHOWN_PREDICTIONS = 60
 SHOWN_LINES = 60
-
-CALIBRATED_DIGITS = "A temperature was fitted to the validation set and is part of the model."
-CALIBRATED_LINES = (
-    "The confidence of a text was calibrated on the validation set, so its calibration error there is slightly too low."
-)
-AVERAGED_SHIFTS = "The logits of an image are the mean of its own and those of its shifts by one pixel to four sides."
 
 DIGIT_INPUT = (
     "Reads images of single handwritten digits: `uint8 (N, 28, 28)`, white ink on black, to ten probabilities.\n"
@@ -66,11 +70,12 @@ LineModel(Path("model.onnx").read_bytes()).read(picture)"""
 
 @dataclass(frozen=True, eq=False)
 class DigitEvaluation:
-    """The exported model on the validation set."""
+    """The exported model on the validation set, or the models of a cross-validation on their folds."""
 
     data: Dataset
     probabilities: NDArray[np.float32]  # (N, 10)
     evaluation: Evaluation
+    kind: str = VALIDATION
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +87,10 @@ class LineEvaluation:
     metrics: dict[str, Any]
 
 
-def evaluate_digits(model: Model, val_set: Dataset) -> DigitEvaluation:
+def evaluate_digits(run: Run, val_set: Dataset) -> DigitEvaluation:
+    """Evaluate the run's model.onnx."""
     assert val_set.labels is not None
+    model = Model(run.model.read_bytes(), str(run.folder))
     probabilities = model.predict_proba(val_set.images)
     return DigitEvaluation(val_set, probabilities, evaluate_predictions(probabilities, val_set.labels))
 
@@ -92,22 +99,22 @@ def write_digit_artifacts(
     recipe: Recipe,
     result: FitResult,
     train_set: Dataset,
-    val_set: Dataset | None,
+    evaluation: DigitEvaluation | None,
     run: Run,
     device: torch.device,
     unlabeled: Dataset | None,
 ) -> dict[str, Any]:
-    """Evaluate the run's model.onnx and complete the run; returns the metrics."""
+    """Complete the run; returns the metrics."""
     model = Model(run.model.read_bytes(), str(run.folder))
-    evaluation = evaluate_digits(model, val_set) if val_set else None
     metrics = build_metrics(recipe, result, train_set, device) | {
         "weights": describe_weights(recipe, result, CALIBRATED_DIGITS if recipe.calibrate else ""),
+        "measured_on": evaluation.kind if evaluation else None,
         "validation": evaluation.evaluation.to_dict() if evaluation else None,
     }
-    metrics["data"]["val_samples"] = len(val_set) if val_set else 0
+    metrics["data"]["val_samples"] = len(evaluation.data) if evaluation and not recipe.folds else 0
     report = digit_report(recipe, result, train_set, evaluation, unlabeled, model, metrics)
     summary = (
-        f"On {evaluation.evaluation.n:,} validation samples: {evaluation.evaluation.summary()}."
+        f"On {evaluation.evaluation.n:,} {evaluation.kind} samples: {evaluation.evaluation.summary()}."
         if evaluation
         else "There was no validation set, so nothing was measured."
     )
@@ -166,7 +173,8 @@ def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device:
         "epochs": result.epochs,
         "epochs_planned": recipe.epochs,
         "networks": len(list(network)) if isinstance(network, Ensemble) else 1,
-        "networks_planned": recipe.ensemble_size,
+        "networks_planned": recipe.network_count,
+        "folds": recipe.folds,
         "parameters": parameter_count(network),
         "seconds": round(result.seconds, 3),
         "images_per_second": round(result.samples / result.seconds, 1) if result.seconds else 0.0,
@@ -180,57 +188,6 @@ def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device:
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-    }
-
-
-def describe_weights(recipe: Recipe, result: FitResult, calibration: str) -> str:
-    """What the validation set chose: weights, learning rate, number of epochs, calibration; and test-time augmentation.
-
-    calibration: a sentence about what else was fitted to the validation set, or "".
-    """
-    averaged = AVERAGED_SHIFTS if recipe.tta > 1 else ""
-    return " ".join(filter(None, (_describe_weights(recipe, result, bool(calibration)), calibration, averaged)))
-
-
-def _describe_weights(recipe: Recipe, result: FitResult, is_calibrated: bool) -> str:
-    count = len(list(result.network)) if isinstance(result.network, Ensemble) else 1
-    adapted = ["the learning rate"] if isinstance(recipe.schedule, Plateau) else []
-    adapted += ["the number of epochs"] if recipe.early_stopping else []
-    adaptation = f"{' and '.join(adapted)} followed the metrics on the validation set"
-    if recipe.checkpoint == "best" and result.best_epoch:
-        which = "each network's best epoch" if count > 1 else f"epoch {result.best_epoch}"
-        chosen = f"The weights are those of {which}, chosen by accuracy on the validation set"
-        return f"{chosen}; {adaptation}." if adapted else f"{chosen}."
-    which = "a moving average" if recipe.ema else "those of the last step"
-    of_each = f" of each of {count} networks" if count > 1 else ""
-    not_chosen = f"{'they were not' if is_calibrated else 'nothing was'} chosen on the validation set"
-    return f"The weights are {which}{of_each}; {adaptation if adapted else not_chosen}."
-
-
-def describe_run(recipe: Recipe) -> str:
-    """The description of a built-in recipe, if it is unchanged but for the seed."""
-    entry = RECIPES.get(recipe.name)
-    if entry is None or entry.recipe.model_copy(update={"seed": recipe.seed}) != recipe:
-        return "An edited recipe."
-    return f"{entry.source}. {entry.description}" if entry.source != "tenfold" else entry.description
-
-
-def describe_progress(metrics: dict[str, Any]) -> str:
-    """How far an unfinished training got."""
-    if metrics["networks"] > 1 or (metrics["networks_planned"] > 1 and metrics["epochs"] >= metrics["epochs_planned"]):
-        return f"network {metrics['networks']} of {metrics['networks_planned']}"
-    return f"epoch {metrics['epochs']} of {metrics['epochs_planned']}"
-
-
-def run_details(metrics: dict[str, Any]) -> dict[str, str]:
-    """Names and values for the report and the card."""
-    networks = {"Networks": f"{metrics['networks']} of {metrics['networks_planned']}"}
-    return (networks if metrics["networks_planned"] > 1 else {}) | {
-        "Epochs": f"{metrics['epochs']} of {metrics['epochs_planned']}",
-        "Training": f"{metrics['seconds']:,.1f} s, {metrics['images_per_second']:,.0f} images/s",
-        "Device": f"{metrics['device']}, {metrics['precision']}",
-        "Seed": str(metrics["seed"]),
-        "Versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
     }
 
 
@@ -261,8 +218,16 @@ def digit_report(
             unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
             details=run_details(metrics),
             note=metrics["weights"],
+            measured_on=evaluation.kind if evaluation else VALIDATION,
+            label_errors=label_errors(evaluation) if evaluation and evaluation.kind == OUT_OF_FOLD else None,
         )
     )
+
+
+def label_errors(evaluation: DigitEvaluation) -> LabelErrors:
+    """What the report shows of the samples whose label is probably wrong."""
+    assert evaluation.data.labels is not None
+    return collect_label_errors(find_label_errors(evaluation.probabilities, evaluation.data.labels), evaluation.data)
 
 
 def line_report(

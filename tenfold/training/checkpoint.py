@@ -55,8 +55,8 @@ def load_network(run: Run) -> Network:
     weights = load_weights(run.weights)
     # A stopped ensemble holds only the members that were finished; a single one has no prefix.
     count = len({name.split(".")[1] for name in weights if name.startswith("members.")}) or 1
-    if count < recipe.ensemble_size:
-        recipe = recipe.model_copy(update={"ensemble_size": count}) if count > 1 else recipe.member(0)
+    if count < recipe.network_count:
+        recipe = recipe.model_copy(update={"ensemble_size": count, "folds": 0}) if count > 1 else recipe.member(0)
     network = build(recipe)
     try:
         network.load_state_dict(weights)

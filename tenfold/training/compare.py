@@ -90,7 +90,7 @@ def check_recipes(recipes: Sequence[Recipe]) -> None:
 
 def with_seeds(recipe: Recipe, count: int) -> list[Recipe]:
     """The recipe with `count` seeds, such that no two ensembles share a network."""
-    step = recipe.ensemble_size
+    step = recipe.network_count
     return [recipe.model_copy(update={"seed": seed}) for seed in range(recipe.seed, recipe.seed + count * step, step)]
 
 

@@ -22,7 +22,7 @@ from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.batch import Synthesizer
-from tenfold.training.artifacts import write_digit_artifacts
+from tenfold.training.artifacts import evaluate_digits, write_digit_artifacts
 from tenfold.training.callbacks import Callback
 from tenfold.training.checkpoint import save_weights
 from tenfold.training.device import autocast, select_precision
@@ -53,9 +53,8 @@ class DigitModel:
             quantize(run.model, self.train_set.images)
 
     def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
-        return write_digit_artifacts(
-            self.recipe, result, self.train_set, self.val_set, run, self.device, unlabeled=unlabeled
-        )
+        evaluation = evaluate_digits(run, self.val_set) if self.val_set else None
+        return write_digit_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled)
 
 
 class DigitTask(DigitModel):

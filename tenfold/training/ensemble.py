@@ -64,7 +64,7 @@ class EnsembleTask(DigitModel):
 
     def fit(self, run: Run, precisions: Sequence[str], callbacks: Sequence[Callback] = ()) -> FitResult:
         """Train the members; finished ones are kept, others resumed. A stopped ensemble is what is finished so far."""
-        runs = [Run(run.members / f"{index + 1:02}") for index in range(self.recipe.ensemble_size)]
+        runs = self.member_runs(run)
         for member_run in runs:
             member_run.checkpoints.mkdir(parents=True, exist_ok=True)
         if self.jobs > 1:
@@ -77,7 +77,10 @@ class EnsembleTask(DigitModel):
                     continue  # a later one may have been finished in another process
                 task = self.member_task(index)
                 results.append(task.fit(member_run, [precisions[index % len(precisions)]], callbacks))
-        return merge_results(results, self.recipe.ensemble_size)
+        return merge_results(results, self.recipe.network_count)
+
+    def member_runs(self, run: Run) -> list[Run]:
+        return [Run(run.members / f"{index + 1:02}") for index in range(self.recipe.network_count)]
 
     def member_task(self, index: int) -> DigitTask:
         name = f"{self.recipe.name} network {index + 1}/{self.recipe.ensemble_size}"
@@ -143,7 +146,7 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def merge_results(results: Sequence[FitResult], ensemble_size: int) -> FitResult:
+def merge_results(results: Sequence[FitResult], network_count: int) -> FitResult:
     """The finished networks as one, or the first one if none is finished, with the mean of their histories."""
     kept = [result for result in results if result.finished] or list(results[:1])
     return FitResult(
@@ -154,7 +157,7 @@ def merge_results(results: Sequence[FitResult], ensemble_size: int) -> FitResult
         samples=sum(result.samples for result in results),
         seconds=sum(result.seconds for result in results),
         precision=", ".join(dict.fromkeys(result.precision for result in kept)),
-        finished=len(kept) == ensemble_size and all(result.finished for result in kept),
+        finished=len(kept) == network_count and all(result.finished for result in kept),
     )
 
 

@@ -17,6 +17,7 @@ from tenfold.data import Dataset, load_data
 from tenfold.data.dataset import concatenate
 from tenfold.data.split import SAMPLING_SEED, limit_samples, stratified_split, training_data, without_labels
 from tenfold.errors import RunError, TenfoldError, UnavailableError
+from tenfold.evaluation.metrics import Probabilities
 from tenfold.files import validate_output_path
 from tenfold.model import is_bundled, load_model
 from tenfold.recipes import Recipe, find
@@ -69,6 +70,7 @@ def find_recipe(
     epochs: int | None = None,
     seed: int | None = None,
     network: str | None = None,
+    folds: int | None = None,
 ) -> Recipe:
     """A built-in recipe or a file, with the command line's settings. Raises RecipeError, UnavailableError.
 
@@ -81,7 +83,7 @@ def find_recipe(
     else:
         raise UnavailableError(f"{name}: no such file; `tenfold recipes show NAME` prints a recipe to start from")
     recipe = with_settings(with_network(base, network)[0], settings)
-    for key, value in (("epochs", epochs), ("seed", seed)):
+    for key, value in (("epochs", epochs), ("seed", seed), ("folds", folds)):
         if value is not None:
             recipe = from_dict(recipe.model_dump(mode="json") | {key: value}, f"--{key} {value}")
     return recipe
@@ -152,6 +154,24 @@ def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
         teacher=load_teacher(str(options.teacher)) if options.teacher else None,
         record=record,
     )
+
+
+def load_out_of_fold(run: Run, data: str | None = None) -> tuple[Dataset, Probabilities]:
+    """The labeled samples of a cross-validation and their out-of-fold probabilities, float32 (N, 10).
+
+    data: where they are, if not where the run recorded it. Raises RunError, UnavailableError, DataError.
+    """
+    probabilities, saved = run.read_oof(), run.read_json(run.data)
+    run.verify_files(run.oof)
+    name = data or saved.get("data")
+    if name is None:
+        raise RunError(f"{run.folder}: this run does not record where its data is; name it after the run")
+    columns = {key: saved.get(key) for key in ("label_column", "pixel_columns")}
+    labeled = limit_samples(training_data(load_data(name, **columns)), saved.get("limit"))
+    extra = [training_data(load_data(each)) for each in saved.get("extra", ())]
+    if reduce(concatenate, extra, labeled).digest != saved.get("digest") or len(labeled) != len(probabilities):
+        raise RunError(f"{labeled.source}: not the data that {run.folder} was trained on; name that data after the run")
+    return labeled, probabilities
 
 
 def run_job(job: Job, callbacks: Sequence[Callback], console: Console) -> TrainResult:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tenfold.data.dataset import Dataset, concatenate
-from tenfold.data.split import stratified_split
+from tenfold.data.split import stratified_folds
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json
 from tenfold.images import hash_images
@@ -25,6 +25,7 @@ from tenfold.training.custom import check_network, with_network
 from tenfold.training.device import AUTO, check_precision, select_device
 from tenfold.training.digits import DigitTask
 from tenfold.training.ensemble import EnsembleTask
+from tenfold.training.folds import FoldsTask, split_for_validation
 from tenfold.training.lines import LineTask, check_all_digits
 from tenfold.training.task import Task, reads_lines
 from tenfold.training.teacher import Teacher
@@ -60,9 +61,9 @@ def train(
     predictions the report shows. teacher: for a recipe with a distillation_weight. network: a module of your own in
     place of the recipe's network, from normalized images float (B, 1, 28, 28) to logits (B, 10), of which a copy is
     trained; or "package.module:factory", the name of what returns one when called without arguments. A run with a
-    module is resumed only if it is given again; a name is part of the recipe. jobs: how many networks of an ensemble to
-    train in parallel. device, precision: "auto" takes the fastest; the run records the choice, and a resumed run keeps
-    it. record: more entries for data.json.
+    module is resumed only if it is given again; a name is part of the recipe. jobs: how many networks of an ensemble or
+    a cross-validation to train in parallel. device, precision: "auto" takes the fastest; the run records the choice,
+    and a resumed run keeps it. record: more entries for data.json.
 
     Raises DataError for data that can't be trained on, RunError for a run of another recipe or other data, RecipeError
     for a missing or needless teacher and for a network that can't be trained or exported, UnavailableError for a
@@ -82,7 +83,7 @@ def train(
     saved = {key: saved[key] for key in ("device", "precision") if key in saved} | dict(record or {})
     saved = create_or_reopen(run, recipe, data, saved)
 
-    task = make_task(recipe, train_set, val_set, torch_device, teacher, jobs, module)
+    task = make_task(recipe, train_set, val_set, torch_device, teacher, jobs, module, len(extra or ()))
     precisions = choose_precisions(task, run, saved, precision)
     write_json(run.data, saved | {"device": torch_device.type, "precision": summarize(precisions)})
     result = task.fit(run, precisions, callbacks)
@@ -98,9 +99,13 @@ def make_task(
     teacher: Teacher | None = None,
     jobs: int = 1,
     module: nn.Module | None = None,
+    extra_samples: int = 0,
 ) -> Task:
+    """extra_samples: how many at the end of `train_set` are in no fold of a cross-validation."""
     if reads_lines(recipe):
         return LineTask(recipe, train_set, val_set, device)
+    if recipe.folds:
+        return FoldsTask(recipe, train_set, device, teacher, jobs, extra_samples)
     if recipe.ensemble_size > 1:
         return EnsembleTask(recipe, train_set, val_set, device, teacher, jobs)
     return DigitTask(recipe, train_set, val_set, device, teacher, module=module)
@@ -172,33 +177,20 @@ def summarize(precisions: Sequence[str]) -> str | list[str]:
 
 
 def split(recipe: Recipe, data: Dataset) -> tuple[Dataset, Dataset | None]:
-    """Training and validation set, by the recipe's validation_split and seed. Raises DataError."""
+    """Training and validation set, by the recipe's validation_split and seed. Raises DataError.
+
+    A cross-validation trains on all of the data, and splits them itself.
+    """
     if data.labels is None:
         raise DataError(f"{data.source}: there are no labels to train on")
     if len(data) > 1 and (data.labels == data.labels[0]).all():
         raise DataError(f"{data.source}: every sample has the label {data.labels[0]}; training needs at least two")
-    train_set, val_set = data, None
-    if recipe.validation_split:
-        train_indices, val_indices = stratified_split(data.labels, validation_size(recipe, data), recipe.seed)
-        train_set, val_set = data.subset(train_indices), data.subset(val_indices)
+    if recipe.folds:
+        stratified_folds(data.labels, recipe.folds, recipe.seed)  # raises
+        return data, None
+    train_set, val_set = split_for_validation(recipe, data)
     if reads_lines(recipe):
         check_all_digits(train_set, "training")
         if val_set:
             check_all_digits(val_set, "validation")
     return train_set, val_set
-
-
-def validation_size(recipe: Recipe, data: Dataset) -> float | int:
-    """The fraction or number of samples for validation. Raises DataError if one of the two sets would be empty."""
-    size = recipe.validation_split if recipe.validation_split < 1 else int(recipe.validation_split)
-    if size < 1 and not 0 < round(size * len(data)) < len(data):
-        raise DataError(
-            f"{data.source}: {len(data):,} samples can't be split into training and {size:g} validation; "
-            "use more samples, or --set validation_split=0 for no validation"
-        )
-    if size >= len(data):
-        raise DataError(
-            f"{data.source}: {recipe.name} needs {size:,} samples for validation alone, and there are {len(data):,}; "
-            "--set validation_split=0.2 takes a fifth"
-        )
-    return size

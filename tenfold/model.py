@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from tenfold.cpu import available_cores
 from tenfold.errors import RunError, shorten
+from tenfold.explain import Explanation, Occlusion
 from tenfold.images import CLASSES, SIDE, Images
+from tenfold.onnx_file import has_external_data, last_layer_inputs, read_nodes, with_outputs
 from tenfold.run import Run
 from tenfold.sniff import HEAD_BYTES, ONNX, foreign, identify
 from tenfold.weights import read_weights
@@ -83,11 +85,42 @@ class Model:
             digitness = np.where(has_contrast, probabilities.max(axis=1), np.float32(0))
         return probabilities, digitness
 
+    def explain(self, image: NDArray[np.uint8]) -> Explanation:
+        """The digit of one image, uint8 (28, 28), and a heatmap (28, 28): what its log-odds lose if a pixel is covered.
+
+        Raises ValueError for another type or shape.
+        """
+        image = np.asarray(image)
+        if image.dtype != np.uint8 or image.shape != (SIDE, SIDE):
+            raise ValueError(f"expected one uint8 image (28, 28), got {image.dtype} {image.shape}")
+        occlusion = Occlusion(image)
+        return occlusion.explain(self.predict_proba(occlusion.images))
+
+    def embed(self, images: Images) -> NDArray[np.float32]:
+        """The features of each image that the network's last layer sees, float32 (N, F).
+
+        The same input as `predict_proba`. Test-time augmentation averages them; the networks of an ensemble have theirs
+        side by side. Raises RunError for a model whose last layer can't be found.
+        """
+        images = check_images(images)
+        if len(images) == 0:  # the number of features is that of any image
+            return self.embed(np.zeros((1, SIDE, SIDE), np.uint8))[:0]
+        session, names = self._embedding
+        batches = [np.ascontiguousarray(images[i : i + BATCH_SIZE]) for i in range(0, len(images), BATCH_SIZE)]
+        return np.concatenate([_embed(session.run(names, {self._input: batch}), len(batch)) for batch in batches])
+
+    @cached_property
+    def _embedding(self) -> tuple[onnxruntime.InferenceSession, list[str]]:
+        """A session with the last layer's inputs among its outputs, and their names."""
+        output = self._session.get_outputs()[0].name
+        names = last_layer_inputs(read_nodes(self._content), output)
+        if not names:
+            raise RunError(f"{self.name}: no layer with weights was found before {output}, so it gives no features")
+        return create_session(with_outputs(self._content, names), self.name, self._threads), names
+
     def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Probabilities (N, 10), and digitness (N,) if the network has that output."""
-        images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-            raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
+        images = check_images(images)
         probabilities = np.empty((len(images), CLASSES), np.float32)
         digitness = np.empty(len(images), np.float32) if self.has_digitness else None
         split = self._threads > 1 and len(images) >= self._threads * MIN_IMAGES_PER_THREAD
@@ -114,6 +147,19 @@ class Model:
     def _single_threaded(self) -> onnxruntime.InferenceSession:
         """For threads that split the batch: 1.1 to 1.5 times as fast on two cores as splitting each small layer."""
         return create_session(self._content, self.name, 1)
+
+
+def check_images(images: Images) -> Images:
+    """The images, uint8 (N, 28, 28). Raises ValueError for another type or shape."""
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
+    return images
+
+
+def _embed(features: Sequence[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """Each network's features (S * count, ...) of S shifts of the images, as one array (count, F)."""
+    return np.concatenate([each.reshape(len(each) // count, count, -1).mean(axis=0) for each in features], axis=1)
 
 
 def create_session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSession:
@@ -173,64 +219,3 @@ def load_model(path: str | os.PathLike[str] | None = None, threads: int | None =
     if path.is_dir():
         Run(path).verify(file, content)
     return Model(content, str(path), threads)
-
-
-# The fields of ONNX's messages (onnx.proto) through which a tensor can be reached: number -> message. The core
-# has no `onnx` package.
-MESSAGE_FIELDS: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-}
-EXTERNAL_DATA, DATA_LOCATION = 13, 14  # fields of a tensor
-FIXED_SIZES = {1: 8, 5: 4}  # bytes of a protobuf value by its wire type
-VARINT, LENGTH_DELIMITED = 0, 2  # the other wire types
-
-
-def has_external_data(content: bytes) -> bool:
-    """Whether any tensor of the ONNX file `content` is stored outside it. Raises ValueError for invalid protobuf."""
-    messages = [("model", memoryview(content))]
-    while messages:
-        message, data = messages.pop()
-        for number, value in _read_fields(data):
-            if message == "tensor" and (number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0)):
-                return True
-            inner = MESSAGE_FIELDS.get(message, {}).get(number)
-            if inner and isinstance(value, memoryview):
-                messages.append((inner, value))
-    return False
-
-
-def _read_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(number, value) of each field of a protobuf message."""
-    position = 0
-    while position < len(data):
-        tag, position = _read_varint(data, position)
-        wire_type = tag & 7
-        value: int | memoryview
-        if wire_type == VARINT:
-            value, position = _read_varint(data, position)
-        elif wire_type == LENGTH_DELIMITED or wire_type in FIXED_SIZES:
-            size = FIXED_SIZES.get(wire_type)
-            if size is None:
-                size, position = _read_varint(data, position)
-            value, position = data[position : position + size], position + size
-        else:
-            raise ValueError("it is not protobuf")
-        if position > len(data):
-            raise ValueError("the file is truncated")
-        yield tag >> 3, value
-
-
-def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
-    """The number at `position`, seven bits per byte, and the position after it."""
-    value = 0
-    for i, byte in enumerate(data[position : position + 10]):
-        value |= (byte & 127) << (7 * i)
-        if byte < 128:
-            return value, position + i + 1
-    raise ValueError("the file is truncated")

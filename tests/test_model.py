@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import tenfold
 from tenfold.errors import RunError
-from tenfold.model import BATCH_SIZE, MIN_IMAGES_PER_THREAD, Model, has_external_data, load_model
+from tenfold.model import BATCH_SIZE, MIN_IMAGES_PER_THREAD, Model, load_model
+from tenfold.onnx_file import has_external_data
 
 WEIGHTS = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32) / 784
 

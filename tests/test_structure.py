@@ -20,8 +20,8 @@ PENDING_FUNCTIONS = {
 
 # From the ground up: a module may import from its own layer and from those before it.
 LAYERS = (
-    ("errors", "files", "cpu", "images", "sniff"),
-    ("weights", "run", "model"),
+    ("errors", "files", "cpu", "images", "sniff", "onnx_file"),
+    ("explain", "weights", "run", "model"),
     ("ocr",),
     ("data",),
     ("recipes",),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.errors import DataError
+from tenfold.explain import Explanation, Occlusion
 from tenfold.images import SIDE, Images
 from tenfold.model import Model
 from tenfold.ocr.image import FORMATS
@@ -20,7 +21,6 @@ from tenfold.ocr.reader import Reader
 from tenfold.ocr.reading import Expect, Reading
 from tenfold.serving.batcher import Batcher
 from tenfold.serving.errors import APIError
-from tenfold.serving.explain import occlusion_map
 from tenfold.serving.metrics import Metrics
 from tenfold.serving.settings import Limits
 
@@ -63,9 +63,10 @@ class Engine:
         """Raises QueueFull, RequestTimeout, and APIError (422) for bytes that are not a readable picture."""
         return await self.pictures((picture, expect))
 
-    async def explain(self, image: NDArray[np.uint8]) -> tuple[int, NDArray[np.float32]]:
+    async def explain(self, image: NDArray[np.uint8]) -> Explanation:
         """The predicted digit of uint8 (28, 28), and a heatmap (28, 28) of what supports it."""
-        return await occlusion_map(self.predict, image)
+        occlusion = Occlusion(image)
+        return occlusion.explain(await self.predict(occlusion.images))
 
     def close(self) -> None:
         self.images.close()

@@ -91,8 +91,8 @@ class API:
         images, warnings = await read_images(request, self._limits)
         if len(images) != 1:
             raise InvalidBody(f"expected one image, got {len(images)}")
-        digit, heatmap = await self._engine.explain(images[0])
-        return _respond({"digit": digit, "heatmap": heatmap}, warnings)
+        explanation = await self._engine.explain(images[0])
+        return _respond({"digit": explanation.digit, "heatmap": explanation.heatmap}, warnings)
 
     async def add_correction(self, request: Request) -> Response:
         """Correct one digit of a picture's reading; the picture and the correction are stored."""

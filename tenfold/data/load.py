@@ -7,6 +7,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.data.dataset import SPLITS, Dataset, DatasetSplits, Split, concatenate
 from tenfold.data.formats import image_folder
 from tenfold.data.formats.columns import LABEL, Options
@@ -47,7 +49,8 @@ def load_data(
     if not source:
         raise UnavailableError(f"the name of the data is empty; expected a path, or one of {', '.join(BUILTIN_NAMES)}")
     try:
-        found, notes = _read(source, requested, Options(label_column, pixel_columns))
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are no pixels are reported as such
+            found, notes = _read(source, requested, Options(label_column, pixel_columns))
     except OSError as error:
         raise DataError(f"can't be read ({error.strerror or error})", file=error.filename or source) from None
     normalized = {split: normalize(found[split]) for split in requested if split in found}
@@ -120,8 +123,7 @@ def _read_path(path: Path, member: str, requested: Collection[Split], options: O
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(open_tree(path)) if not _is_array_file(path) else None
         if tree is not None:
-            tree = unpack_nested(tree, stack)
-            return _read_members(_member(tree, member) if member else tree, bool(member), requested, options)
+            return _read_members(unpack_nested(tree, stack), member, requested, options)
         if member:
             problem = f"has no split or member {shorten(member, 40)!r}; expected :{' or :'.join(SPLITS)}"
             raise UnavailableError(f"{shorten(path)} {problem}")
@@ -143,10 +145,15 @@ def _member(tree: Tree, member: str) -> Tree:
     raise UnavailableError(f"{shorten(tree.name, 60)} {problem}")
 
 
-def _read_members(tree: Tree, is_chosen: bool, requested: Collection[Split], options: Options) -> Splits:
+def _read_members(tree: Tree, member: str, requested: Collection[Split], options: Options) -> Splits:
     """A folder or an archive, or the part of it that the user chose."""
-    if is_chosen and len(tree.files) == 1:
-        return _read_single(tree.files[0], tree, requested, options)
+    if not member:
+        return _to_datasets(tree.name, *read_tree(tree, _wanted(requested), options))
+    folder, _, _ = member.strip("/").rpartition("/")
+    siblings = tree.within(folder) if folder else tree
+    tree = _member(tree, member)
+    if len(tree.files) == 1:
+        return _read_single(tree.files[0], siblings, requested, options)
     return _to_datasets(tree.name, *read_tree(tree, _wanted(requested), options))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.files import write_json, write_text
 from tenfold.model import BUNDLED, is_bundled
-from tenfold.ocr.image import SUFFIXES, read_bytes
+from tenfold.ocr.image import SUFFIXES, is_file_name, read_bytes
 from tenfold.ocr.pages import load_pages
 from tenfold.ocr.reader import Reader
 from tenfold.ocr.reading import Expect, Reading
@@ -67,6 +67,8 @@ def picture_files(names: Sequence[str]) -> list[Path]:
 
 def _matching_files(name: str) -> list[Path]:
     path = Path(name)
+    if not is_file_name(name):
+        return []
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if _is_picture(file, path))
     if path.exists():
@@ -140,7 +142,7 @@ def read_files_with(
 def _read_each(files: Sequence[Path], read: Callable[[Path], Iterator[FileResult]]) -> Iterator[FileResult]:
     for file in files:
         try:
-            if file.is_dir():
+            if is_file_name(str(file)) and file.is_dir():
                 expected = ", ".join(sorted(SUFFIXES))
                 raise UnavailableError(f"{file}: there are no pictures in this folder; expected {expected}")
             yield from read(file)

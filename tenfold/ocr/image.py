@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 import warnings
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tenfold.errors import DataError, UnavailableError, shorten
 from tenfold.sniff import HEAD_BYTES, foreign, identify, is_address
 
+MAX_PATH_BYTES, MAX_NAME_BYTES = 4096, 255  # of a path and of each of its parts
 MAX_PIXELS = 50_000_000
 WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
@@ -106,7 +108,6 @@ def load_image(source: Source) -> Picture:
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the picture"
     elif isinstance(source, str | os.PathLike):
-        _check_address(os.fspath(source))
         content, name = read_bytes(Path(source)), str(source)
     else:
         raise DataError(f"{type(source).__name__} is no picture; expected a path, bytes, a PIL image or a uint8 array")
@@ -116,12 +117,21 @@ def load_image(source: Source) -> Picture:
 def _check_address(name: str) -> None:
     """Raise UnavailableError for a web address or a data URL."""
     address = is_address(name)
-    if address and not (len(name) < 255 and Path(name).exists()):
-        raise UnavailableError(f"{shorten(name, 60)}: is {address}")
+    if address and not (is_file_name(name) and Path(name).exists()):
+        given = re.sub(r"^([\w+.-]+:)/(?!/)", r"\1//", name)  # a path has one slash there
+        raise UnavailableError(f"{shorten(given, 60)}: is {address}")
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is short enough for the file system, which may raise OSError for others."""
+    return len(os.fsencode(name)) < MAX_PATH_BYTES and all(
+        len(os.fsencode(part)) <= MAX_NAME_BYTES for part in Path(name).parts
+    )
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises UnavailableError, DataError."""
+    """The bytes of a file. Raises UnavailableError, also for an address, and DataError."""
+    _check_address(str(path))
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -363,3 +363,18 @@ def test_nothing_in_a_folder_vanishes(run_cli, pictures, tmp_path):
     readings = run_cli("read", folder, "--json").document["readings"]
     assert sum("error" in each for each in readings) == 2
     assert [each["page"] for each in readings if "page" in each] == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("https://example.com/7.png", "https://example.com/7.png: is a web address, which is not fetched; download it"),
+        ("data:image/png;base64," + "iVBORw0KGgo" * 3000, ": is a data URL; save the picture"),
+        ("x" * 5000 + ".png", "File name too long"),
+    ],
+)
+def test_addresses_and_endless_names(run_cli, name, problem):
+    ran = run_cli("read", name)
+    assert ran.code in (INPUT, MISSING)
+    assert problem in ran.err
+    assert len(ran.err) < 320

@@ -9,7 +9,7 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -67,11 +67,10 @@ class Tree:
         member = member.strip("/")
         prefix = f"{member}/"
         inside = [
-            File(file.name.removeprefix(prefix), file.title, file.size, file.open_packed, file.path)
-            for file in self.files
-            if file.name.startswith(prefix)
+            replace(file, name=file.name.removeprefix(prefix)) for file in self.files if file.name.startswith(prefix)
         ]
-        return Tree(f"{self.name}:{member}", inside or [file for file in self.files if file.name == member])
+        itself = [replace(file, name=member.rpartition("/")[2]) for file in self.files if file.name == member]
+        return Tree(f"{self.name}:{member}", inside or itself)
 
 
 def file_at(path: Path) -> File:
@@ -131,7 +130,9 @@ def _zip_files(archive: zipfile.ZipFile, file: File) -> list[File]:
             raise DataError(
                 f"contains the path {info.orig_filename!r}, which leads out of the archive", file=file.title
             )
-    members = [info for info in infos if not info.is_dir() and all(map(_is_visible, info.filename.split("/")))]
+    # A damaged directory may name a file "", of which zipfile's is_dir raises IndexError.
+    files = [info for info in infos if info.filename and not info.filename.endswith("/")]
+    members = [info for info in files if all(map(_is_visible, info.filename.split("/")))]
     names = {info.filename for info in members}
     if len(names) < len(members):
         raise DataError("contains the same file twice", file=file.title)

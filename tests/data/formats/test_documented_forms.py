@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tenfold.data.load import load_data
+from tenfold.errors import TenfoldError
 from tests.data.formats import samples
 from tests.data.formats.samples import (
     IMAGES,
@@ -385,3 +386,38 @@ def test_zstandard(tmp_path):
     zstd = pytest.importorskip("backports.zstd")
     (tmp_path / "a.csv.zst").write_bytes(zstd.compress(samples.csv()))
     np.testing.assert_array_equal(load_data(tmp_path / "a.csv.zst").train.images, IMAGES)
+
+
+def test_labels_of_a_member_are_found_beside_it(tmp_path):
+    (tmp_path / "d.tar").write_bytes(tarred(four_idx("a/b/"), "w"))
+    source = load_data(f"{tmp_path / 'd.tar'}:a/b/t10k-images-idx3-ubyte")
+    np.testing.assert_array_equal(source.test.labels, LABELS[:5])
+    assert source.train is None
+
+
+def test_foreign_data_files_are_called_what_they_are(tmp_path):
+    for name, content, problem in (
+        ("mnist.pkl.gz", gzip.compress(b"\x80\4\x95abc"), "is a pickle; loading it could run code"),
+        ("train-images-idx3-ubyte.gz", b"<!DOCTYPE html>", "is a web page; download the file itself again"),
+        ("train.xlsx", zipped({"xl/workbook.xml": b"<workbook/>"}), "is an Excel workbook; save the sheet as CSV"),
+        ("train.csv", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not the file"),
+        ("train.npz", b"%PDF-1.7", "is a PDF document"),
+        ("train.mat", b"PK\3\4" + bytes(30), "is a damaged"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(TenfoldError) as caught:
+            load_data(tmp_path / name)
+        assert problem in str(caught.value)
+        assert name in str(caught.value)
+
+
+def test_member_without_a_name_is_passed_over(tmp_path):
+    content = zipped({"train.csv": TABLE, "x": b""})
+    (tmp_path / "d.zip").write_bytes(content.replace(b"x" + b"PK\5\6", b"\0PK\5\6"))
+    np.testing.assert_array_equal(load_data(tmp_path / "d.zip").train.images, IMAGES)
+
+
+def test_pixels_beyond_any_float_are_named(tmp_path):
+    (tmp_path / "a.libsvm").write_bytes(b"1 5:1e300 6:2\n")
+    with pytest.raises(TenfoldError, match="row 1: has a pixel that is no number"):
+        load_data(tmp_path / "a.libsvm")

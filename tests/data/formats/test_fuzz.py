@@ -107,11 +107,11 @@ def test_mutated_files_are_read_or_named_in_one_sentence(name, tmp_path):
     @given(mutations)
     def check(changes):
         path.write_bytes(mutate(FILES[name], changes))
-        start = time.monotonic()
+        start = time.process_time()
         message = message_of(path)
         assert len(message) <= MAX_MESSAGE
         assert message.isprintable()
-        assert time.monotonic() - start < MAX_SECONDS
+        assert time.process_time() - start < MAX_SECONDS
 
     check()
     unit = 1 if sys.platform == "darwin" else 1024

@@ -17,6 +17,7 @@ from tenfold.cli.label_errors import label_errors
 from tenfold.cli.predict import evaluate, submit
 from tenfold.cli.read import read
 from tenfold.cli.serve import export, report, serve
+from tenfold.cli.summary import summary
 from tenfold.cli.train import compare, ensemble, recipes, show, train
 from tenfold.errors import Interrupted, TenfoldError, UnavailableError
 
@@ -43,7 +44,7 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
 app.add_typer(feedback_app, name="feedback")
 
-for command in (check, train, ensemble, submit, evaluate, label_errors, compare, read, serve):
+for command in (check, train, ensemble, submit, evaluate, label_errors, compare, summary, read, serve):
     app.command()(command)
 recipes_app.callback()(recipes)
 recipes_app.command()(show)

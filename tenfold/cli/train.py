@@ -193,6 +193,8 @@ def _run(job: "Job", time_limit: float | None, json: bool) -> None:
         console.ERR.print(f"{job.run.folder}: already finished, nothing to do")
     if not json:
         console.print_trained(result)
+        for warning in result.metrics["warnings"]:
+            console.say(f"{warning['level']}: {warning['text']}")
     _finish(result, stop.interrupted, json)
 
 

@@ -84,4 +84,4 @@ def _extent(inked: Any) -> NDArray[np.intp]:
 
 
 def _evenly(images: Images) -> Images:
-    return images[:: max(1, len(images) // EXAMINED)]
+    return images[:: 1 + len(images) // EXAMINED]

@@ -46,7 +46,7 @@ def find_orientation(images: Images, labels: Labels | None) -> tuple[str, bool]:
 
     Each orientation is undone, and what comes out is compared with upright digits. Few images are taken to be upright.
     """
-    step = max(1, len(images) // EXAMINED)
+    step = 1 + len(images) // EXAMINED
     images, labels = center(images[::step]), None if labels is None else labels[::step]
     if len(images) < MIN_EXAMINED:
         return UPRIGHT, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.evaluation import Evaluation
 from tenfold.evaluation.label_errors import find_label_errors
 from tenfold.evaluation.metrics import evaluate_predictions
 from tenfold.files import write_json, write_text
-from tenfold.images import Images
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
 from tenfold.ocr.line_model import LINE_HEIGHT
@@ -24,8 +25,7 @@ from tenfold.recipes.schema import Recipe
 from tenfold.report.label_errors import LabelErrors, collect_label_errors
 from tenfold.report.pages import LineReport, TrainingReport, render_line_training, render_training
 from tenfold.run import Run
-from tenfold.synthesis.augment import augment_images
-from tenfold.synthesis.batch import Synthesizer
+from tenfold.training.augmentation import augmentation_samples
 from tenfold.training.describe import (
     CALIBRATED_DIGITS,
     CALIBRATED_LINES,
@@ -35,11 +35,9 @@ from tenfold.training.describe import (
     run_details,
 )
 from tenfold.training.device import device_name
-from tenfold.training.randomness import seed_step
 from tenfold.training.task import FitResult
 
 VALIDATION, OUT_OF_FOLD = "validation", "out-of-fold"  # what samples a run is measured on
-SHOWN_DIGITS, SHOWN_AUGMENTATIONS = 10, 11  # rows and columns of the report's table of augmentations
 SHOWN_PREDICTIONS = 60
 SHOWN_LINES = 60
 
@@ -103,10 +101,11 @@ def write_digit_artifacts(
     run: Run,
     device: torch.device,
     unlabeled: Dataset | None,
+    findings: Sequence[Finding],
 ) -> dict[str, Any]:
     """Complete the run; returns the metrics."""
     model = Model(run.model.read_bytes(), str(run.folder))
-    metrics = build_metrics(recipe, result, train_set, device) | {
+    metrics = build_metrics(recipe, result, train_set, device, findings) | {
         "weights": describe_weights(recipe, result, CALIBRATED_DIGITS if recipe.calibrate else ""),
         "measured_on": evaluation.kind if evaluation else None,
         "validation": evaluation.evaluation.to_dict() if evaluation else None,
@@ -136,9 +135,10 @@ def write_line_artifacts(
     evaluation: LineEvaluation | None,
     run: Run,
     device: torch.device,
+    findings: Sequence[Finding],
 ) -> dict[str, Any]:
     """Complete a run of a line recipe; returns the metrics."""
-    metrics = build_metrics(recipe, result, train_set, device) | {
+    metrics = build_metrics(recipe, result, train_set, device, findings) | {
         "weights": describe_weights(recipe, result, CALIBRATED_LINES if evaluation else ""),
         "validation": evaluation.metrics if evaluation else None,
     }
@@ -164,7 +164,9 @@ def complete_run(run: Run, metrics: dict[str, Any], report: str, card: str) -> d
     return metrics
 
 
-def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device: torch.device) -> dict[str, Any]:
+def build_metrics(
+    recipe: Recipe, result: FitResult, train_set: Dataset, device: torch.device, findings: Sequence[Finding]
+) -> dict[str, Any]:
     """metrics.json, but for what the validation set says."""
     network = result.network
     return {
@@ -179,6 +181,7 @@ def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device:
         "seconds": round(result.seconds, 3),
         "images_per_second": round(result.samples / result.seconds, 1) if result.seconds else 0.0,
         "data": {"source": train_set.source, "train_samples": len(train_set)},
+        "warnings": [finding.to_dict() for finding in findings],
         "seed": recipe.seed,
         "device": device_name(device),
         "precision": result.precision,
@@ -189,6 +192,14 @@ def build_metrics(recipe: Recipe, result: FitResult, train_set: Dataset, device:
             "numpy": np.__version__,
         },
     }
+
+
+def caveats(metrics: dict[str, Any]) -> str:
+    """What is to be known beside the figures: which samples chose the weights, and what was found in the data."""
+    found = [
+        f"{warning['level'].capitalize()}: {warning['text'].removesuffix('.')}." for warning in metrics["warnings"]
+    ]
+    return " ".join([metrics["weights"], *found])
 
 
 def digit_report(
@@ -217,7 +228,7 @@ def digit_report(
             unlabeled=sample,
             unlabeled_probabilities=model.predict_proba(sample.images) if sample else None,
             details=run_details(metrics),
-            note=metrics["weights"],
+            note=caveats(metrics),
             measured_on=evaluation.kind if evaluation else VALIDATION,
             label_errors=label_errors(evaluation) if evaluation and evaluation.kind == OUT_OF_FOLD else None,
         )
@@ -248,36 +259,9 @@ def line_report(
             lines=list(zip(evaluation.lines, evaluation.texts, strict=True))[:SHOWN_LINES] if evaluation else [],
             held_out=metrics["validation"],
             details=run_details(metrics),
-            note=metrics["weights"],
+            note=caveats(metrics),
         )
     )
-
-
-def augmentation_samples(recipe: Recipe, train_set: Dataset) -> Images | None:
-    """uint8 (k, m, 28, 28): a training image of each digit, first as it is and then augmented.
-
-    The variants of an ensemble take turns. None if nothing changes images.
-    """
-    assert train_set.labels is not None
-    if not recipe.synthesis.active and not any(variant.augment.active for variant in recipe.member_configs):
-        return None
-    first_of_each = np.unique(train_set.labels, return_index=True)[1][:SHOWN_DIGITS]
-    originals = torch.tensor(train_set.images[first_of_each])  # (k, 28, 28)
-    repeated = torch.arange(len(originals)).repeat_interleave(SHOWN_AUGMENTATIONS)
-    with torch.random.fork_rng(devices=[]):
-        seed_step(recipe.seed, 0, 0, torch.device("cpu"))
-        pixels = originals[repeated].float()
-        for index, variant in enumerate(recipe.member_configs):
-            turns = slice(index, None, len(recipe.member_configs))
-            pixels[turns] = augment_images(pixels[turns], variant.augment)
-        if recipe.synthesis.active:
-            labels = torch.tensor(train_set.labels[first_of_each], dtype=torch.int64)
-            settings = recipe.synthesis.model_copy(update={"negatives": 0.0})
-            synthesizer = Synthesizer(settings, originals, labels, recipe.seed)
-            order = torch.randperm(len(repeated))  # the first of a batch stay clean
-            pixels[order] = synthesizer.make_digits(pixels[order], labels[repeated[order]])
-    images = pixels.round().to(torch.uint8).view(len(originals), SHOWN_AUGMENTATIONS, *originals.shape[1:])
-    return torch.cat([originals.unsqueeze(1), images], dim=1).numpy()
 
 
 def model_card(metrics: dict[str, Any], description: str, model_input: str, summary: str, use: str) -> str:
@@ -292,7 +276,7 @@ def model_card(metrics: dict[str, Any], description: str, model_input: str, summ
 
 ## Metrics
 
-{summary} {metrics["weights"]}
+{summary} {caveats(metrics)}
 
 {details}
 - Parameters: {metrics["parameters"]:,}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.errors import DataError
 from tenfold.export.onnx import export
 from tenfold.export.quantize import quantize
@@ -52,9 +53,13 @@ class DigitModel:
         if self.recipe.int8:
             quantize(run.model, self.train_set.images)
 
-    def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
+    def write_artifacts(
+        self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
+    ) -> dict[str, Any]:
         evaluation = evaluate_digits(run, self.val_set) if self.val_set else None
-        return write_digit_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled)
+        return write_digit_artifacts(
+            self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled, findings
+        )
 
 
 class DigitTask(DigitModel):

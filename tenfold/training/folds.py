@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.data.split import stratified_folds, stratified_split
 from tenfold.errors import DataError
 from tenfold.evaluation.metrics import evaluate_predictions
@@ -67,9 +68,13 @@ class FoldsTask(EnsembleTask):
         name = f"{recipe.name} fold {index + 1}/{self.recipe.folds}"
         return FoldTask(recipe, train_set, val_set, self.device, self.teacher, name)
 
-    def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
+    def write_artifacts(
+        self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
+    ) -> dict[str, Any]:
         evaluation = self.evaluate_out_of_fold(run) if result.finished else None
-        return write_digit_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled)
+        return write_digit_artifacts(
+            self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled, findings
+        )
 
     def evaluate_out_of_fold(self, run: Run) -> DigitEvaluation:
         """Write oof.npy: the probabilities of each sample by the one model that was trained without its fold."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tenfold import __version__
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.errors import DataError
 from tenfold.evaluation.calibration import calibration_error, reliability_bins
 from tenfold.evaluation.statistics import wilson_interval
@@ -105,12 +106,14 @@ class LineTask:
         save_weights(run.weights, network.state_dict())
         export(network, run.model, {"tenfold": __version__, "recipe": self.recipe.model_dump_json()})
 
-    def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
+    def write_artifacts(
+        self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
+    ) -> dict[str, Any]:
         evaluation = None
         if self.val_lines:
             evaluation = evaluate_lines(LineModel(run.model.read_bytes()), self.val_lines)
             add_metadata(run.model, {CALIBRATION: json.dumps(evaluation.metrics["calibration"])})
-        return write_line_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device)
+        return write_line_artifacts(self.recipe, result, self.train_set, evaluation, run, self.device, findings)
 
 
 def check_all_digits(data: Dataset, part: str) -> None:

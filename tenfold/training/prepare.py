@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tenfold.data import Dataset, load_data
 from tenfold.data.dataset import concatenate
+from tenfold.data.findings import Finding, from_notes
 from tenfold.data.split import SAMPLING_SEED, limit_samples, stratified_split, training_data, without_labels
 from tenfold.errors import RunError, TenfoldError, UnavailableError
 from tenfold.evaluation.metrics import Probabilities
@@ -61,6 +62,7 @@ class Job:
     extra: Dataset | None
     teacher: Teacher | None
     record: dict[str, Any]  # for data.json
+    notes: tuple[Finding, ...] = ()  # what the readers of the data changed
     replaced: Path | None = None  # where the run that it replaces is kept until the new one has produced something
 
 
@@ -143,7 +145,8 @@ def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
         record["extra"] = list(options.extra)
     if options.jobs > 1:
         record["jobs"] = options.jobs
-    extra = [training_data(load_data(name)) for name in options.extra]
+    more = [load_data(name) for name in options.extra]
+    extra = [training_data(splits) for splits in more]
     return Job(
         recipe=recipe,
         run=run,
@@ -153,6 +156,7 @@ def load_job(recipe: Recipe, run: Run, options: TrainOptions) -> Job:
         extra=reduce(concatenate, extra) if extra else None,
         teacher=load_teacher(str(options.teacher)) if options.teacher else None,
         record=record,
+        notes=from_notes(note for splits in (source, *more) for note in splits.notes),
     )
 
 
@@ -188,6 +192,7 @@ def run_job(job: Job, callbacks: Sequence[Callback], console: Console) -> TrainR
             device=job.options.device,
             precision=job.options.precision,
             record=job.record,
+            notes=job.notes,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.findings import Finding
 from tenfold.nets import Network
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
@@ -64,7 +65,9 @@ class Task(Protocol):
     def export(self, network: Network, run: Run) -> None:
         """Write the run's model.onnx and model.safetensors."""
 
-    def write_artifacts(self, run: Run, result: FitResult, unlabeled: Dataset | None) -> dict[str, Any]:
+    def write_artifacts(
+        self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
+    ) -> dict[str, Any]:
         """Evaluate the exported model, and write metrics, report and model card; returns the metrics."""
 
 

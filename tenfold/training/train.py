@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tenfold.data.checks import inspect
 from tenfold.data.dataset import Dataset, concatenate
+from tenfold.data.findings import Finding, by_level
 from tenfold.data.split import stratified_folds
 from tenfold.errors import DataError, RecipeError, RunError
 from tenfold.files import write_json
@@ -26,6 +28,7 @@ from tenfold.training.device import AUTO, check_precision, select_device
 from tenfold.training.digits import DigitTask
 from tenfold.training.ensemble import EnsembleTask
 from tenfold.training.folds import FoldsTask, split_for_validation
+from tenfold.training.held_out import duplicates_in_validation, teacher_findings, without_validation
 from tenfold.training.lines import LineTask, check_all_digits
 from tenfold.training.task import Task, reads_lines
 from tenfold.training.teacher import Teacher
@@ -54,6 +57,7 @@ def train(
     device: str = AUTO,
     precision: str = AUTO,
     record: Mapping[str, Any] | None = None,
+    notes: Sequence[Finding] = (),
 ) -> TrainResult:
     """Train `recipe` on labeled `data` and leave everything in `run`; an unfinished run is resumed.
 
@@ -63,7 +67,8 @@ def train(
     trained; or "package.module:factory", the name of what returns one when called without arguments. A run with a
     module is resumed only if it is given again; a name is part of the recipe. jobs: how many networks of an ensemble or
     a cross-validation to train in parallel. device, precision: "auto" takes the fastest; the run records the choice,
-    and a resumed run keeps it. record: more entries for data.json.
+    and a resumed run keeps it. record: more entries for data.json. notes: findings that are already
+    known, such as what the reader of the data changed; `warnings` in metrics.json has them and what `inspect` finds.
 
     Raises DataError for data that can't be trained on, RunError for a run of another recipe or other data, RecipeError
     for a missing or needless teacher and for a network that can't be trained or exported, UnavailableError for a
@@ -73,6 +78,12 @@ def train(
     check_teacher(recipe, teacher is not None)
     check_precision(precision)
     train_set, val_set = split(recipe, data)  # before anything is written
+    teacher_name = (record or {}).get("teacher")
+    findings = [*notes, *inspect(data, unlabeled), *duplicates_in_validation(train_set, val_set)]
+    findings += teacher_findings(teacher_name, recipe, data, val_set)
+    if extra is not None:
+        extra, left_out = without_validation(extra, data if recipe.folds else val_set)  # each fold is held out once
+        findings += left_out
     if extra is not None:
         data, train_set = concatenate(data, extra), concatenate(train_set, extra)
     saved = check_resumable(run, recipe, data)
@@ -88,7 +99,7 @@ def train(
     write_json(run.data, saved | {"device": torch_device.type, "precision": summarize(precisions)})
     result = task.fit(run, precisions, callbacks)
     task.export(result.network, run)
-    return TrainResult(run, task.write_artifacts(run, result, unlabeled), result.finished)
+    return TrainResult(run, task.write_artifacts(run, result, unlabeled, by_level(findings)), result.finished)
 
 
 def make_task(

@@ -12,7 +12,7 @@ from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.model import load_model
 from tenfold.run import Run
 from tenfold.training import ensemble
-from tenfold.training.artifacts import augmentation_samples
+from tenfold.training.augmentation import augmentation_samples
 from tenfold.training.callbacks import Callback
 from tenfold.training.checkpoint import load_network
 from tenfold.training.digits import DigitTask

@@ -10,6 +10,8 @@ from tenfold.data.dataset import concatenate
 from tenfold.errors import DataError
 from tenfold.images import hash_images
 from tenfold.training import prepare
+from tenfold.training.held_out import duplicates_in_validation, teacher_findings, without_validation
+from tenfold.training.train import split
 
 
 def digits(n, seed, source):
@@ -78,3 +80,45 @@ def test_joined_keeps_order_and_labels():
     assert both.labels.tolist() == [0, 1, 2, 0, 1]
     assert both.source == "one and two"
     assert concatenate(one, Dataset(two.images, None, "two")).labels is None
+
+
+def test_validation_images_in_extra_data_are_left_out(tmp_path, files):
+    plain = train(tmp_path / "plain", files, ())
+    again = train(tmp_path / "again", files, (files["data"], files["more"]))
+    before, after = (json.loads(run.metrics.read_text()) for run in (plain, again))
+    assert before["warnings"] == []
+    assert after["data"]["train_samples"] == 60 + 60 + 13
+    warning = next(warning for warning in after["warnings"] if warning["code"] == "extra_in_validation")
+    assert warning["text"].startswith("extra images that are validation images: 20 of 93; left out")
+    assert len(warning["samples"]) == 20
+    for page in (again.card, again.report):
+        assert "20 of 93; left out of the training" in page.read_text()
+    assert "left out" not in plain.card.read_text()
+
+
+def test_extra_data_of_validation_images_alone(tmp_path):
+    data = digits(80, 1, "data")
+    left, (finding,) = without_validation(data.subset(slice(5)), data)
+    assert left is None
+    assert finding.samples == (0, 1, 2, 3, 4)
+    assert without_validation(data, None) == (data, ())
+    assert without_validation(data, digits(20, 2, "others")) == (data, ())
+
+
+def test_duplicates_across_the_split_are_reported(tmp_path):
+    data = digits(40, 1, "data")
+    (finding,) = duplicates_in_validation(data, data.subset(slice(30, 40)))
+    assert "10 of 10" in finding.text
+    assert duplicates_in_validation(data, digits(10, 2, "others")) == ()
+
+
+def test_teacher_that_saw_the_validation_images(tmp_path, files):
+    teacher = train(tmp_path / "teacher", files, ())
+    recipe = prepare.find_recipe("dense-s", ["validation_split=20", "batch_size=16"], 1, 0)
+    data = prepare.training_data(prepare.load_data(files["data"]))
+    val_set = split(recipe, data)[1]
+    assert teacher_findings(str(teacher.folder), recipe, data, val_set) == []
+    other_seed = recipe.model_copy(update={"seed": 5})
+    (finding,) = teacher_findings(str(teacher.folder), other_seed, data, split(other_seed, data)[1])
+    assert "20 of 20" in finding.text
+    assert teacher_findings(None, recipe, data, val_set) == []

@@ -185,6 +185,7 @@ def test_run_job_passes_everything_on(source, tmp_path, monkeypatch):
         "device": "cpu",
         "precision": "bfloat16",
         "record": job.record,
+        "notes": (),
     }
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tenfold.data.findings import Finding
 from tenfold.errors import CheckFailedError, TenfoldError, UnavailableError
 from tenfold.files import write_text
 from tenfold.images import CLASSES, Labels
@@ -21,20 +27,24 @@ from tenfold.images import CLASSES, Labels
 COMPETITION = "digit-recognizer"
 TEST_ROWS = 28_000
 HEADER = ["ImageId", "Label"]
+BLANK = "the line is blank; expected ImageId,Label"
+ZIP_SIGNATURE = b"PK\3\4"
 
 MAX_LINE_BYTES = 200  # valid lines are shorter; reading no more keeps the memory small for any file
+IMAGE_ID = re.compile("[1-9][0-9]{0,8}")
 DIGITS = {str(digit): digit for digit in range(CLASSES)}
 
 
 @dataclass(frozen=True)
 class SubmissionSummary:
-    """The number of rows of a valid submission, and how often each digit is predicted (ten counts)."""
+    """The number of rows of a valid submission, how often each digit is predicted (ten counts), and what is unusual."""
 
     rows: int
     label_counts: list[int]
+    warnings: tuple[Finding, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"warnings": [finding.to_dict() for finding in self.warnings]}
 
 
 def write_submission(path: str | os.PathLike[str], labels: Labels) -> None:
@@ -53,20 +63,18 @@ def write_submission(path: str | os.PathLike[str], labels: Labels) -> None:
 
 def validate_submission(path: str | os.PathLike[str], rows: int | None = None) -> SubmissionSummary:
     """Check a submission as `read_submission` does and summarize it."""
-    labels = read_submission(path, rows)
-    return SubmissionSummary(rows=len(labels), label_counts=np.bincount(labels, minlength=CLASSES).tolist())
+    read = _read(Path(path), rows)
+    counts = np.bincount(read.labels, minlength=CLASSES).tolist()
+    return SubmissionSummary(len(read.labels), counts, (*_warnings(read.labels), *read.notes))
 
 
 def read_submission(path: str | os.PathLike[str], rows: int | None = None) -> Labels:
-    """The labels of a submission, uint8 (N,). rows: the expected number of rows, if known.
+    """The labels of a submission in the order of ImageId, uint8 (N,). rows: the expected number of rows, if known.
 
-    Raises CheckFailedError with the first invalid line, UnavailableError if there is no such file.
+    As Kaggle does, it takes the rows in any order, the columns in either, a zip with the file, and blank lines at the
+    end. Raises CheckFailedError with the first invalid line, UnavailableError if there is no such file.
     """
-    try:
-        with Path(path).open("rb") as file:
-            return np.fromiter(_parse_labels(file, Path(path), rows), np.uint8)
-    except OSError as error:
-        raise UnavailableError(f"{path}: can't be read: {error.strerror}") from error
+    return _read(Path(path), rows).labels
 
 
 def kaggle_command(path: str | os.PathLike[str], message: str) -> list[str]:
@@ -104,33 +112,99 @@ def upload(path: str | os.PathLike[str], message: str) -> str:
     return output
 
 
-def _parse_labels(file: BinaryIO, path: Path, rows: int | None) -> Iterator[int]:
-    """The label of each row; raises at the first invalid line."""
+@dataclass(frozen=True)
+class _Rows:
+    """The labels of a submission by ImageId, and how the file differs from the usual one."""
 
-    def invalid(line: int, problem: str) -> CheckFailedError:
-        return CheckFailedError(f"{path}, line {line:,}: {problem}")
+    labels: Labels
+    notes: tuple[Finding, ...]
 
+
+def _read(path: Path, rows: int | None) -> _Rows:
+    try:
+        with path.open("rb") as file, _unpacked(file, path) as (content, is_zip):
+            read = _parse(content, path, rows)
+    except OSError as error:
+        raise UnavailableError(f"{path}: can't be read: {error.strerror}") from error
+    zipped = (Finding("note", "zip", "the file is a zip; Kaggle takes it so"),) if is_zip else ()
+    return _Rows(read.labels, (*zipped, *read.notes))
+
+
+@contextlib.contextmanager
+def _unpacked(file: BinaryIO, path: Path) -> Iterator[tuple[IO[bytes], bool]]:
+    """The file itself, or the only file in a zip; and whether it is a zip."""
+    if file.read(4) != ZIP_SIGNATURE:
+        file.seek(0)
+        yield file, False
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+            if len(names) != 1:
+                raise CheckFailedError(f"{path}, line 1: the zip has {len(names)} files; expected one submission.csv")
+            with archive.open(names[0]) as member:
+                yield member, True
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise CheckFailedError(f"{path}, line 1: the zip can't be read ({error})") from None
+
+
+def _parse(file: IO[bytes], path: Path, rows: int | None) -> _Rows:
+    """Every row, the ids in any order and the columns in either; raises at the first invalid line."""
     lines = _lines(file)
     header = next(lines, None)
     if header is None:
-        raise invalid(1, "the file is empty; expected the header ImageId,Label")
-    if _fields(header) != HEADER:
-        raise invalid(1, _header_problem(header))
-    row = 0
-    for row, line in enumerate(lines, start=1):
-        if rows is not None and row > rows:
-            raise invalid(row + 1, f"there are too many rows; expected {rows:,}")
-        fields = _fields(line)
-        problem = _row_problem(line, fields, row)
-        if problem:
-            raise invalid(row + 1, problem)
-        yield DIGITS[fields[1]]
-    if row < (rows or 1):
+        raise _invalid(path, 1, "the file is empty; expected the header ImageId,Label")
+    is_swapped = _fields(header) == HEADER[::-1]
+    if _fields(header) != HEADER and not is_swapped:
+        raise _invalid(path, 1, _header_problem(header))
+    line_of: dict[int, int] = {}
+    labels: list[int] = []
+    blank = 0  # number of the first blank line, 0 without any
+    for number, line in enumerate(lines, start=2):
+        if not line:
+            blank = blank or number
+            continue
+        fields = _fields(line)[::-1] if is_swapped else _fields(line)
+        if problem := BLANK if blank else _row_problem(line, fields, line_of, rows):
+            raise _invalid(path, blank or number, problem)
+        line_of[int(fields[0])] = number
+        labels.append(DIGITS[fields[1]])
+    _check_ids(path, line_of, rows)
+    order = np.argsort(np.fromiter(line_of, np.int64))
+    return _Rows(np.array(labels, np.uint8)[order], tuple(_notes(order, is_swapped, bool(blank))))
+
+
+def _invalid(path: Path, line: int, problem: str) -> CheckFailedError:
+    return CheckFailedError(f"{path}, line {line:,}: {problem}")
+
+
+def _check_ids(path: Path, line_of: dict[int, int], rows: int | None) -> None:
+    """line_of: the line of each id. Raises CheckFailedError unless the ids are 1 to N, and N what was expected."""
+    count = len(line_of)
+    if count < (rows or 1):
         expected = "at least one" if rows is None else f"{rows:,}"
-        raise invalid(row + 1, f"the file ends after {row:,} rows; expected {expected}")
+        raise _invalid(path, count + 1, f"the file ends after {count:,} rows; expected {expected}")
+    for image_id, number in line_of.items():
+        if image_id > count:
+            raise _invalid(path, number, f"ImageId is '{image_id}'; expected each of 1 to {count:,} once")
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
+def _notes(order: NDArray[np.intp], is_swapped: bool, ends_blank: bool) -> Iterator[Finding]:
+    if (np.diff(order) < 0).any():
+        yield Finding("note", "shuffled", "the rows are not in the order of ImageId; Kaggle matches them by id")
+    if is_swapped:
+        yield Finding("note", "swapped_columns", "the columns are Label,ImageId; Kaggle matches them by name")
+    if ends_blank:
+        yield Finding("note", "blank_end", "the file ends with a blank line, which Kaggle ignores")
+
+
+def _warnings(labels: Labels) -> Iterator[Finding]:
+    if len(labels) > 1 and (labels == labels[0]).all():
+        sample = ", as in Kaggle's sample file" if labels[0] == 0 else ""
+        yield Finding("warning", "one_digit", f"every row says {labels[0]}{sample}: about one in ten is right")
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
     for line in iter(partial(file.readline, MAX_LINE_BYTES), b""):
         yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", errors="replace")
 
@@ -153,14 +227,19 @@ def _header_problem(line: str) -> str:
     return f"the header is {_shortened(line)}; expected ImageId,Label"
 
 
-def _row_problem(line: str, fields: list[str], row: int) -> str | None:
+def _row_problem(line: str, fields: list[str], line_of: dict[int, int], rows: int | None) -> str | None:
+    """line_of: the line of each id before this one."""
+    if rows is not None and len(line_of) >= rows:
+        return f"there are too many rows; expected {rows:,}"
     if not line.strip():
-        return "the line is blank; expected ImageId,Label"
+        return BLANK
     if len(fields) != 2:
         return f"found {len(fields)} {'value' if len(fields) == 1 else 'values'}; expected 2 (ImageId,Label)"
     image_id, label = fields
-    if image_id != str(row):
-        return f"ImageId is {_shortened(image_id)}; expected {row} (ids are 1, 2, 3 ... in order)"
+    if not IMAGE_ID.fullmatch(image_id):
+        return f"ImageId is {_shortened(image_id)}; expected an integer from 1"
+    if before := line_of.get(int(image_id)):
+        return f"ImageId is '{image_id}', as in line {before:,}; expected each id once"
     if label in DIGITS:
         return None
     is_fraction = label.count(".") == 1 and label.replace(".", "").isdigit()

@@ -2,6 +2,7 @@ import os
 import shlex
 import sys
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,8 @@ def test_written_submission_reads_back_in_pandas(labels, tmp_path_factory):
     assert frame.Label.tolist() == labels
     assert read_submission(path, rows=len(labels)).tolist() == labels
     summary = validate_submission(path)
-    assert summary.to_dict() == {"rows": len(labels), "label_counts": [labels.count(digit) for digit in range(10)]}
+    assert summary.rows == len(labels)
+    assert summary.label_counts == [labels.count(digit) for digit in range(10)]
 
 
 def test_write_submission_bytes(tmp_path):
@@ -84,7 +86,6 @@ def test_accepted_spellings(tmp_path, content):
         ("", 1, "the file is empty; expected the header ImageId,Label"),
         ("1,7\n2,0\n", 1, "the header is missing; expected ImageId,Label, found '1,7'"),
         ("0,7.0\n", 1, "the header is missing"),
-        ("Label,ImageId\n7,1\n", 1, "the header is 'Label,ImageId'; expected ImageId,Label"),
         ("imageid,label\n1,7\n", 1, "the header is 'imageid,label'; expected ImageId,Label"),
         ("ImageId;Label\n1;7\n", 1, "the header is 'ImageId;Label'; expected ImageId,Label"),
         ("ImageId,Label,\n1,7,\n", 1, "the header is 'ImageId,Label,'"),
@@ -96,11 +97,11 @@ def test_accepted_spellings(tmp_path, content):
         (GOOD.encode("utf-16-be"), 1, "the file contains NUL bytes, as UTF-16 does"),
         ("x" * 5000, 1, "the header is 'xxx"),
         ("ImageId,Label\n", 1, "the file ends after 0 rows; expected at least one"),
-        ("ImageId,Label\n0,7\n1,0\n", 2, "ImageId is '0'; expected 1"),
-        ("ImageId,Label\n1,7\n3,0\n", 3, "ImageId is '3'; expected 2"),
-        ("ImageId,Label\n1,7\n1,7\n", 3, "ImageId is '1'; expected 2"),
-        ("ImageId,Label\n1.0,7\n", 2, "ImageId is '1.0'; expected 1"),
-        ("ImageId,Label\n01,7\n", 2, "ImageId is '01'; expected 1"),
+        ("ImageId,Label\n0,7\n1,0\n", 2, "ImageId is '0'; expected an integer from 1"),
+        ("ImageId,Label\n1,7\n3,0\n", 3, "ImageId is '3'; expected each of 1 to 2 once"),
+        ("ImageId,Label\n1,7\n1,7\n", 3, "ImageId is '1', as in line 2; expected each id once"),
+        ("ImageId,Label\n1.0,7\n", 2, "ImageId is '1.0'; expected an integer from 1"),
+        ("ImageId,Label\n01,7\n", 2, "ImageId is '01'; expected an integer from 1"),
         ("ImageId,Label\n1,7\n2,10\n", 3, "Label is '10'; expected an integer from 0 to 9"),
         ("ImageId,Label\n1,-1\n", 2, "Label is '-1'; expected an integer from 0 to 9"),
         ("ImageId,Label\n1,7.0\n", 2, "Label is '7.0'; expected an integer from 0 to 9, without a decimal point"),
@@ -112,7 +113,6 @@ def test_accepted_spellings(tmp_path, content):
         (b"ImageId,Label\n1,\xff\n", 2, "Label is '\ufffd'"),
         ("ImageId,Label\n1,7\n\n2,0\n", 3, "the line is blank"),
         ("ImageId,Label\n1,7\n  \n", 3, "the line is blank"),
-        (GOOD + "\n", 5, "the line is blank"),
         ("ImageId,Label\n1,7,0.99\n", 2, "found 3 values; expected 2 (ImageId,Label)"),
         ("ImageId,Label\n7\n", 2, "found 1 value; expected 2 (ImageId,Label)"),
         ("ImageId,Label\n1," + "7" * 5000 + "\n", 2, "Label is '777"),
@@ -238,3 +238,44 @@ class TestUpload:
             upload(full, "two words")
         command = str(caught.value).partition("&& ")[2]
         assert shlex.split(command) == kaggle_command(full, "two words")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("ImageId,Label\n3,9\n1,7\n2,0\n", "shuffled"),
+        ("Label,ImageId\n7,1\n0,2\n9,3\n", "swapped_columns"),
+        (GOOD + "\n\r\n", "blank_end"),
+    ],
+)
+def test_what_kaggle_takes_is_valid_with_a_note(tmp_path, content, code):
+    path = written(tmp_path, content)
+    assert read_submission(path, rows=3).tolist() == [7, 0, 9]
+    (note,) = validate_submission(path).warnings
+    assert (note.level, note.code) == ("note", code)
+    assert validate_submission(path).to_dict()["warnings"][0]["code"] == code
+
+
+def test_zipped_submission(tmp_path):
+    path = tmp_path / "submission.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("my.csv", GOOD)
+    assert read_submission(path).tolist() == [7, 0, 9]
+    assert [note.code for note in validate_submission(path).warnings] == ["zip"]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other.csv", GOOD)
+    with pytest.raises(CheckFailedError, match="the zip has 2 files"):
+        validate_submission(path)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CheckFailedError, match="the zip can't be read"):
+        validate_submission(path)
+
+
+@pytest.mark.parametrize("digit", [0, 4])
+def test_one_digit_alone_is_warned_of(tmp_path, digit):
+    path = tmp_path / "constant.csv"
+    write_submission(path, np.full(20, digit, np.uint8))
+    (warning,) = validate_submission(path).warnings
+    assert warning.level == "warning"
+    assert f"every row says {digit}" in warning.text
+    assert ("sample file" in warning.text) == (digit == 0)

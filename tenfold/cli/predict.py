@@ -1,7 +1,8 @@
 """The commands that use a model: `submit` and `evaluate`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,9 @@ from tenfold.cli.options import (
     keep_inputs,
     output_file,
 )
+
+if TYPE_CHECKING:
+    from tenfold.data.findings import Finding
 
 
 def submit(
@@ -59,16 +63,20 @@ def submit(
     """
     from tenfold import submission
     from tenfold.cli import output as console
+    from tenfold.data.findings import by_level
 
     _check_arguments(model, data, out, check, rows)
     file = check or out or Path("submission.csv")
+    findings: tuple[Finding, ...] = ()
     if model is not None and data is not None:
-        _write_predictions(file, model, data, label_column, pixel_columns)
+        findings = _write_predictions(file, model, data, label_column, pixel_columns)
     summary = submission.validate_submission(file, rows)
     if check and rows is None and summary.rows > submission.TEST_ROWS // 2:  # a smaller one is for another test set
         submission.validate_submission(file, submission.TEST_ROWS)
+    summary = replace(summary, warnings=by_level([*findings, *summary.warnings]))
     if not json:
         console.print_submission(file, summary)
+        console.print_findings(summary.warnings)
     document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()
     if upload is not None:
         document["kaggle"] = submission.upload(file, upload)
@@ -88,15 +96,23 @@ def _check_arguments(
         raise typer.BadParameter("only --check takes this option", param_hint="--rows")
 
 
-def _write_predictions(out: Path, model: Path, data: str, label_column: str | None, pixel_columns: str | None) -> None:
+def _write_predictions(
+    out: Path, model: Path, data: str, label_column: str | None, pixel_columns: str | None
+) -> "tuple[Finding, ...]":
+    """Returns what was found in the test images, and how many of them the model knows."""
     from tenfold.data import load_data
+    from tenfold.data.checks import inspect
+    from tenfold.data.findings import from_notes
     from tenfold.data.split import prediction_data
+    from tenfold.evaluation.seen import seen_in_test
     from tenfold.model import load_model
     from tenfold.submission import write_submission
 
     keep_inputs(out, model, data)
     splits = load_data(data, label_column=label_column, pixel_columns=pixel_columns)
-    write_submission(out, load_model(model).predict(prediction_data(splits).images))
+    test = prediction_data(splits)
+    write_submission(out, load_model(model).predict(test.images))
+    return (*from_notes(splits.notes), *inspect(splits.train, test), *seen_in_test(model, test.images))
 
 
 def evaluate(

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.findings import Finding
 from tenfold.files import sha256
 from tenfold.images import hash_images
 from tenfold.model import is_bundled
 from tenfold.run import Run
 from tenfold.weights import is_bundled_digest, seen_by_bundled
+
+MAX_BY_CHANCE = 0.002  # of new images; the bundled model's filter takes 0.0004 of them for known ones
 
 
 def find_seen(model: str | os.PathLike[str], images: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -26,3 +29,13 @@ def find_seen(model: str | os.PathLike[str], images: NDArray[np.uint8]) -> NDArr
     if path.is_dir():
         return Run(path).contains(images)
     return Run(path.parent).contains(images) if path.name == Run(path.parent).model.name else None
+
+
+def seen_in_test(model: str | os.PathLike[str], images: NDArray[np.uint8]) -> tuple[Finding, ...]:
+    """A warning if the model was made with some of the images that it is to predict."""
+    seen = find_seen(model, images)
+    count = 0 if seen is None else int(seen.sum())
+    if count <= len(images) * MAX_BY_CHANCE:
+        return ()
+    text = f"{count:,} of the {len(images):,} test images were used to make this model: a score on them measures memory"
+    return (Finding("warning", "seen", text),)

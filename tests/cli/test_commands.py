@@ -126,6 +126,7 @@ def test_submit_writes_predictions_in_test_order(run_cli, trained, kaggle_zip, d
     assert np.mean(np.array(expected) == digits[1].labels[:60]) > 0.8
     document = run_cli("submit", trained / "model.onnx", kaggle_zip, "-o", out, "--json").document
     counts = [expected.count(digit) for digit in range(10)]
+    assert document.pop("warnings") == []
     assert document == {"file": str(out), "kaggle_rows": False, "rows": 60, "label_counts": counts}
     assert rows_of(out) == [header, *rows]
 
@@ -160,7 +161,7 @@ def test_submit_check_names_first_invalid_line(run_cli, tmp_path):
     file.write_text("ImageId,Label\n1,7\n3,0\n2,99\n")
     result = run_cli("submit", "--check", file, "--json")
     assert result.code == result.document["error"]["exit_code"] == 4
-    assert f"{file}, line 3: ImageId is '3'; expected 2" in result.document["error"]["message"]
+    assert f"{file}, line 4: Label is '99'; expected" in result.document["error"]["message"]
 
 
 @pytest.mark.parametrize(("lines", "message"), [(27_999, "27,998 rows"), (28_002, "line 28,002: there are too many")])

@@ -84,8 +84,8 @@ def test_dropout_follows_each_block_without_pooling():
             ["net.strides=[9]"],
             "nothing is left of the 28x28 pixels after convolution 2; use fewer convolutions, smaller",
         ),
-        (["net.activation=softmax"], "'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh' or 'sigmoid'"),
-        (["net.pooling=min"], "'max', 'avg' or 'none'"),
+        (["net.activation=softmax"], "expected one of relu, leaky_relu, elu, gelu, silu, tanh, sigmoid"),
+        (["net.pooling=min"], "expected one of max, avg, none"),
     ],
 )
 def test_impossible_settings_are_rejected(settings, message):

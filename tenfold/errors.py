@@ -54,6 +54,10 @@ class DataError(TenfoldError):
         self.problem, self.file, self.row, self.line, self.column = problem, file, row, line, column
 
 
+class DataWarning(UserWarning):
+    """Arrays that are accepted with a change, such as pixels from 0 to 1 that were scaled to 255."""
+
+
 class RecipeError(TenfoldError):
     """A recipe with an unknown key or an invalid value."""
 

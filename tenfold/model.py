@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -16,10 +18,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.cpu import available_cores
-from tenfold.errors import RunError, shorten
+from tenfold.errors import DataError, DataWarning, RunError, shorten
 from tenfold.explain import Explanation, Occlusion
+from tenfold.html import paragraph, table
 from tenfold.images import CLASSES, SIDE, Images
 from tenfold.onnx_file import has_external_data, last_layer_inputs, read_nodes, with_outputs
+from tenfold.pixels import to_array, to_levels
 from tenfold.run import Run
 from tenfold.sniff import HEAD_BYTES, ONNX, foreign, identify
 from tenfold.weights import read_weights
@@ -44,6 +48,7 @@ class Model:
             raise ValueError(f"expected at least one thread, got {threads}")
         self._content = content
         self._session = create_session(content, name, threads or 0)
+        self._requested_threads = threads
         self._threads = threads or max(1, int(available_cores()))
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if not _matches(inputs, "tensor(uint8)", [SIDE, SIDE]):
@@ -56,19 +61,34 @@ class Model:
         self.digest = hashlib.sha256(content).hexdigest()
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def predict(self, images: Images) -> NDArray[np.uint8]:
+    def __reduce__(self) -> tuple[type[Model], tuple[bytes, str, int | None]]:
+        return Model, (self._content, self.name, self._requested_threads)
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, sha256 {self.digest[:12]})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what is known of the model."""
+        recipe = json.loads(self.metadata.get("recipe", "{}")).get("name", "")
+        outputs = "probabilities (N, 10)" + (", digitness (N,)" if self.has_digitness else "")
+        rows = [["recipe", recipe], ["input", "images (N, 28, 28)"], ["output", outputs], ["sha256", self.digest[:12]]]
+        return paragraph(f"Model {self.name}, {len(self._content):,} bytes") + table([], rows)
+
+    def predict(self, images: Any) -> NDArray[np.uint8]:
         """The most probable digit of each image, uint8 (N,); the same input as `predict_proba`."""
         digits: NDArray[np.uint8] = self.predict_proba(images).argmax(axis=1).astype(np.uint8)
         return digits
 
-    def predict_proba(self, images: Images) -> NDArray[np.float32]:
+    def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """The probability of each digit, float32 (N, 10).
 
-        images: uint8 (N, 28, 28), white ink (255) on black (0). Raises ValueError for another type or shape.
+        images: white ink on black, (N, 28, 28), (N, 28, 28, 1), (N, 1, 28, 28) or (N, 784), of uint8 or of any usual
+        scale: floats from 0 to 1 or 0 to 255, booleans; an array, a tensor or a table. A DataWarning says what was
+        scaled. Raises ValueError for what can't be understood.
         """
-        return self._run(images)[0]
+        return self._run(as_images(images))[0]
 
-    def digitness(self, images: Images) -> NDArray[np.float32]:
+    def digitness(self, images: Any) -> NDArray[np.float32]:
         """The probability that each image shows a digit at all, float32 (N,); the same input as `predict_proba`.
 
         Without that output it is the highest probability, or 0 for an image without contrast; such a model is
@@ -76,11 +96,12 @@ class Model:
         """
         return self.predict_with_digitness(images)[1]
 
-    def predict_with_digitness(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict_with_digitness(self, images: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`predict_proba` and `digitness` in one pass."""
+        images = as_images(images)
         probabilities, digitness = self._run(images)
         if digitness is None:
-            pixels = np.asarray(images).reshape(len(images), -1)
+            pixels = images.reshape(len(images), -1)
             has_contrast = pixels.max(axis=1) > pixels.min(axis=1)
             digitness = np.where(has_contrast, probabilities.max(axis=1), np.float32(0))
         return probabilities, digitness
@@ -96,13 +117,13 @@ class Model:
         occlusion = Occlusion(image)
         return occlusion.explain(self.predict_proba(occlusion.images))
 
-    def embed(self, images: Images) -> NDArray[np.float32]:
+    def embed(self, images: Any) -> NDArray[np.float32]:
         """The features of each image that the network's last layer sees, float32 (N, F).
 
         The same input as `predict_proba`. Test-time augmentation averages them; the networks of an ensemble have theirs
         side by side. Raises RunError for a model whose last layer can't be found.
         """
-        images = check_images(images)
+        images = as_images(images)
         if len(images) == 0:  # the number of features is that of any image
             return self.embed(np.zeros((1, SIDE, SIDE), np.uint8))[:0]
         session, names = self._embedding
@@ -120,7 +141,6 @@ class Model:
 
     def _run(self, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Probabilities (N, 10), and digitness (N,) if the network has that output."""
-        images = check_images(images)
         probabilities = np.empty((len(images), CLASSES), np.float32)
         digitness = np.empty(len(images), np.float32) if self.has_digitness else None
         split = self._threads > 1 and len(images) >= self._threads * MIN_IMAGES_PER_THREAD
@@ -149,11 +169,24 @@ class Model:
         return create_session(self._content, self.name, 1)
 
 
-def check_images(images: Images) -> Images:
-    """The images, uint8 (N, 28, 28). Raises ValueError for another type or shape."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-        raise ValueError(f"expected uint8 images (N, 28, 28), got {images.dtype} {images.shape}")
+def as_images(values: Any) -> Images:
+    """Images uint8 (N, 28, 28) from the forms that `Model.predict_proba` names; a DataWarning says what was changed.
+
+    Raises ValueError.
+    """
+    if isinstance(values, np.ndarray) and values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
+        return values
+    array = to_array(values)
+    if not array.size and array.shape[1:] == (SIDE, SIDE):
+        return np.empty((0, SIDE, SIDE), np.uint8)
+    try:
+        images, notes = to_levels(array, "the images")
+    except DataError as error:
+        raise ValueError(str(error)) from None
+    if images.shape[1:] != (SIDE, SIDE):
+        raise ValueError(f"the images have {images.shape[1]}x{images.shape[2]} pixels; expected 28x28")
+    for note in notes:
+        warnings.warn(note, DataWarning, stacklevel=3)
     return images
 
 

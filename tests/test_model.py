@@ -6,11 +6,13 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import tenfold
-from tenfold.errors import RunError
+from tenfold.errors import DataWarning, RunError
 from tenfold.model import BATCH_SIZE, MIN_IMAGES_PER_THREAD, Model, load_model
 from tenfold.onnx_file import has_external_data
 
@@ -115,8 +117,7 @@ def test_digitness_without_that_output_is_the_confidence_or_zero_for_blank_image
     assert not model.has_digitness
     np.testing.assert_array_equal(model.digitness(some)[:3], model.predict_proba(some).max(1)[:3])
     assert model.digitness(some)[3] == 0
-    with pytest.raises(ValueError, match=r"expected uint8 images \(N, 28, 28\)"):
-        model.digitness(some[0])
+    assert model.digitness(some[3]) == [0], "a single image is a batch of one"
 
 
 def test_predict_proba_of_images_in_any_memory_layout():
@@ -128,21 +129,54 @@ def test_predict_proba_of_images_in_any_memory_layout():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "problem"),
     [
-        images(3).astype(np.float32),
-        images(3).astype(np.int64),
-        images(3)[:, :27],
-        images(3)[0],
-        images(3)[..., None],
-        images(3).reshape(3, 784),
-        [],
+        (images(3)[:, :27], r"shape \(3, 27, 28\)"),
+        (images(3).reshape(3, 784)[:, :700], r"shape \(3, 700\)"),
+        (np.zeros((2, 28, 28, 3)) + np.arange(3), "color images"),
+        (images(3) / 255 * 1.02, "pixels from 0 to 1.02"),
+        (images(3) - 300.0, "pixels from -300"),
+        (np.full((1, 28, 28), np.nan), "no number"),
+        (images(3).astype(str), "expected numbers"),
+        (images(3)[:, 6:-6, 6:-6], "16x16 pixels; expected 28x28"),
+        ([], "no images"),
     ],
-    ids=lambda wrong: f"{np.asarray(wrong).dtype}{np.asarray(wrong).shape}",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_images_of_another_type_or_shape_are_rejected(wrong):
-    with pytest.raises(ValueError, match=r"expected uint8 images \(N, 28, 28\), got"):
+def test_predict_rejects_what_is_not_images_of_digits(wrong, problem):
+    with pytest.raises(ValueError, match=problem):
         Model(softmax_model()).predict_proba(wrong)
+
+
+@pytest.mark.parametrize(
+    ("convert", "note"),
+    [
+        (lambda x: x.reshape(len(x), 784), None),
+        (lambda x: x[..., None], None),
+        (lambda x: x[:, None], None),
+        (lambda x: x.astype(np.int64), None),
+        (lambda x: x.astype(np.float32), None),
+        (lambda x: x.reshape(len(x), 784).tolist(), None),
+        (lambda x: torch.tensor(x), None),
+        (lambda x: pd.DataFrame(x.reshape(len(x), 784)), None),
+        (lambda x: x / 255, "from 0 to 1: scaled to 255"),
+        (lambda x: torch.tensor(x)[:, None] / 255, "from 0 to 1: scaled to 255"),
+    ],
+)
+def test_predict_accepts_the_usual_forms(convert, note):
+    model, expected = Model(softmax_model()), Model(softmax_model()).predict_proba(images(5))
+    if note:
+        with pytest.warns(DataWarning, match=note):
+            np.testing.assert_array_equal(model.predict_proba(convert(images(5))), expected)
+    else:
+        np.testing.assert_array_equal(model.predict_proba(convert(images(5))), expected)
+
+
+def test_predict_scales_booleans():
+    binary = images(4) > 127
+    with pytest.warns(DataWarning, match="true or false"):
+        found = Model(softmax_model()).predict_proba(binary)
+    np.testing.assert_array_equal(found, Model(softmax_model()).predict_proba(binary.astype(np.uint8) * 255))
 
 
 def test_load_model_from_a_file_and_from_a_run_folder(tmp_path):

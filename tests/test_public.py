@@ -35,29 +35,24 @@ def python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_public_names():
-    assert tenfold.__all__ == [
-        "Dataset",
-        "Digit",
-        "Model",
-        "Reader",
-        "Reading",
-        "TenfoldError",
-        "__version__",
-        "load_data",
-        "load_model",
-        "read",
-    ]
-    assert dir(tenfold) == tenfold.__all__
+    assert dir(tenfold) == tenfold.__all__ == sorted(tenfold.__all__)
     modules = {
-        "Dataset": "data",
-        "load_data": "data",
-        "Model": "model",
-        "load_model": "model",
-        "TenfoldError": "errors",
+        "api.evaluation": ["Evaluation", "compare", "evaluate"],
+        "api.run": ["Run"],
+        "api.train": ["check", "train", "write_submission"],
+        "data": ["Dataset", "load_data"],
+        "data.arrays": ["from_arrays", "from_frame"],
+        "errors": ["DataWarning", "TenfoldError"],
+        "estimator": ["DigitClassifier"],
+        "evaluation": ["Leaderboard"],
+        "model": ["Model", "load_model"],
+        "ocr.reader": ["Digit", "Reader", "Reading", "read"],
     }
-    modules |= dict.fromkeys(("Digit", "Reader", "Reading", "read"), "ocr.reader")
-    for name, module in modules.items():
-        assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{module}"), name)
+    assert {name for names in modules.values() for name in names} | {"__version__"} == set(tenfold.__all__)
+    for module, names in modules.items():
+        for name in names:
+            assert getattr(tenfold, name) is getattr(import_module(f"tenfold.{module}"), name)
+            assert getattr(tenfold, name).__doc__, f"{name} has no docstring"
     with pytest.raises(AttributeError, match="module 'tenfold' has no attribute 'train_everything'"):
         _ = tenfold.train_everything
 

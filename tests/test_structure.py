@@ -20,7 +20,7 @@ PENDING_FUNCTIONS = {
 
 # From the ground up: a module may import from its own layer and from those before it.
 LAYERS = (
-    ("errors", "files", "cpu", "images", "sniff", "onnx_file"),
+    ("errors", "files", "cpu", "html", "images", "pixels", "sniff", "onnx_file"),
     ("explain", "weights", "run", "run_list", "model"),
     ("ocr",),
     ("data",),
@@ -32,6 +32,8 @@ LAYERS = (
     ("report",),
     ("training",),
     ("submission", "predictions", "client"),
+    ("api",),
+    ("estimator",),
     ("serving",),
     ("cli", "__main__"),
 )

@@ -220,8 +220,8 @@ def print_leaderboard(board: Leaderboard, note: str) -> None:
     table = _table(None, "recipe", "accuracy", "errors", "parameters", "seconds")
     for row in board.rows:
         spread = "" if row.accuracy_sd is None else f" ± {100 * row.accuracy_sd:.2f}"
-        accuracy = f"{100 * row.accuracy:.2f}{spread} %"
-        table.add_row(row.recipe, accuracy, f"{row.errors:,}", f"{row.parameters:,}", f"{row.train_seconds:,.1f}")
+        cost = (f"{row.parameters or 0:,}", f"{row.train_seconds or 0:,.1f}")
+        table.add_row(row.recipe, f"{100 * row.accuracy:.2f}{spread} %", f"{row.errors:,}", *cost)
     say(table)
     best = board.rows[0]
     seeds = len(best.seeds)

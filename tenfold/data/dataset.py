@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.html import dataset_html, paragraph
 from tenfold.images import CLASSES, SIDE, Images, Labels
 
+if TYPE_CHECKING:
+    import pandas
+    import torch
+
+Index = int | slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
@@ -49,6 +55,51 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: Index) -> Dataset:
+        """A slice, an array of indices or of booleans (N,), or a single index: as a data set in this order."""
+        if isinstance(index, int | np.integer):
+            index = np.array([range(len(self))[int(index)]])  # a range checks the bounds
+        return self.subset(np.arange(len(self))[index])
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int | None]]:
+        """Each image, uint8 (28, 28), with its label."""
+        for position, image in enumerate(self.images):
+            yield image, None if self.labels is None else int(self.labels[position])
+
+    def __repr__(self) -> str:
+        samples = f"{len(self):,} {'sample' if len(self) == 1 else 'samples'}"
+        if self.labels is None:
+            return f"Dataset({self.source!r}, {samples}, no labels)"
+        counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(self.label_counts) if count)
+        return f"Dataset({self.source!r}, {samples}, labels {counts})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: samples of each digit, and how many there are."""
+        return dataset_html(self.images, self.labels, self.source)
+
+    def to_numpy(self) -> tuple[Images, Labels | None]:
+        """The images, uint8 (N, 28, 28), and the labels, uint8 (N,) or None."""
+        return self.images, self.labels
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A DataFrame as of Kaggle's files: `label`, if there are labels, and pixel0 to pixel783. Needs pandas."""
+        import pandas
+
+        pixels = self.images.reshape(len(self), SIDE * SIDE)
+        frame = pandas.DataFrame(pixels, columns=[f"pixel{index}" for index in range(SIDE * SIDE)])
+        if self.labels is not None:
+            frame.insert(0, "label", self.labels)
+        return frame
+
+    def as_torch(self) -> torch.utils.data.TensorDataset:
+        """For PyTorch's DataLoader: images float32 (N, 1, 28, 28) from 0 to 1, and labels int64 (N,). Needs PyTorch."""
+        import torch
+
+        images = torch.from_numpy(self.images).unsqueeze(1).float() / 255
+        if self.labels is None:
+            return torch.utils.data.TensorDataset(images)
+        return torch.utils.data.TensorDataset(images, torch.from_numpy(self.labels).long())
 
     @cached_property
     def digest(self) -> str:
@@ -92,6 +143,11 @@ class DatasetSplits:
     train: Dataset | None
     test: Dataset | None
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: both splits, and the notes."""
+        splits = [split._repr_html_() for split in (self.train, self.test) if split is not None]
+        return "".join([*splits, *(paragraph(f"note: {note}") for note in self.notes)])
 
 
 def concatenate(first: Dataset, second: Dataset) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 
 from tenfold.evaluation.metrics import Probabilities
 from tenfold.evaluation.statistics import McNemar, mcnemar, wilson_interval
+from tenfold.html import table
 from tenfold.images import Labels
 
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One training run: recipe, seed, cost, and its probabilities, float32 (N, 10), on the test samples of all runs."""
+    """One training run: recipe, seed, cost, and its probabilities, float32 (N, 10), on the test samples of all runs.
+
+    The cost is None for a model whose run is not at hand.
+    """
 
     recipe: str
     seed: int
-    parameters: int
-    train_seconds: float
-    epochs: float
+    parameters: int | None
+    train_seconds: float | None
+    epochs: float | None
     probabilities: Probabilities
 
 
@@ -45,9 +49,9 @@ class LeaderboardRow:
     errors: int
     predictions: int
     accuracy_interval: tuple[float, float]
-    parameters: int
-    train_seconds: float
-    epochs: float
+    parameters: int | None
+    train_seconds: float | None
+    epochs: float | None
     against_best: McNemar | None
 
 
@@ -62,6 +66,16 @@ class Leaderboard:
         """The fields as plain JSON values."""
         rows = [asdict(row) | {"accuracy_interval": list(row.accuracy_interval)} for row in self.rows]
         return {"n": self.n, "rows": rows}
+
+    def __repr__(self) -> str:
+        rows = self.rows
+        lines = [f"  {row.recipe}: {row.accuracy:.2%}, {row.errors:,} errors of {row.predictions:,}" for row in rows]
+        return "\n".join([f"Leaderboard on {self.n:,} samples", *lines])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each with its accuracy, interval and the paired test against the best."""
+        header = ["", "accuracy", "95 % interval", "errors", "parameters", "seconds", "p against the best"]
+        return table(header, [_html_cells(row) for row in self.rows])
 
 
 def rank_runs(runs: Sequence[RunResult], labels: Labels) -> Leaderboard:
@@ -78,7 +92,7 @@ def rank_runs(runs: Sequence[RunResult], labels: Labels) -> Leaderboard:
     correct = {recipe: [_is_correct(run, labels) for run in of_recipe] for recipe, of_recipe in recipes.items()}
 
     def rank(recipe: str) -> tuple[int | float, int]:
-        return -fmean(int(hits.sum()) for hits in correct[recipe]), recipes[recipe][0].parameters
+        return -fmean(int(hits.sum()) for hits in correct[recipe]), recipes[recipe][0].parameters or 0
 
     best, *others = sorted(recipes, key=rank)
     rows = [_row(recipes[best], correct[best], against_best=None)]
@@ -86,6 +100,19 @@ def rank_runs(runs: Sequence[RunResult], labels: Labels) -> Leaderboard:
         paired = mcnemar(correct[best][0], correct[recipe][0])
         rows.append(_row(recipes[recipe], correct[recipe], against_best=paired))
     return Leaderboard(n=len(labels), rows=rows)
+
+
+def _html_cells(row: LeaderboardRow) -> list[str]:
+    low, high = row.accuracy_interval
+    return [
+        row.recipe,
+        f"{row.accuracy:.2%}",
+        f"{low:.2%} to {high:.2%}",
+        f"{row.errors:,} of {row.predictions:,}",
+        "" if row.parameters is None else f"{row.parameters:,}",
+        "" if row.train_seconds is None else f"{row.train_seconds:,.1f}",
+        "" if row.against_best is None else f"{row.against_best.p_value:.4f}",
+    ]
 
 
 def _row(runs: list[RunResult], correct: list[NDArray[np.bool_]], against_best: McNemar | None) -> LeaderboardRow:
@@ -104,10 +131,15 @@ def _row(runs: list[RunResult], correct: list[NDArray[np.bool_]], against_best: 
         predictions=n * len(runs),
         accuracy_interval=wilson_interval(fmean(hits), n),
         parameters=runs[0].parameters,
-        train_seconds=fmean(run.train_seconds for run in runs),
-        epochs=fmean(run.epochs for run in runs),
+        train_seconds=_mean(run.train_seconds for run in runs),
+        epochs=_mean(run.epochs for run in runs),
         against_best=against_best,
     )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _is_correct(run: RunResult, labels: Labels) -> NDArray[np.bool_]:

@@ -72,8 +72,8 @@ def evaluate_predictions(probabilities: Probabilities, labels: Labels) -> Evalua
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     correct = predicted == labels
-    mistakes = np.flatnonzero(~correct)
-    n, errors = len(labels), len(mistakes)
+    ranked_mistakes = mistakes(probabilities, labels)
+    n, errors = len(labels), len(ranked_mistakes)
 
     confusion = np.bincount(CLASSES * labels.astype(np.int64) + predicted, minlength=CLASSES**2)
     confusion = confusion.reshape(CLASSES, CLASSES)
@@ -91,9 +91,15 @@ def evaluate_predictions(probabilities: Probabilities, labels: Labels) -> Evalua
         confusion=confusion.tolist(),
         calibration_error=calibration_error(bins),
         reliability=bins,
-        most_confident_mistakes=mistakes[np.argsort(-confidence[mistakes], kind="stable")][:MAX_LISTED].tolist(),
+        most_confident_mistakes=ranked_mistakes[:MAX_LISTED].tolist(),
         least_confident=np.argsort(confidence, kind="stable")[:MAX_LISTED].tolist(),
     )
+
+
+def mistakes(probabilities: Probabilities, labels: Labels) -> NDArray[np.intp]:
+    """Indices of the samples that are predicted wrongly, the most confident first."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
 def _log_loss(probabilities: Probabilities, labels: Labels) -> float:

@@ -1,7 +1,7 @@
 """The network as a table: type, output shape and parameters of each layer."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,15 @@ def layer_table(network: Network, size: tuple[int, int] = (SIDE, SIDE)) -> list[
         for number, (layers, count) in enumerate(architectures.items(), 1)
         for layer in layers
     ]
+
+
+def format_layers(layers: Sequence[Layer]) -> str:
+    """The layers as lines of text, with the number of parameters at the end."""
+    header = ("layer", "kind", "output", "parameters")
+    rows = [(layer.name, layer.kind, layer.output_shape, f"{layer.parameters:,}") for layer in layers]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
+    lines = ["  ".join([*map(str.ljust, row[:3], widths), row[3].rjust(10)]) for row in (header, *rows)]
+    return "\n".join([*lines, f"{sum(layer.parameters for layer in layers):,} parameters"])
 
 
 @torch.no_grad()

@@ -25,9 +25,7 @@ from tenfold.report.formats import NARROW_SPACE, compact, duration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
-
-    from tenfold.evaluation.robustness import Robustness  # imports PyTorch
+    from matplotlib.figure import Figure, FigureBase
 
 History = Sequence[Mapping[str, float]]  # rows of history.csv; what was not measured is missing or NaN
 
@@ -77,40 +75,60 @@ STYLE: dict[Any, Any] = {
 def svg_uri(figure: Figure) -> str:
     """The figure as an SVG data URI; inside an image its ids can't collide with those of others on the page."""
     file = io.BytesIO()
-    with _style():
+    with style():
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + b64encode(file.getvalue()).decode()
 
 
+def plot_history(history: History) -> Figure:
+    """`plot_loss` and `plot_accuracy` side by side."""
+    with style():
+        figure = figure_class()(figsize=(2 * WIDTH, HEIGHT))
+        halves = figure.subfigures(1, 2, squeeze=False)
+        _draw_loss(halves[0, 0], history)
+        _draw_accuracy(halves[0, 1], history)
+    return figure
+
+
 def plot_loss(history: History) -> Figure:
     """Training and held-out loss by epoch, on a log scale."""
-    with _style():
-        figure, axes = _new_figure()
-        axes.set_yscale("log")
-        _plot_splits(axes, history, "loss")
-        _use_plain_numbers(axes)
-        _finish_epochs(figure, axes, history, "loss")
+    with style():
+        figure = figure_class()(figsize=(WIDTH, HEIGHT))
+        _draw_loss(figure, history)
     return figure
+
+
+def _draw_loss(figure: FigureBase, history: History) -> None:
+    axes = figure.add_subplot()
+    axes.set_yscale("log")
+    _plot_splits(axes, history, "loss")
+    _use_plain_numbers(axes)
+    _finish_epochs(figure, axes, history, "loss")
 
 
 def plot_accuracy(history: History) -> Figure:
     """Training and held-out accuracy by epoch, on a scale that is logarithmic in the error."""
-    with _style():
-        figure, axes = _new_figure()
-        axes.set_yscale("function", functions=(_log_error, _from_log_error))
-        _plot_splits(axes, history, "accuracy")
-        ticks, labels = _accuracy_ticks(column(history, "train_accuracy") + column(history, "val_accuracy"))
-        axes.set_yticks(ticks, labels)
-        axes.set_ylim(ticks[0], ticks[-1])
-        _finish_epochs(figure, axes, history, "accuracy")
+    with style():
+        figure = figure_class()(figsize=(WIDTH, HEIGHT))
+        _draw_accuracy(figure, history)
     return figure
+
+
+def _draw_accuracy(figure: FigureBase, history: History) -> None:
+    axes = figure.add_subplot()
+    axes.set_yscale("function", functions=(_log_error, _from_log_error))
+    _plot_splits(axes, history, "accuracy")
+    ticks, labels = _accuracy_ticks(column(history, "train_accuracy") + column(history, "val_accuracy"))
+    axes.set_yticks(ticks, labels)
+    axes.set_ylim(ticks[0], ticks[-1])
+    _finish_epochs(figure, axes, history, "accuracy")
 
 
 def plot_learning_rate(history: History) -> Figure:
     """The learning rate at the end of each epoch."""
     rates = column(history, "learning_rate")
-    with _style():
-        figure, axes = _new_figure()
+    with style():
+        figure, axes = new_figure()
         if min(rates) > 0 and max(rates) / min(rates) > 20:
             axes.set_yscale("log")
         else:
@@ -124,8 +142,8 @@ def plot_learning_rate(history: History) -> Figure:
 def plot_label_counts(counts: Mapping[str, Sequence[int]]) -> Figure:
     """Samples of each digit as stacked bars; counts: ten counts for each split, by the name of the split."""
     bottom = np.zeros(CLASSES)
-    with _style():
-        figure, axes = _new_figure(height=3)
+    with style():
+        figure, axes = new_figure(height=3)
         for (name, values), color in zip(counts.items(), (TRAIN, HELD_OUT, MUTED), strict=False):
             axes.bar(range(CLASSES), values, bottom=bottom, width=0.7, color=color, label=name)
             bottom += values
@@ -140,8 +158,8 @@ def plot_confusion_matrix(evaluation: Evaluation) -> Figure:
     """Counts of true digits (rows) and predicted digits (columns), with the errors shaded."""
     counts = np.array(evaluation.confusion)  # (10, 10)
     errors = np.where(np.eye(CLASSES, dtype=bool), 0, counts)
-    with _style():
-        figure, axes = _new_figure(height=WIDTH)
+    with style():
+        figure, axes = new_figure(height=WIDTH)
         # The square root keeps a single error visible beside fifty.
         axes.imshow(np.sqrt(errors), cmap="Reds", vmin=0, vmax=1.6 * math.sqrt(errors.max() or 1))
         for true, predicted in np.argwhere(counts):
@@ -163,8 +181,8 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
     hits = (accuracy * counts).round()
     intervals = [wilson_interval(k, int(n)) for k, n in zip(hits, counts, strict=True)]
     lengths = np.abs(np.transpose(intervals) - accuracy)  # (2, bins), below and above the point
-    with _style():
-        figure = _figure_class()(figsize=(WIDTH, 4.9))
+    with style():
+        figure = figure_class()(figsize=(WIDTH, 4.9))
         axes, histogram = figure.subplots(2, sharex=True, height_ratios=(4, 1))
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="perfect calibration")
         axes.errorbar(confidence, accuracy, lengths, fmt="o", color=HELD_OUT, linewidth=1.2, label="bin, 95 % interval")
@@ -177,40 +195,16 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
         histogram.yaxis.set_visible(False)
         histogram.set_xlim(0, 1.02)
         histogram.set_xlabel("confidence")
-        _use_percent(axes.yaxis)
-        _use_percent(histogram.xaxis)
-    return figure
-
-
-def plot_robustness(robustness: Robustness) -> Figure:
-    """Accuracy on each corruption, the worst at the top: one dot for each severity, darker for the stronger ones."""
-    corruptions = sorted(robustness.corruptions, key=lambda corruption: -corruption.mean_accuracy)
-    rows, severities = range(len(corruptions)), len(corruptions[0].accuracy)
-    with _style():
-        figure, axes = _new_figure(height=1.3 + 0.24 * len(corruptions))
-        axes.axvline(robustness.clean_accuracy, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="uncorrupted")
-        for row, corruption in zip(rows, corruptions, strict=True):
-            axes.plot(corruption.accuracy, [row] * severities, color=GRID, linewidth=2, zorder=1)
-        for severity in range(severities):
-            accuracies = [corruption.accuracy[severity] for corruption in corruptions]
-            alpha = 0.2 + 0.8 * (severity + 1) / severities
-            axes.plot(accuracies, rows, "o", color=HELD_OUT, alpha=alpha, mew=0, label=str(severity + 1))
-        names = [corruption.name.replace("_", " ") for corruption in corruptions]
-        axes.set_yticks(rows, names, parse_math=False)
-        axes.set_ylim(-0.8, len(corruptions) - 0.2)
-        axes.grid(axis="x")
-        _use_percent(axes.xaxis)
-        axes.set_xlabel("accuracy")
-        legend = figure.legend(loc="outside upper right", ncols=severities + 1, title="severity", title_fontsize=9)
-        legend.get_title().set_color(MUTED)
+        use_percent(axes.yaxis)
+        use_percent(histogram.xaxis)
     return figure
 
 
 def plot_leaderboard(leaderboard: Leaderboard) -> Figure:
     """Mean accuracy of each recipe with its 95 % interval, the best at the top, logarithmic in the error."""
     rows = leaderboard.rows[::-1]
-    with _style():
-        figure, axes = _new_figure(height=0.9 + 0.32 * len(rows))
+    with style():
+        figure, axes = new_figure(height=0.9 + 0.32 * len(rows))
         axes.set_xscale("function", functions=(_log_error, _from_log_error))
         for index, row in enumerate(rows):
             interval = np.minimum(row.accuracy_interval, MAX_ACCURACY)
@@ -246,7 +240,7 @@ def column(history: History, name: str) -> list[float]:
     return [float(epoch.get(name, math.nan)) for epoch in history]
 
 
-def _figure_class() -> type[Figure]:
+def figure_class() -> type[Figure]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -255,17 +249,17 @@ def _figure_class() -> type[Figure]:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Our style over matplotlib's defaults, so that a user's matplotlibrc changes nothing."""
-    _figure_class()
+    figure_class()
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
-def _new_figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
-    figure = _figure_class()(figsize=(WIDTH, height))
+def new_figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    figure = figure_class()(figsize=(WIDTH, height))
     return figure, figure.add_subplot()
 
 
@@ -286,7 +280,7 @@ def _plot_splits(axes: Axes, history: History, name: str) -> None:
         axes.plot(epoch, value, "o", color=HELD_OUT, mfc="none", ms=10, clip_on=False, label=f"best: epoch {epoch:g}")
 
 
-def _finish_epochs(figure: Figure, axes: Axes, history: History, name: str) -> None:
+def _finish_epochs(figure: FigureBase, axes: Axes, history: History, name: str) -> None:
     """Epochs along the bottom, elapsed time along the top, a line where the learning rate changed, and a legend."""
     from matplotlib.ticker import MaxNLocator
 
@@ -309,7 +303,7 @@ def _finish_epochs(figure: Figure, axes: Axes, history: History, name: str) -> N
         figure.legend(loc="outside upper left", ncols=4)
 
 
-def _use_percent(axis: Axis) -> None:
+def use_percent(axis: Axis) -> None:
     from matplotlib.ticker import PercentFormatter
 
     axis.set_major_formatter(PercentFormatter(1, symbol=" %"))

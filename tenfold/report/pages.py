@@ -24,7 +24,7 @@ from tenfold.errors import UnavailableError
 from tenfold.evaluation import Evaluation, Leaderboard
 from tenfold.evaluation.metrics import Probabilities
 from tenfold.images import SIDE, Images
-from tenfold.report import charts
+from tenfold.report import charts, galleries
 from tenfold.report.formats import plural
 from tenfold.report.images import samples_by_digit
 from tenfold.report.label_errors import LABEL_ERRORS, LabelErrors
@@ -269,7 +269,7 @@ def render_evaluation(
         results=_results(dataset, probabilities, evaluation),
         notes=notes,
         robustness=robustness,
-        robustness_figure=_draw(charts.plot_robustness, robustness) if robustness else None,
+        robustness_figure=_draw(galleries.plot_robustness, robustness) if robustness else None,
     )
     return render("evaluation.html", page)
 

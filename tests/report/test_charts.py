@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tenfold.errors import UnavailableError
 from tenfold.evaluation import RunResult, rank_runs, reliability_bins, wilson_interval
 from tenfold.evaluation.metrics import evaluate_predictions
-from tenfold.report import charts
+from tenfold.report import charts, galleries
 
 HISTORY_PLOTS = [charts.plot_loss, charts.plot_accuracy, charts.plot_learning_rate]
 
@@ -144,7 +144,7 @@ def test_reliability_diagram_writes_counts_above_the_bars():
 
 
 def test_robustness_chart_draws_a_dot_for_each_severity(robustness):
-    figure = charts.plot_robustness(robustness)
+    figure = galleries.plot_robustness(robustness)
     # The worst corruption is at the top, so it comes last.
     assert labels(figure.axes[0].get_yticklabels()) == ["gaussian blur", "<fog>"]
     drawn = lines(figure)

@@ -24,6 +24,7 @@ def check(
     can't be used for training.
     """
     from tenfold.cli import output as console
+    from tenfold.cli.check_output import print_check
     from tenfold.data import load_data
     from tenfold.data.builtin import find_public_mnist
     from tenfold.data.checks import check_data
@@ -37,7 +38,7 @@ def check(
 
         write_text(page, render_check(result, splits.name, splits.notes, splits.train, splits.test))
     if not json:
-        console.print_check(result, splits)
+        print_check(result, splits)
         console.say_where("report", page)
     document = result.to_dict() | {"source": splits.name, "notes": list(splits.notes)}
     error = None if result.trainable else CheckFailedError(f"{data}: this data can't be used for training")

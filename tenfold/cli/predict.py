@@ -63,6 +63,7 @@ def submit(
     """
     from tenfold import submission
     from tenfold.cli import output as console
+    from tenfold.cli.prediction_output import print_submission, print_upload_hint
     from tenfold.data.findings import by_level
 
     _check_arguments(model, data, out, check, rows)
@@ -75,14 +76,14 @@ def submit(
         submission.validate_submission(file, submission.TEST_ROWS)
     summary = replace(summary, warnings=by_level([*findings, *summary.warnings]))
     if not json:
-        console.print_submission(file, summary)
+        print_submission(file, summary)
         console.print_findings(summary.warnings)
     document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()
     if upload is not None:
         document["kaggle"] = submission.upload(file, upload)
         console.ERR.print(document["kaggle"])
     elif not json:
-        console.print_upload_hint(file, summary)
+        print_upload_hint(file, summary)
     finish(document, json)
 
 
@@ -136,6 +137,7 @@ def evaluate(
     that a run or the bundled model was made with are recognized: the figures are those on the other images.
     """
     from tenfold.cli import output as console
+    from tenfold.cli.evaluation_output import print_evaluation, print_robustness
     from tenfold.data import load_data
     from tenfold.data.findings import from_notes
     from tenfold.data.split import evaluation_data
@@ -156,8 +158,8 @@ def evaluate(
         figures = (evaluated.evaluation, evaluated.data, evaluated.probabilities, str(model), evaluated.notes)
         write_text(page, render_evaluation(*figures, corrupted))
     if not json:
-        console.print_evaluation(evaluated)
+        print_evaluation(evaluated)
         if corrupted:
-            console.print_robustness(corrupted)
+            print_robustness(corrupted)
         console.say_where("report", page)
     finish(evaluated.to_dict() | ({"robustness": corrupted.to_dict()} if corrupted else {}), json)

@@ -1,13 +1,16 @@
 """Reading pictures."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tenfold.cli.exit import finish
 from tenfold.cli.options import Json, Token, keep_inputs, output_file
 from tenfold.errors import TenfoldError, UnavailableError
+
+if TYPE_CHECKING:
+    from tenfold.ocr.batch import FileResult
 
 
 def read(
@@ -25,7 +28,7 @@ def read(
             metavar="MODEL...",
         ),
     ] = None,
-    show: Annotated[
+    annotate: Annotated[
         Path | None,
         typer.Option(
             "--annotate",
@@ -49,22 +52,16 @@ def read(
 
     Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
     """
-    if out is not None and out.suffix.lower() not in (".csv", ".json"):
-        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
-    if server is not None and models:
-        raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
+    _check_options(out, server, models)
     from tenfold.cli import output as console
+    from tenfold.cli.prediction_output import print_read
     from tenfold.ocr import batch
     from tenfold.ocr.visualize import output_paths, write_annotated
 
-    if models:  # the shell makes several words of runs/*, and the first alone belongs to the option
-        models = models + [name for name in files if batch.is_model(Path(name))]
-        files = [name for name in files if not batch.is_model(Path(name))]
-        if not files:
-            raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
+    files, models = _separate_models(files, models or [])
     pictures = batch.picture_files(files)
-    shown = output_paths(pictures, show) if show is not None else {}
-    paths = batch.model_paths(models or [])
+    annotated = output_paths(pictures, annotate) if annotate is not None else {}
+    paths = batch.model_paths(models)
     keep_inputs(out, *pictures, *paths)
     if server is not None:
         from tenfold.client import Client
@@ -76,17 +73,42 @@ def read(
     for answer in console.tracked(read_by, len(pictures), "reading"):
         results.append(answer)
         if not json:
-            console.print_read(answer, alone=len(pictures) == len(results) == 1)
-        if answer.error is None and answer.file in shown:
-            path = shown[answer.file]
-            write_annotated(
-                answer, path if answer.page in (None, 1) else path.with_stem(f"{path.stem}-page{answer.page}")
-            )
+            print_read(answer, alone=len(pictures) == len(results) == 1)
+        if answer.error is None and answer.file in annotated:
+            write_annotated(answer, _page_path(annotated[answer.file], answer.page))
     if out is not None:
         batch.write_table(out, results)
+    finish({"readings": [answer.to_dict() for answer in results]}, json, _combine_errors(results))
+
+
+def _check_options(out: Path | None, server: str | None, models: list[str] | None) -> None:
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    if server is not None and models:
+        raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
+
+
+def _separate_models(files: list[str], models: list[str]) -> tuple[list[str], list[str]]:
+    """Pictures and models: the shell makes several words of runs/*, and the first alone belongs to the option."""
+    from tenfold.ocr.batch import is_model
+
+    if not models:
+        return files, []
+    models = models + [name for name in files if is_model(Path(name))]
+    files = [name for name in files if not is_model(Path(name))]
+    if not files:
+        raise typer.BadParameter("say which pictures to read, before --models", param_hint="FILE...")
+    return files, models
+
+
+def _page_path(path: Path, page: int | None) -> Path:
+    return path if page in (None, 1) else path.with_stem(f"{path.stem}-page{page}")
+
+
+def _combine_errors(results: "list[FileResult]") -> TenfoldError | None:
+    """What the command fails with: the error of a single file, or how many of several failed."""
     failed = [answer.error for answer in results if answer.error is not None]
-    error = failed[0] if failed else None
-    if failed and len(results) > 1:
-        kind = UnavailableError if all(isinstance(one, UnavailableError) for one in failed) else TenfoldError
-        error = kind(f"{len(failed):,} of {len(results):,} files couldn't be read")
-    finish({"readings": [answer.to_dict() for answer in results]}, json, error)
+    if not failed or len(results) == 1:
+        return failed[0] if failed else None
+    kind = UnavailableError if all(isinstance(error, UnavailableError) for error in failed) else TenfoldError
+    return kind(f"{len(failed):,} of {len(results):,} files couldn't be read")

@@ -133,11 +133,11 @@ def report(
 
     Lists the models that made the corrected predictions, and MODELs on the same digits.
     """
-    from tenfold.cli import output as console
+    from tenfold.cli.evaluation_output import print_feedback
     from tenfold.serving.feedback import Feedback, default_database, latest
     from tenfold.serving.feedback_report import score_models
 
     scores = score_models(latest(Feedback(database or default_database()).list()), models or [])
     if not json:
-        console.print_feedback(scores)
+        print_feedback(scores)
     finish(scores.to_dict(), json)

@@ -180,6 +180,7 @@ def _resumed_job(out: Path | None, data: str | None, other_options: list[object]
 def _run(job: "Job", time_limit: float | None, json: bool) -> None:
     """Train, print the result, and end the command."""
     from tenfold.cli import output as console
+    from tenfold.cli.training_output import print_trained
     from tenfold.training import prepare
     from tenfold.training.callbacks import Callback, ProgressCallback, StopOnSignal, TimeLimit
 
@@ -192,7 +193,7 @@ def _run(job: "Job", time_limit: float | None, json: bool) -> None:
     if was_finished:
         console.ERR.print(f"{job.run.folder}: already finished, nothing to do")
     if not json:
-        console.print_trained(result)
+        print_trained(result)
         for warning in result.metrics["warnings"]:
             console.say(f"{warning['level']}: {warning['text']}")
     _finish(result, stop.interrupted, json)
@@ -200,14 +201,15 @@ def _run(job: "Job", time_limit: float | None, json: bool) -> None:
 
 def _finish(result: "TrainResult", interrupted: bool, json: bool) -> None:
     from tenfold.cli import output as console
+    from tenfold.cli.training_output import how_to_resume
 
     document = {"run": str(result.run.folder)} | result.metrics
     if result.finished:
         finish(document, json)
     elif interrupted:
-        finish(document, json, Interrupted(console.how_to_resume(result)))
+        finish(document, json, Interrupted(how_to_resume(result)))
     else:  # the time limit was reached, as requested: not an error
-        console.ERR.print(console.how_to_resume(result))
+        console.ERR.print(how_to_resume(result))
         finish(document, json)
 
 
@@ -252,6 +254,7 @@ def compare(
     """
     choose_wait_policy()
     from tenfold.cli import output as console
+    from tenfold.cli.evaluation_output import print_leaderboard
     from tenfold.training import prepare
     from tenfold.training.compare import compare as compare_recipes
 
@@ -259,7 +262,7 @@ def compare(
     comparison = prepare.load_comparison(data, limit)
     board = compare_recipes(comparison, chosen, seeds, validate_output_path(out), console.ERR, device, precision)
     if not json:
-        console.print_leaderboard(board, comparison.note)
+        print_leaderboard(board, comparison.note)
         console.say_where("page", out / "compare.html")
     finish(board.to_dict() | {"measured_on": comparison.note, "folder": str(out)}, json)
 
@@ -268,11 +271,11 @@ def recipes(context: typer.Context, json: Json = False) -> None:
     """List the recipes with their training times and results, or show one of them."""
     context.obj = json
     if context.invoked_subcommand is None:
-        from tenfold.cli import output as console
+        from tenfold.cli.training_output import describe_recipes, print_recipes
 
-        recipes = console.describe_recipes()
+        recipes = describe_recipes()
         if not json:
-            console.print_recipes(recipes)
+            print_recipes(recipes)
         finish(recipes, json)
 
 
@@ -282,11 +285,11 @@ def show(
     json: Json = False,
 ) -> None:
     """Print a recipe as TOML: edit it and train it with --recipe my.toml."""
-    from tenfold.cli import output as console
+    from tenfold.cli.training_output import print_recipe
     from tenfold.recipes import find
 
     entry = find(name)
     json = json or context.obj  # `recipes --json show NAME`
     if not json:
-        console.print_recipe(entry)
+        print_recipe(entry)
     finish(entry.recipe.model_dump(mode="json"), json)

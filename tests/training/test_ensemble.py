@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.cli.output import how_to_resume
+from tenfold.cli.training_output import how_to_resume
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.model import load_model
 from tenfold.run import Run

@@ -35,8 +35,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture
 def _small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few of the pictures that a training with synthesis makes before it begins, which take it seconds."""
-    for name in ("GLYPHS", "SCRIBBLES", "SCENES"):
-        monkeypatch.setattr(f"tenfold.synthesis.negatives.{name}", 60)
+    from tenfold.synthesis import negatives
+
+    monkeypatch.setattr(negatives, "POOL_SIZES", dict.fromkeys(negatives.POOL_SIZES, 60))
     monkeypatch.setattr("tenfold.synthesis.batch.DRAWN_PER_DIGIT", 20)
 
 

@@ -21,6 +21,9 @@ from tenfold.recipes.networks import (
 )
 
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+NegativeFamily = Literal[
+    "print", "handwriting", "scripts", "words", "scribbles", "shapes", "scenes", "halves", "pairs", "turned"
+]
 
 
 class Augment(Settings):
@@ -59,6 +62,10 @@ class Synthesis(Settings):
     """Fraction of the other digits and of the negatives that is corrupted."""
     negatives: Annotated[float, Field(ge=0, le=4)] = 0.0
     """Pictures of something else per digit; they train a digitness head."""
+    exclude_negatives: tuple[NegativeFamily, ...] = ()
+    """Families of such pictures to leave out, to measure how a network does on what it has never seen."""
+    outlier_exposure: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Weight of the loss that makes the digits' probabilities of such pictures equal."""
 
     @property
     def active(self) -> bool:

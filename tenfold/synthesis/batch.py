@@ -32,7 +32,7 @@ class Synthesizer:
     def __init__(self, settings: Synthesis, images: Tensor, labels: Tensor, seed: int) -> None:
         self.settings = settings
         self.images, self.labels = images.cpu(), labels.cpu()
-        self.pool = make_pool(seed) if settings.negatives else None
+        self.pool = make_pool(seed, self.images, settings.exclude_negatives) if settings.negatives else None
         self.drawn_digits = draw_all_digits(seed) if settings.handwriting else None
 
     def make_batch(self, pixels: Tensor, labels: Tensor) -> Tensor:
@@ -53,8 +53,9 @@ class Synthesizer:
     def make_negatives(self, count: int) -> Tensor:
         """Pictures (count, 28, 28), float, 0 to 255, that are not digits, drawn and corrupted as digits are."""
         assert self.pool is not None, "only a recipe with negatives needs them"
-        pixels = sample_negatives(count, self.pool, self.images, self.labels)[torch.randperm(count)]
-        is_redrawn = torch.rand(count) < 0.3 * self.settings.handwriting
+        exclude = self.settings.exclude_negatives
+        pixels, is_written = sample_negatives(count, self.pool, self.images, self.labels, exclude)
+        is_redrawn = is_written & (torch.rand(count) < 0.7 * self.settings.handwriting)
         pixels[is_redrawn] = change_pen(pixels[is_redrawn])
         pixels = random_affine_elastic(pixels, uniform(count, 0, 1.6))
         # The outline of a dash or a blot would be a 0.

@@ -1,54 +1,133 @@
-"""Pictures that are not digits: characters of fonts, scribbles, scenes, halves and pairs of digits."""
+"""Pictures that are not digits: characters of fonts, scribbles, shapes, scenes, and digits cut, turned and paired."""
 
-from collections.abc import Callable
-from pathlib import Path
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+import torch.nn.functional as F
 from torch import Tensor
 
 from tenfold.images import SIDE, Images
-from tenfold.ocr.framing import frame
+from tenfold.synthesis.glyphs import (
+    Typeface,
+    draw_glyphs,
+    handwriting_typefaces,
+    print_typefaces,
+    script_typefaces,
+)
 from tenfold.synthesis.ops import affine_matrices, per_image, pixel_centers, uniform, warp
 from tenfold.synthesis.scenes import draw_scenes
+from tenfold.synthesis.scribbles import draw_scribbles, draw_shapes
 
-GLYPHS, SCRIBBLES, SCENES = 16_000, 9_000, 12_000  # pictures in the pool
 # Half a digit may be another digit (half an 8 is a 0, half a 7 a 1); these halves are not.
 HALVES = ((0, "top"), (0, "bottom"), (3, "bottom"), (5, "bottom"), (2, "bottom"), (4, "top"))
+# Quarter turns and mirrors that leave no digit: a mirrored 9 is written by some, a turned 2 or 5 is itself.
+TURNS = {2: (1, 3), 3: (1, 3, "mirror"), 4: (1, 2, 3, "mirror"), 5: (1, 3), 6: (1, 3, "mirror"), 7: (2,), 9: (1, 3)}
 
-# Characters that may pass for a handwritten digit are left out: O o Q D □, I i l | / ( [ ! ' Λ ^, Z z, S s, Э, B ß,
-# G b ь, g q P p ρ, Ч.
-LATIN = "ACEFHJKLMNRTUVWXYacdefhkmnrtuvwxyÄÖÜäöüéñçÆæ"
-GREEK = "ΓΔΞΠΣΦΨΩαγηκλμνπτφχψω"
-CYRILLIC = "БГДЖИЙЛПФЦШЩЫЮЯвдежийклмнптфцшщыюя"
-SYMBOLS = '?#$%&@+-–=*<>~":;._{}£€¥©®±×÷√∑∞≈≠≤≥←→↓↔♠♣♥♦★☆☺☹✓✗✈☎♪♫■●▲▼◆△▽¶‡'
-CHARACTERS = LATIN * 3 + GREEK + CYRILLIC + SYMBOLS  # Latin letters are the most frequent neighbors of digits
-FONT_SIZE = 64
-MAX_SYSTEM_FONTS = 80  # of a system that may have thousands
+# Pictures of each family in the pool. Those of fonts that are missing are left out.
+POOL_SIZES = {"print": 12_000, "handwriting": 16_000, "scripts": 24_000, "words": 6_000} | {
+    "scribbles": 12_000,
+    "shapes": 8_000,
+    "scenes": 16_000,
+}
+# How often each family is drawn. The last three are made from the training samples.
+WEIGHTS = {"print": 0.12, "handwriting": 0.2, "scripts": 0.2, "words": 0.05, "scribbles": 0.11, "shapes": 0.06} | {
+    "scenes": 0.12,
+    "halves": 0.04,
+    "pairs": 0.06,
+    "turned": 0.04,
+}
+FAMILIES = tuple(WEIGHTS)
 
-CANVAS_SIZE = 112  # of a scribble, four times the picture
-Points = NDArray[np.float64]  # (n, 2)
+MAX_SIMILARITY = 0.95  # of a letter of another script to a digit: half of the digits have a closer neighbor than 0.963
+SIMILARITY_SAMPLES = 20_000
+
+Pool = Mapping[str, Tensor]
 
 
-def make_pool(seed: int) -> Tensor:
-    """Characters, scribbles and scenes, uint8 (37000, 28, 28); the same for the same seed and fonts."""
+def make_pool(seed: int, images: Tensor, exclude: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The pictures that are drawn once per training, uint8 (N, 28, 28) of each family that is not excluded.
+
+    images: digits, uint8 (N, 28, 28); letters of other scripts that look like them are left out. The pool is the same
+    for the same seed, digits and fonts. Families of fonts that are not there are missing.
+    """
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        scenes = draw_scenes(SCENES).round().to(torch.uint8)
-    return torch.cat([torch.tensor(draw_glyphs(GLYPHS, rng)), torch.tensor(draw_scribbles(SCRIBBLES, rng)), scenes])
+        pool = {
+            family: torch.as_tensor(draw(POOL_SIZES[family], rng, images))
+            for family, draw in DRAWINGS.items()
+            if family not in exclude
+        }
+    return {family: pictures for family, pictures in pool.items() if len(pictures)}
 
 
-def sample_negatives(count: int, pool: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """Pictures (count, 28, 28), float, 0 to 255: from the pool, and halves and pairs of digits.
+def _draw_typefaces(typefaces: list[Typeface], count: int, rng: np.random.Generator, length: int = 1) -> Images:
+    return draw_glyphs(typefaces, count if typefaces else 0, rng, length)
+
+
+def _draw_scripts(count: int, rng: np.random.Generator, images: Tensor) -> Tensor:
+    glyphs = torch.as_tensor(_draw_typefaces(script_typefaces(), count, rng))
+    return glyphs[max_similarity(glyphs, images) < MAX_SIMILARITY] if len(glyphs) else glyphs
+
+
+def _draw_words(count: int, rng: np.random.Generator, _: Tensor) -> Images:
+    typefaces = print_typefaces() + handwriting_typefaces() + script_typefaces()
+    lengths = (2, 3, 4)
+    return np.concatenate([draw_glyphs(typefaces, count // len(lengths), rng, length) for length in lengths])
+
+
+DRAWINGS: dict[str, Callable[[int, np.random.Generator, Tensor], Images | Tensor]] = {
+    "print": lambda count, rng, _: _draw_typefaces(print_typefaces(), count, rng),
+    "handwriting": lambda count, rng, _: _draw_typefaces(handwriting_typefaces(), count, rng),
+    "scripts": _draw_scripts,
+    "words": _draw_words,
+    "scribbles": lambda count, rng, _: draw_scribbles(count, rng),
+    "shapes": lambda count, rng, _: draw_shapes(count, rng),
+    "scenes": lambda count, _, __: draw_scenes(count).round().to(torch.uint8),
+}
+
+
+def max_similarity(pictures: Tensor, digits: Tensor) -> Tensor:
+    """How similar the nearest digit is to each picture (N,): 1 for the same, by correlation of coarse images.
+
+    pictures, digits: uint8 (N, 28, 28).
+    """
+    step = max(1, len(digits) // SIMILARITY_SAMPLES)
+    references = _coarse(digits[::step].cpu())
+    return torch.cat([(_coarse(batch) @ references.T).amax(1) for batch in torch.split(pictures, 4096)])
+
+
+def _coarse(images: Tensor) -> Tensor:
+    """Normalized vectors (N, 196) of blurred images."""
+    blurred = F.avg_pool2d(images.float().unsqueeze(1), 5, 2, 2).flatten(1)
+    return F.normalize(blurred - blurred.mean(1, keepdim=True))
+
+
+def sample_negatives(
+    count: int, pool: Pool, images: Tensor, labels: Tensor, exclude: Sequence[str] = ()
+) -> tuple[Tensor, Tensor]:
+    """Pictures (count, 28, 28), float, 0 to 255, of all families by their weights, and which are of a pen (count,).
 
     images, labels: digits, uint8 (N, 28, 28) and (N,).
     """
-    halves, pairs = round(0.05 * count), round(0.07 * count)
-    indices = torch.randint(0, len(pool), (count - halves - pairs,))
-    return torch.cat([pool[indices].float(), sample_halves(halves, images, labels), sample_pairs(pairs, images)])
+    families = [family for family in FAMILIES if family in pool or (family in FROM_DIGITS and family not in exclude)]
+    weights = torch.tensor([WEIGHTS[family] for family in families])
+    drawn = torch.multinomial(weights, max(count, 1), replacement=True)[:count]
+    counts = drawn.bincount(minlength=len(families)).tolist()
+    made = []
+    for family, size in zip(families, counts, strict=True):
+        if family in pool:
+            made.append(pool[family][torch.randint(0, len(pool[family]), (size,))].float())
+        else:
+            made.append(FROM_DIGITS[family](size, images, labels))
+    is_written = torch.repeat_interleave(
+        torch.tensor([family != "scenes" for family in families]), torch.tensor(counts)
+    )
+    order = torch.randperm(count)
+    return torch.cat(made)[order], is_written[order]
 
 
 def sample_halves(count: int, images: Tensor, labels: Tensor) -> Tensor:
@@ -70,7 +149,7 @@ def sample_halves(count: int, images: Tensor, labels: Tensor) -> Tensor:
     return out
 
 
-def sample_pairs(count: int, images: Tensor) -> Tensor:
+def sample_pairs(count: int, images: Tensor, _: Tensor) -> Tensor:
     """Two digits side by side, or one above the other."""
     zero = torch.zeros(count)
     size = uniform(count, 0.5, 0.65)
@@ -86,155 +165,21 @@ def sample_pairs(count: int, images: Tensor) -> Tensor:
     return out
 
 
-def font_files() -> list[Path]:
-    """Matplotlib's DejaVu fonts, and TrueType fonts of a Unix system if there are any."""
-    from matplotlib import get_data_path
-
-    bundled = sorted(Path(get_data_path(), "fonts", "ttf").glob("DejaVuS*[!y].ttf"))
-    system = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
-    names = {path.name for path in bundled}
-    others = [path for path in system if path.name not in names]
-    step = max(1, -(-len(others) // MAX_SYSTEM_FONTS))
-    return bundled + others[::step]
-
-
-def draw_glyphs(count: int, rng: np.random.Generator) -> Images:
-    """uint8 (count, 28, 28): a random character of a random font each, framed; sometimes two or three characters."""
-    fonts = [loaded for loaded in map(_load_font, font_files()) if loaded]
-    images = np.empty((count, SIDE, SIDE), np.uint8)
-    for i in range(count):
-        length = 1 if rng.random() < 0.9 else int(rng.integers(2, 4))
-        font, characters = fonts[rng.integers(len(fonts))]
-        images[i] = frame(_draw_text("".join(rng.choice(characters, length)), font))
-    return images
+def sample_turned(count: int, images: Tensor, labels: Tensor) -> Tensor:
+    """Digits mirrored or turned by quarters, where that leaves no digit."""
+    turns = [(digit, turn) for digit, allowed in TURNS.items() for turn in allowed]
+    kinds = torch.randint(0, len(turns), (count,))
+    out = torch.zeros(count, SIDE, SIDE)
+    for kind, (digit, turn) in enumerate(turns):
+        indices, candidates = (kinds == kind).nonzero().flatten(), (labels == digit).nonzero().flatten()
+        if len(indices) and len(candidates):
+            digits = images[candidates[torch.randint(0, len(candidates), (len(indices),))]].float()
+            out[indices] = digits.flip(2) if turn == "mirror" else digits.rot90(int(turn), (1, 2))
+    return out
 
 
-def _load_font(path: Path) -> tuple[ImageFont.FreeTypeFont, list[str]] | None:
-    """The font and the characters that it has; for others it draws an empty box, much like a 0.
-
-    None for a font of emoji, of another script only, or one that can't be read.
-    """
-    try:
-        font = ImageFont.truetype(path, FONT_SIZE)
-        box = bytes(font.getmask("\uffff"))
-        characters = [character for character in CHARACTERS if bytes(font.getmask(character)) != box]
-    except OSError:
-        return None
-    return (font, characters) if set(LATIN) <= set(characters) else None
-
-
-def _draw_text(text: str, font: ImageFont.FreeTypeFont) -> NDArray[np.uint8]:
-    canvas = Image.new("L", (FONT_SIZE * (len(text) + 1), 2 * FONT_SIZE))
-    ImageDraw.Draw(canvas).text((FONT_SIZE // 2, FONT_SIZE // 3), text, 255, font)
-    return np.where(np.asarray(canvas) > 127, np.uint8(255), np.uint8(0))
-
-
-def draw_scribbles(count: int, rng: np.random.Generator) -> Images:
-    """What a pen or careless segmentation leaves, uint8 (count, 28, 28): dashes, scribbles, invented signs, shapes."""
-    kinds = (_dash, _dots, _scribble, _invented_sign, _invented_sign, _polygon, _curl, _grid)
-    return np.stack([_render_scribble(kinds[rng.integers(len(kinds))], rng) for _ in range(count)])
-
-
-def _render_scribble(
-    kind: Callable[[ImageDraw.ImageDraw, np.random.Generator], None], rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    canvas = Image.new("L", (CANVAS_SIZE, CANVAS_SIZE))
-    kind(ImageDraw.Draw(canvas), rng)
-    ink = np.asarray(canvas)
-    if rng.random() < 0.75:
-        return frame(ink)
-    return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.BOX))  # where it is, not framed
-
-
-def _pen_width(rng: np.random.Generator) -> int:
-    return int(rng.integers(3, 14))
-
-
-def _draw_stroke(draw: ImageDraw.ImageDraw, points: Points, width: int) -> None:
-    flat = [tuple(point) for point in points.tolist()]
-    draw.line(flat, fill=255, width=width, joint="curve")
-    for x, y in (flat[0], flat[-1]):  # round ends
-        r = width / 2
-        draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
-
-
-def _catmull_rom(knots: Points, samples: int = 12) -> Points:
-    """A Catmull-Rom spline through the knots (n, 2)."""
-    padded = np.concatenate([knots[:1], knots, knots[-1:]])
-    t = np.linspace(0, 1, samples, endpoint=False)[:, None]
-    pieces = []
-    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - 3 * c + d - a) * t**3))
-    return np.concatenate([*pieces, knots[-1:]])
-
-
-def _dash(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """One or two horizontal strokes: a vertical one would be a 1."""
-    for _ in range(rng.integers(1, 3)):
-        angle, half_length = rng.uniform(-0.5, 0.5), rng.uniform(12, 45)
-        center = rng.uniform(35, 77, 2)
-        half = half_length * np.array([np.cos(angle), np.sin(angle)])
-        middle = center + np.array([0, rng.uniform(-8, 8)])
-        _draw_stroke(draw, _catmull_rom(np.stack([center - half, middle, center + half])), _pen_width(rng))
-
-
-def _dots(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    for _ in range(rng.choice([1, 1, 2, 3, 6, 15])):
-        (x, y), (radius_x, radius_y) = rng.uniform(10, 102, 2), rng.uniform(2, 14) * rng.uniform(0.6, 1.4, 2)
-        draw.ellipse((x - radius_x, y - radius_y, x + radius_x, y + radius_y), fill=255)
-
-
-def _scribble(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """A long line, back and forth."""
-    knots = rng.uniform(8, 104, (int(rng.integers(7, 25)), 2))
-    _draw_stroke(draw, _catmull_rom(knots) if rng.random() < 0.6 else knots, int(rng.integers(2, 9)))
-
-
-def _invented_sign(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """Three to five short strokes, straight, curved or closed, as of an unknown alphabet."""
-    width = _pen_width(rng)
-    for _ in range(rng.integers(3, 6)):
-        kind = rng.random()
-        if kind < 0.45:
-            _draw_stroke(draw, rng.uniform(12, 100, (2, 2)), width)
-        elif kind < 0.85:
-            _draw_stroke(draw, _catmull_rom(rng.uniform(12, 100, (3, 2))), width)
-        else:
-            (x, y), r = rng.uniform(25, 87, 2), rng.uniform(6, 18)
-            draw.ellipse((x - r, y - r, x + r, y + r), outline=255, width=width)
-
-
-def _polygon(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """Three to seven corners around the center, filled or not: boxes, triangles, stars."""
-    corners = int(rng.integers(3, 8))
-    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radii = rng.uniform(15, 50, corners)
-    points = 56 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    flat = [tuple(point) for point in points.tolist()]
-    if corners > 4 or rng.random() < 0.6:
-        draw.polygon(flat, fill=255)
-    else:  # the outline of more corners may pass for a 0
-        draw.line([*flat, flat[0]], fill=255, width=_pen_width(rng), joint="curve")
-
-
-def _curl(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """A spiral or a wave of several turns."""
-    t = np.linspace(0, rng.uniform(4, 9) * np.pi, 150)
-    if rng.random() < 0.5:
-        radius = 45 * t / t[-1]
-        points = 56 + radius[:, None] * np.stack([np.cos(t), np.sin(t)], axis=1)
-    else:
-        points = np.stack([10 + 92 * t / t[-1], 56 + rng.uniform(8, 35) * np.sin(t)], axis=1)
-        points = points if rng.random() < 0.5 else points[:, ::-1]
-    _draw_stroke(draw, points, int(rng.integers(2, 10)))
-
-
-def _grid(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """Ruled or squared paper, the corner of a table, a crossing."""
-    gap, width = rng.uniform(14, 45), int(rng.integers(2, 9))
-    kind = rng.integers(3)  # 0: vertical lines, 1: horizontal ones, 2: both
-    for position in np.arange(rng.uniform(0, gap), CANVAS_SIZE, gap):
-        if kind != 0:
-            draw.line((0, position, CANVAS_SIZE, position), fill=255, width=width)
-        if kind != 1:
-            draw.line((position, 0, position, CANVAS_SIZE), fill=255, width=width)
+FROM_DIGITS: dict[str, Callable[[int, Tensor, Tensor], Tensor]] = {
+    "halves": sample_halves,
+    "pairs": sample_pairs,
+    "turned": sample_turned,
+}

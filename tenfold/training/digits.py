@@ -127,7 +127,7 @@ class DigitTask(DigitModel):
         if self.synthesizer:
             pixels = self.synthesizer.make_batch(pixels, labels)  # (B + M, 28, 28): the digits, then pictures of none
         with autocast(self.device, precision):
-            logits, loss = digit_loss(network, pixels, target)
+            logits, loss = digit_loss(network, pixels, target, recipe.synthesis.outlier_exposure)
         return StepResult(loss, (logits.detach().argmax(1) == labels).sum())
 
     def validate(self, network: Network, state: TrainState) -> tuple[float, float] | None:
@@ -169,11 +169,14 @@ def smooth_labels(labels: Tensor, smoothing: float) -> Tensor:
     return F.one_hot(labels, CLASSES).float() * (1 - smoothing) + smoothing / CLASSES
 
 
-def digit_loss(network: Network, pixels: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def digit_loss(
+    network: Network, pixels: Tensor, target: Tensor, outlier_exposure: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """The logits (B, 10) of the digits, and the loss of a step.
 
     pixels: (B + M, 28, 28): B digits with probabilities `target` (B, 10), then M other pictures. If the network has a
-    digitness head, its binary cross entropy has the same weight as that of the digits.
+    digitness head, its binary cross entropy has the same weight as that of the digits. outlier_exposure: the weight of
+    the cross entropy of the other pictures to equal probabilities (Hendrycks et al. 2019).
     """
     count = len(target)
     if not network.has_digitness_head:
@@ -182,7 +185,10 @@ def digit_loss(network: Network, pixels: Tensor, target: Tensor) -> tuple[Tensor
     logits, digitness = (head.float() for head in network.forward_heads(pixels))
     is_digit = (torch.arange(len(pixels), device=pixels.device) < count).float()
     loss = F.cross_entropy(logits[:count], target)
-    return logits[:count], loss + F.binary_cross_entropy_with_logits(digitness, is_digit)
+    loss = loss + F.binary_cross_entropy_with_logits(digitness, is_digit)
+    if outlier_exposure:
+        loss = loss - outlier_exposure * logits[count:].log_softmax(1).mean()
+    return logits[:count], loss
 
 
 @torch.no_grad()

@@ -2,43 +2,25 @@ import numpy as np
 import pytest
 import torch
 
+from tenfold.synthesis import negatives
 from tenfold.synthesis.negatives import (
-    CHARACTERS,
+    FAMILIES,
+    FROM_DIGITS,
     HALVES,
-    draw_glyphs,
-    draw_scribbles,
-    font_files,
+    TURNS,
     make_pool,
+    max_similarity,
     sample_halves,
     sample_negatives,
     sample_pairs,
+    sample_turned,
 )
 from tenfold.synthesis.scenes import draw_scenes
-
-
-def test_characters_like_digits_are_excluded():
-    assert not set(CHARACTERS) & set("0123456789OoQDIil|/!'ZzSsBßGbgqPp")
-    assert len(set(CHARACTERS)) > 100
-
-
-def test_glyphs_are_framed_and_vary():
-    made = draw_glyphs(80, np.random.default_rng(0))
-    assert made.shape == (80, 28, 28)
-    assert (made.max(axis=(1, 2)) == 255).all()
-    assert len(np.unique(made.reshape(80, -1), axis=0)) > 60
-    assert made[:, 0].max() == 0, "a box of 20 pixels leaves a margin"
-    assert font_files()
-
-
-def test_broken_font_is_skipped(tmp_path, monkeypatch):
-    (good,) = [path for path in font_files() if path.name == "DejaVuSans.ttf"]
-    (tmp_path / "broken.ttf").write_bytes(b"not a font")
-    monkeypatch.setattr("tenfold.synthesis.negatives.font_files", lambda: [tmp_path / "broken.ttf", good])
-    assert draw_glyphs(3, np.random.default_rng(0)).any(axis=(1, 2)).all()
+from tenfold.synthesis.scribbles import draw_scribbles, draw_shapes
 
 
 def test_scribbles_have_ink_and_background():
-    made = draw_scribbles(200, np.random.default_rng(0))
+    made = np.concatenate([draw(200, np.random.default_rng(0)) for draw in (draw_scribbles, draw_shapes)])
     assert (made.max(axis=(1, 2)) > 50).all()
     assert (made.mean(axis=(1, 2)) < 200).all()
 
@@ -63,30 +45,67 @@ def test_halves_have_less_ink_than_digit(circles):
 
 
 def test_pairs_have_two_parts(circles):
-    made = sample_pairs(20, circles.to(torch.uint8))
+    made = sample_pairs(20, circles.to(torch.uint8), torch.zeros(30))
     gap = torch.minimum(made[:, :, 13:15].sum(dim=(1, 2)), made[:, 13:15].sum(dim=(1, 2)))
     assert (gap < 0.25 * made.sum(dim=(1, 2))).all()
     assert (made[:, :, :13].sum(dim=(1, 2)) > 0).all()
     assert (made[:, :, 15:].sum(dim=(1, 2)) > 0).all()
 
 
+def test_turned_digits_are_mirrored_or_rotated():
+    image = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    image[0, 3:20, 5:8] = 255
+    made = sample_turned(60, image, torch.tensor([4]))
+    images = {picture.numpy().tobytes() for picture in made}
+    blank = torch.zeros(28, 28).numpy().tobytes()
+    assert len(images - {blank}) == len(TURNS[4])
+    assert image[0].float().numpy().tobytes() not in images
+
+
+def test_max_similarity_is_one_for_a_digit_itself(circles):
+    digits = circles.to(torch.uint8)
+    upright = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    upright[0, 4:24, 13:15] = 255
+    similarity = max_similarity(torch.cat([digits[:3], upright]), digits)
+    torch.testing.assert_close(similarity[:3], torch.ones(3))
+    assert similarity[3] < 0.8
+
+
 @pytest.mark.usefixtures("_small_pools")
-def test_pool_follows_seed():
+def test_pool_follows_seed(circles):
+    digits = circles.to(torch.uint8)
     torch.manual_seed(1)
-    first = make_pool(5)
+    first = make_pool(5, digits)
     after = torch.rand(1)
     torch.manual_seed(1)
     assert torch.equal(torch.rand(1), after), "the pool must not draw from the caller's generator"
-    assert torch.equal(make_pool(5), first)
-    assert not torch.equal(make_pool(6), first)
-    assert first.shape == (180, 28, 28)
-    assert first.dtype == torch.uint8
+    assert first.keys() <= set(FAMILIES) - FROM_DIGITS.keys()
+    assert {"print", "scribbles", "shapes", "scenes"} <= first.keys()
+    same, other = make_pool(5, digits), make_pool(6, digits)
+    for family, pictures in first.items():
+        assert pictures.dtype == torch.uint8
+        assert pictures.shape[1:] == (28, 28)
+        assert torch.equal(same[family], pictures)
+        assert not torch.equal(other[family][: len(pictures)], pictures[: len(other[family])])
 
 
-def test_negatives_count(circles):
+@pytest.mark.usefixtures("_small_pools")
+def test_excluded_families_are_not_drawn(circles, monkeypatch):
+    digits, labels = circles.to(torch.uint8), torch.zeros(30).long()
+    pool = make_pool(0, digits, exclude=("scenes", "shapes"))
+    assert not {"scenes", "shapes"} & pool.keys()
+    monkeypatch.setattr(negatives, "FROM_DIGITS", {"halves": lambda count, *_: torch.full((count, 28, 28), 300.0)})
+    made, _ = sample_negatives(500, pool, digits, labels, exclude=("halves", "pairs", "turned"))
+    assert made.max() <= 255
+
+
+def test_negatives_count_and_pens(circles):
     images, labels = circles.to(torch.uint8), torch.zeros(30).long()
-    pool = torch.full((3, 28, 28), 7, dtype=torch.uint8)
-    for count in (0, 1, 10, 100):
-        assert sample_negatives(count, pool, images, labels).shape == (count, 28, 28)
-    from_pool = (sample_negatives(100, pool, images, labels) == 7).all(dim=2).all(dim=1).sum()
-    assert from_pool == 88
+    pool = {name: torch.full((3, 28, 28), level, dtype=torch.uint8) for name, level in (("print", 7), ("scenes", 9))}
+    for count in (0, 1, 10, 400):
+        pictures, is_written = sample_negatives(count, pool, images, labels)
+        assert pictures.shape == (count, 28, 28)
+        assert is_written.shape == (count,)
+    is_scene = (pictures == 9).all(dim=2).all(dim=1)
+    assert torch.equal(is_written, ~is_scene)
+    assert 60 < is_scene.sum() < 200

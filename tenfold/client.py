@@ -10,13 +10,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from tenfold.errors import DataError, TenfoldError, UnavailableError
 from tenfold.images import SIDE
-from tenfold.ocr.reading import Digit, Expect, Reading
+from tenfold.ocr.reading import Box, Digit, Expect, Line, Mark, Reading
 
 TIMEOUT_SECONDS = 60.0
 UNREACHABLE = (ConnectionRefusedError, socket.gaierror, TimeoutError)  # the next picture would fail in the same way
@@ -85,12 +86,25 @@ def _error(url: str, error: urllib.error.HTTPError) -> TenfoldError:
 
 def _reading(content: dict[str, Any]) -> Reading:
     digits = tuple(_digit(digit) for digit in content["digits"])
-    return Reading(str(content["text"]), float(content["confidence"]), digits)
+    rest = iter(digits)
+    lines = tuple(_line(line, tuple(islice(rest, len(line["text"])))) for line in content["lines"])
+    return Reading(str(content["text"]), float(content["confidence"]), digits, lines)
+
+
+def _line(content: dict[str, Any], digits: tuple[Digit, ...]) -> Line:
+    marks = tuple(
+        Mark(str(mark["value"]), float(mark["confidence"]), _box(mark), int(mark["position"]))
+        for mark in content["marks"]
+    )
+    return Line(str(content["text"]), float(content["confidence"]), digits, marks)
+
+
+def _box(content: dict[str, Any]) -> Box:
+    x, y, width, height = map(int, content["box"])
+    return x, y, width, height
 
 
 def _digit(content: dict[str, Any]) -> Digit:
-    x, y, width, height = map(int, content["box"])
     image = np.frombuffer(base64.b64decode(content["image"]), np.uint8).reshape(SIDE, SIDE)
     alternatives = tuple((int(value), float(probability)) for value, probability in content["alternatives"])
-    box, confidence = (x, y, width, height), float(content["confidence"])
-    return Digit(int(content["value"]), confidence, box, alternatives, image=image)
+    return Digit(int(content["value"]), float(content["confidence"]), _box(content), alternatives, image=image)

@@ -37,17 +37,11 @@ def print_read(answer: FileResult, alone: bool) -> None:
         return
     if len(answer.readings) == 1:
         (reading,) = answer.readings.values()
-        say(f"{answer.title}: {_read(reading)}")
+        say(f"{answer.title}: {reading.summary()}")
         return
     say(answer.title)
     for name, reading in answer.readings.items():
-        say(f"  {name}: {_read(reading)}  {_choices(reading)}")
-
-
-def _read(reading: Reading) -> str:
-    if not reading.digits:
-        return "no digit"
-    return f"{reading.text.replace(chr(10), ' / ')} ({100 * reading.confidence:.1f} %)"
+        say(f"  {name}: {reading.summary()}  {_choices(reading)}")
 
 
 def _choices(reading: Reading) -> str:

@@ -1,7 +1,7 @@
 """Reading pictures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from tenfold.errors import TenfoldError, UnavailableError
 
 if TYPE_CHECKING:
     from tenfold.ocr.batch import FileResult
+    from tenfold.ocr.reading import Rotate
 
 
 def read(
@@ -19,6 +20,10 @@ def read(
         Literal["auto", "digit", "line", "page"],
         typer.Option(help="digit: one; line: one line; page: several lines; auto: detected."),
     ] = "auto",
+    rotate: Annotated[
+        Literal["0", "90", "180", "270", "auto"],
+        typer.Option(help="Turn pictures clockwise by so many degrees; auto: as they are read most confidently."),
+    ] = "0",
     models: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,7 +57,7 @@ def read(
 
     Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
     """
-    _check_options(out, server, models)
+    _check_options(out, server, models, rotate)
     from tenfold.cli import output as console
     from tenfold.cli.prediction_output import print_read
     from tenfold.ocr import batch
@@ -68,7 +73,8 @@ def read(
 
         read_by = batch.read_files_with(Client(server, token).read, server, pictures, expect)
     else:
-        read_by = batch.read_files(pictures, expect, batch.load_readers(paths))
+        degrees: Rotate = "auto" if rotate == "auto" else cast("Rotate", int(rotate))
+        read_by = batch.read_files(pictures, expect, batch.load_readers(paths), degrees)
     results = []
     for answer in console.tracked(read_by, len(pictures), "reading"):
         results.append(answer)
@@ -81,9 +87,11 @@ def read(
     finish({"readings": [answer.to_dict() for answer in results]}, json, _combine_errors(results))
 
 
-def _check_options(out: Path | None, server: str | None, models: list[str] | None) -> None:
+def _check_options(out: Path | None, server: str | None, models: list[str] | None, rotate: str) -> None:
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(f"{out} ends neither in .csv nor in .json", param_hint="--out")
+    if server is not None and rotate != "0":
+        raise typer.BadParameter("a server does not turn pictures; leave out one of the two", param_hint="--rotate")
     if server is not None and models:
         raise typer.BadParameter("a server reads with its own model; leave out one of the two", param_hint="--models")
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from tenfold.export.graph import Graph
-from tenfold.nets.ctc import SYMBOLS, SplitTimeSteps
+from tenfold.nets.ctc import CLASSES, SplitTimeSteps
 from tenfold.nets.layers import (
     AvgMaxPool,
     ChannelsLastFlatten,
@@ -242,9 +242,9 @@ def _add_channels_last_flatten(graph: Graph, layer: ChannelsLastFlatten, x: str)
 
 @converts(SplitTimeSteps)
 def _add_split_time_steps(graph: Graph, layer: SplitTimeSteps, x: str) -> str:
-    x = graph.add("Reshape", x, graph.constant([0, 2, SYMBOLS, -1]))
+    x = graph.add("Reshape", x, graph.constant([0, 2, CLASSES, -1]))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
-    return graph.add("Reshape", x, graph.constant([0, -1, SYMBOLS]))
+    return graph.add("Reshape", x, graph.constant([0, -1, CLASSES]))
 
 
 def _pair(size: Any) -> list[int]:

@@ -2,16 +2,15 @@
 
 from torch import Tensor, nn
 
-from tenfold.images import CLASSES
+from tenfold.ocr.marks import BLANK
 from tenfold.recipes.networks import CTC
 
-BLANK = CLASSES  # CTC's blank, the class after the digits
-SYMBOLS = CLASSES + 1
+CLASSES = BLANK + 1  # digits, marks and CTC's blank
 STEP = 2  # columns of the line per time step
 
 
 def ctc(net: CTC) -> nn.Sequential:
-    """(B, 1, 32, W) -> logits (B, W / 2, 11); W a multiple of 4.
+    """(B, 1, 32, W) -> logits (B, W / 2, CLASSES); W a multiple of 4.
 
     Feature vectors lie four columns apart, but touching 1s may be closer; so each vector gives the logits of two time
     steps, for its left and its right half.
@@ -26,16 +25,16 @@ def ctc(net: CTC) -> nn.Sequential:
     ]
     for _ in range(net.context_layers):
         layers += _conv_block(net.context_filters, net.context_filters, (1, 3))
-    layers += [nn.Conv2d(net.context_filters, 2 * SYMBOLS, 1), SplitTimeSteps()]
+    layers += [nn.Conv2d(net.context_filters, 2 * CLASSES, 1), SplitTimeSteps()]
     return nn.Sequential(*layers)
 
 
 class SplitTimeSteps(nn.Module):
-    """Two time steps from each column: (B, 2 * 11, 1, T) -> (B, 2 * T, 11)."""
+    """Two time steps from each column: (B, 2 * CLASSES, 1, T) -> (B, 2 * T, CLASSES)."""
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, _, columns = x.shape
-        steps: Tensor = x.reshape(batch, 2, SYMBOLS, columns).permute(0, 3, 1, 2).flatten(1, 2)
+        steps: Tensor = x.reshape(batch, 2, CLASSES, columns).permute(0, 3, 1, 2).flatten(1, 2)
         return steps
 
 

@@ -16,10 +16,10 @@ from tenfold.model import BUNDLED, is_bundled
 from tenfold.ocr.image import SUFFIXES, is_file_name, read_bytes
 from tenfold.ocr.pages import load_pages
 from tenfold.ocr.reader import Reader
-from tenfold.ocr.reading import Expect, Reading
+from tenfold.ocr.reading import Expect, Reading, Rotate
 from tenfold.run import Run
 
-COLUMNS = ("file", "model", "text", "confidence", "digits", "error", "page", "note")
+COLUMNS = ("file", "model", "text", "full_text", "confidence", "digits", "error", "page", "note")
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,14 @@ def load_readers(paths: Sequence[Path]) -> dict[str, Reader]:
     return {str(path): Reader(path) for path in paths} if paths else {BUNDLED: Reader()}
 
 
-def read_files(files: Sequence[Path], expect: Expect, readers: dict[str, Reader]) -> Iterator[FileResult]:
+def read_files(
+    files: Sequence[Path], expect: Expect, readers: dict[str, Reader], rotate: Rotate = 0
+) -> Iterator[FileResult]:
     """Read one file after the other; a file that can't be read gives a result with the error."""
 
     def read(file: Path) -> Iterator[FileResult]:
         for page in load_pages(file, str(file)):
-            readings = {name: reader.read(page.picture, expect) for name, reader in readers.items()}
+            readings = {name: reader.read(page.picture, expect, rotate) for name, reader in readers.items()}
             yield FileResult(file, readings, page=page.number, note=page.note)
 
     return _read_each(files, read)
@@ -160,8 +162,8 @@ def write_table(path: Path, results: Sequence[FileResult]) -> None:
     table.writerow(COLUMNS)
     for result in results:
         if result.error is not None:
-            table.writerow([result.file, "", "", "", "", str(result.error), "", ""])
+            table.writerow([result.file, "", "", "", "", "", str(result.error), "", ""])
         for name, reading in result.readings.items():
-            figures = [reading.text, f"{reading.confidence:.6f}", len(reading.digits)]
+            figures = [reading.text, reading.full_text, f"{reading.confidence:.6f}", len(reading.digits)]
             table.writerow([result.file, name, *figures, "", result.page or "", result.note])
     write_text(path, out.getvalue())

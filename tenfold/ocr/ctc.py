@@ -23,6 +23,17 @@ RESCALE_STEPS = 16  # after which probabilities are brought back to about 1
 LOG_ZERO = -1e30  # finite, so that it can be added to itself
 
 
+def without_marks(steps: LogProbabilities) -> LogProbabilities:
+    """Log probabilities (..., digits, marks, blank) as (..., 11): a mark parts two digits, as a blank does.
+
+    So the probability of a text of digits is summed over all marks that may stand in it.
+    """
+    if steps.shape[-1] == DIGITS + 1:
+        return steps
+    nothing = np.logaddexp.reduce(steps[..., DIGITS:], axis=-1, keepdims=True)
+    return np.concatenate([steps[..., :DIGITS], nothing], axis=-1).astype(steps.dtype)
+
+
 def beam_search(steps: LogProbabilities) -> list[Text]:
     """The texts of a prefix beam search, the most probable first."""
     beam: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}  # probability of ending in a blank, in a digit
@@ -82,8 +93,11 @@ def _forward(log_probs: LogProbabilities, texts: NDArray[np.intp]) -> NDArray[np
 
 
 def align(steps: LogProbabilities, text: Text) -> list[tuple[int, int]]:
-    """The first and last step of each digit in the most probable alignment of a text (Viterbi)."""
-    states, may_skip = _states(np.array([text], np.intp))
+    """The first and last step of each symbol in the most probable alignment of a text (Viterbi).
+
+    steps: (T, symbols and blank), of digits alone or with marks.
+    """
+    states, may_skip = _states(np.array([text], np.intp), steps.shape[1] - 1)
     states, may_skip = states[0], may_skip[0]
     best = np.full(len(states), LOG_ZERO)
     best[:2] = steps[0][states[:2]]
@@ -155,9 +169,9 @@ def _forward_backward(log_probs: NDArray[Any], text: Text) -> NDArray[np.float64
     return sums
 
 
-def _states(texts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """The texts with blanks around each digit, (C, 2 L + 1), and which states can be entered past the blank before."""
-    states = np.full((texts.shape[0], 2 * texts.shape[1] + 1), BLANK, np.intp)
+def _states(texts: NDArray[np.intp], blank: int = BLANK) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The texts with blanks around each symbol, (C, 2 L + 1), and which states can be entered past the blank before."""
+    states = np.full((texts.shape[0], 2 * texts.shape[1] + 1), blank, np.intp)
     states[:, 1::2] = texts
     may_skip = np.zeros(states.shape, bool)
     may_skip[:, 3::2] = texts[:, 1:] != texts[:, :-1]

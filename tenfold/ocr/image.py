@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class Picture:
 
     gray: uint8 (H, W), at most WORKING_SIDE a side. size: width and height of the upright picture that was given.
     is_unmodified: whether these are the given pixels: gray, neither resized nor composited. left, top: where it begins
-    in the given picture, of which it may be a part.
+    in the given picture, of which it may be a part. turns: by how many quarters it was turned clockwise. If it was,
+    size, left and top are those of the turned picture, whose whole size is turned_size.
     """
 
     gray: NDArray[np.uint8]
@@ -45,6 +46,8 @@ class Picture:
     is_unmodified: bool = True
     left: int = 0
     top: int = 0
+    turns: int = 0
+    turned_size: tuple[int, int] = (0, 0)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -58,13 +61,30 @@ class Picture:
         left, top = int(x * across), int(y * down)
         right = min(int(np.ceil((x + width) * across)), self.size[0])
         bottom = min(int(np.ceil((y + height) * down)), self.size[1])
-        return left + self.left, top + self.top, right - left, bottom - top
+        return self._turn_back(left + self.left, top + self.top, right - left, bottom - top)
+
+    def _turn_back(self, left: int, top: int, width: int, height: int) -> tuple[int, int, int, int]:
+        """A box in the turned picture -> in the given one."""
+        frame_width, frame_height = self.turned_size
+        for _ in range(self.turns):
+            left, top, width, height = top, frame_width - left - width, height, width
+            frame_width, frame_height = frame_height, frame_width
+        return left, top, width, height
+
+    def turned(self, turns: int) -> Picture:
+        """The picture turned clockwise by quarters; boxes in it still are those of the given picture."""
+        if not turns:
+            return self
+        size = self.size[::-1] if turns % 2 else self.size
+        gray = np.ascontiguousarray(np.rot90(self.gray, -turns))
+        return replace(self, gray=gray, size=size, is_unmodified=False, turns=turns, turned_size=size)
 
     def part(self, gray: NDArray[np.uint8], left: int, top: int) -> Picture:
         """A part of it, whose pixels are `gray`, from column `left` and row `top` of its own on."""
         (height, width), (across, down) = gray.shape, self.scale
         size = max(1, round(width * across)), max(1, round(height * down))
-        return Picture(gray, size, self.name, False, self.left + int(left * across), self.top + int(top * down))
+        left, top = self.left + int(left * across), self.top + int(top * down)
+        return replace(self, gray=gray, size=size, is_unmodified=False, left=left, top=top)
 
 
 class IgnoreWarnings:

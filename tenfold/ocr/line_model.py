@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tenfold.model import create_session
 from tenfold.ocr import ctc
+from tenfold.ocr.marks import DIGITS, likeliest_marks
 
 LineImage = NDArray[np.uint8]  # (32, W), white ink on black
 
@@ -25,8 +26,19 @@ COARSE_HEIGHT = 24  # rows are enough to tell ink from paper
 MAX_WORKING_HEIGHT = 96  # rows; a smaller picture says the same
 STEP = 2  # columns of a line per step of the model's output
 CALIBRATION = "calibration"  # key in the ONNX file's metadata: slope and offset of the texts' log odds
+SYMBOLS_KEY = "symbols"  # key in the ONNX file's metadata: the classes before CTC's blank
 SLANTS = (0.0, 0.2, -0.2)  # of the test-time augmentations of a line
 MIN_INK = 80  # of a column's brightest pixel, below which a digit has ended
+
+
+@dataclass(frozen=True)
+class LineMark:
+    """A mark in a line. position: how many digits are before it. span: its columns, as those of digits."""
+
+    symbol: str
+    confidence: float
+    position: int
+    span: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,8 @@ class LineReading:
 
     values: the digits. confidences: probability of each, given the others. spans: its first and its last column + 1 in
     the picture that was given. text_confidence: calibrated probability that all of it is right, also if there is no
-    digit. alternatives: for each digit all ten with their probabilities, the most probable first.
+    digit. alternatives: for each digit all ten with their probabilities, the most probable first. marks: what is read
+    between the digits; none by a model that knows digits alone.
     """
 
     values: tuple[int, ...]
@@ -43,6 +56,7 @@ class LineReading:
     spans: tuple[tuple[int, int], ...]
     text_confidence: float
     alternatives: tuple[tuple[tuple[int, float], ...], ...]
+    marks: tuple[LineMark, ...] = ()
 
     @property
     def text(self) -> str:
@@ -52,14 +66,16 @@ class LineReading:
 class LineModel:
     """Reads the picture of one line.
 
-    content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, 11). Raises RunError for
-    anything else, also for weights in other files.
+    content: the bytes of an ONNX file, uint8 (N, 32, W) -> log probabilities float (N, W / 2, symbols and blank). The
+    symbols are those in its metadata, else the ten digits. Raises RunError for anything else, also for weights in other
+    files.
     """
 
     def __init__(self, content: bytes) -> None:
         self._session = create_session(content, "the line model", 1)  # a line is too little work for several threads
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._slope, self._offset = json.loads(metadata.get(CALIBRATION, "[1.0, 0.0]"))
+        self.symbols = metadata.get(SYMBOLS_KEY, DIGITS)
 
     def read(self, picture: NDArray[np.uint8]) -> LineReading:
         """Read one line: gray or ink, dark on light or light on dark, uint8 (H, W), at least 1x1.
@@ -76,43 +92,63 @@ class LineModel:
         confidence = calibrate(log_probability, self._slope, self._offset)
         if not text:
             return LineReading((), (), (), confidence, ())
-        probabilities = ctc.digit_probabilities(log_probs, text)  # (L, 10)
+        by_digits = ctc.without_marks(log_probs)
+        probabilities = ctc.digit_probabilities(by_digits, text)  # (L, 10)
         order = np.argsort(-probabilities, axis=1)
         return LineReading(
             values=text,
             confidences=tuple(float(row[digit]) for row, digit in zip(probabilities, text, strict=True)),
-            spans=_spans(line, ctc.align(log_probs[0], text), picture.shape[1]),
+            spans=_spans(line, ctc.align(by_digits[0], text), picture.shape[1]),
             text_confidence=confidence,
             alternatives=tuple(
                 tuple((int(digit), float(row[digit])) for digit in ranks)
                 for row, ranks in zip(probabilities, order, strict=True)
             ),
+            marks=self._read_marks(line, log_probs[0], text, picture.shape[1]),
         )
+
+    def _read_marks(
+        self, line: LineImage, steps: ctc.LogProbabilities, text: ctc.Text, width: int
+    ) -> tuple[LineMark, ...]:
+        """The marks between the digits of `text`: the most probable ones, at the steps that show them."""
+        symbols = likeliest_marks(steps, text)
+        if len(symbols) == len(text):
+            return ()
+        shown = ctc.align(steps, symbols)
+        spans = _spans(line, shown, width)
+        marks, position = [], 0
+        for symbol, (first, last), span in zip(symbols, shown, spans, strict=True):
+            if symbol < len(DIGITS):
+                position += 1
+            else:
+                confidence = float(np.exp(steps[first : last + 1, symbol].max()))
+                marks.append(LineMark(self.symbols[symbol], confidence, position, span))
+        return tuple(marks)
 
     def classify_digit(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The probability of each digit if the picture, as for `read`, shows just one: (10,)."""
-        probabilities: NDArray[np.float64] = ctc.digit_probabilities(
-            self.predict_augmented(normalize_line(picture)), (0,)
-        )[0]
+        log_probs = ctc.without_marks(self.predict_augmented(normalize_line(picture)))
+        probabilities: NDArray[np.float64] = ctc.digit_probabilities(log_probs, (0,))[0]
         return probabilities
 
     def decode(self, line: LineImage) -> tuple[ctc.Text, float, NDArray[np.float32]]:
-        """The most probable text of a line, the log of its mean probability, and `predict_augmented` of it."""
+        """The most probable digits of a line, the log of their mean probability, and `predict_augmented` of it."""
         log_probs = self.predict_augmented(line)
-        texts = sorted({text for steps in log_probs for text in ctc.beam_search(steps)[:3]})
-        totals = np.logaddexp.reduce(ctc.text_log_probabilities(log_probs, texts), axis=0) - math.log(len(log_probs))
+        by_digits = ctc.without_marks(log_probs)
+        texts = sorted({text for steps in by_digits for text in ctc.beam_search(steps)[:3]})
+        totals = np.logaddexp.reduce(ctc.text_log_probabilities(by_digits, texts), axis=0) - math.log(len(by_digits))
         best = int(totals.argmax())
         return texts[best], float(totals[best]), log_probs
 
     def predict_augmented(self, line: LineImage) -> NDArray[np.float32]:
-        """Log probabilities of a line as it is and slanted either way, float (3, T, 11).
+        """Log probabilities of a line as it is and slanted either way, float (3, T, symbols and blank).
 
         Writers slant more than the training data, and a text that all augmentations agree on is more often right.
         """
         return self.predict(np.stack([slant_line(line, slant) for slant in SLANTS]))
 
     def predict(self, lines: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Log probabilities of lines, uint8 (N, 32, W) -> float (N, T, 11), two columns a step."""
+        """Log probabilities of lines, uint8 (N, 32, W) -> float (N, T, symbols and blank), two columns a step."""
         count, height, width = lines.shape
         padded = np.zeros((count, height, max(-(-width // 4) * 4, 8)), np.uint8)
         padded[:, :, :width] = lines

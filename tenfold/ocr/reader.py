@@ -49,7 +49,8 @@ from tenfold.ocr.line import (
 )
 from tenfold.ocr.line_model import LineModel
 from tenfold.ocr.page import find_pages
-from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Reading
+from tenfold.ocr.panel import find_panel
+from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Line, Mark, Reading, Rotate
 from tenfold.ocr.ruled_lines import remove_ruled_lines
 from tenfold.ocr.segmentation import DigitCandidate
 from tenfold.weights import read_weights
@@ -98,11 +99,21 @@ class Reader:
             return bundled_line_model()
         return self._line_model
 
-    def read(self, picture: Source | Picture, expect: Expect = "auto") -> Reading:
+    def read(self, picture: Source | Picture, expect: Expect = "auto", rotate: Rotate = 0) -> Reading:
         """Read the digits in `picture`; the arguments and errors of `tenfold.read`."""
         if expect not in get_args(Expect):
             raise ValueError(f"expect is one of {', '.join(get_args(Expect))}, not {expect!r}")
+        if rotate not in get_args(Rotate):
+            raise ValueError(f"rotate is one of {', '.join(map(str, get_args(Rotate)))}, not {rotate!r}")
         image = picture if isinstance(picture, Picture) else load_image(picture)
+        if rotate == "auto":
+            readings = [self._read_upright(image.turned(turns), expect) for turns in range(4)]
+            return max(readings, key=lambda reading: reading.confidence)  # the first of equals
+        return self._read_upright(image.turned(rotate // 90), expect)
+
+    def _read_upright(self, image: Picture, expect: Expect) -> Reading:
+        if panel := find_panel(image.gray):  # the axes and labels around it are no part of the picture
+            image = image.part(panel.gray, panel.left, panel.top)
         reading = self._read_page(image, expect)
         if reading.confidence >= MIN_CONFIDENCE:
             return reading
@@ -169,16 +180,18 @@ def _bundled_digest() -> str:
     return hashlib.sha256(read_weights("digits")).hexdigest()
 
 
-def read(picture: Source, expect: Expect = "auto", model: ModelSource | None = None) -> Reading:
+def read(picture: Source, expect: Expect = "auto", model: ModelSource | None = None, rotate: Rotate = 0) -> Reading:
     """Read the digits in `picture`: a path, bytes, PIL image, or uint8 array (H, W), (H, W, 3), (H, W, 4).
 
     expect: "digit" (one), "line" (one line), "page" (lines), or "auto" (detected). model: a `Model`, or what
-    `load_model` takes; the bundled one if None. To read many pictures with another, make a `Reader` of it.
+    `load_model` takes; the bundled one if None. To read many pictures with another, make a `Reader` of it. rotate:
+    degrees by which the picture is turned clockwise before it is read, 0, 90, 180 or 270, or "auto" for the most
+    confident of the four. Boxes are in the picture as it was given.
 
     Raises ValueError for another `expect`, DataError or UnavailableError for a picture that can't be opened, RunError
     for what is not a model.
     """
-    return (_bundled_reader() if model is None else Reader(model)).read(picture, expect)
+    return (_bundled_reader() if model is None else Reader(model)).read(picture, expect, rotate)
 
 
 def find_writing(gray: NDArray[np.uint8]) -> Writing:
@@ -210,12 +223,19 @@ def _accept(digit: DigitCandidate | None, expect: Expect) -> LineCandidate:
 
 def build_reading(lines: Sequence[LineCandidate], picture: Picture) -> Reading:
     """The reading of some lines, with boxes in the given picture's own pixels."""
-    lines = [line for line in lines if line.digits]
-    if not lines:
+    built = tuple(_build_line(line, picture) for line in lines if line.digits)
+    if not built:
         return NO_DIGITS
-    text = "\n".join("".join(str(digit.value) for digit in line.digits) for line in lines)
-    digits = tuple(_build_digit(digit, picture) for line in lines for digit in line.digits)
-    return Reading(text, float(np.prod([line.confidence for line in lines])), digits)
+    text = "\n".join(line.text for line in built)
+    digits = tuple(digit for line in built for digit in line.digits)
+    return Reading(text, float(np.prod([line.confidence for line in built])), digits, built)
+
+
+def _build_line(line: LineCandidate, picture: Picture) -> Line:
+    text = "".join(str(digit.value) for digit in line.digits)
+    marks = [Mark(mark.value, mark.confidence, picture.source_box(mark.box), mark.position) for mark in line.marks]
+    digits = tuple(_build_digit(digit, picture) for digit in line.digits)
+    return Line(text, float(line.confidence), digits, tuple(marks))
 
 
 def _build_digit(digit: DigitCandidate, picture: Picture) -> Digit:

@@ -87,6 +87,21 @@ class DigitResponse(Struct):
     probabilities: list[Probability] | UnsetType = UNSET
 
 
+class MarkResponse(Struct):
+    value: Annotated[str, Meta(description="A sign such as . or %, or `other`.")]
+    confidence: Probability
+    box: Annotated[list[int], Meta(min_length=4, max_length=4)]
+    position: Annotated[int, Meta(ge=0, description="Index in the line's text before which the mark stands.")]
+
+
+class LineResponse(Struct):
+    text: str
+    full_text: Annotated[str, Meta(description="With the marks between the digits.")]
+    confidence: Probability
+    box: Annotated[list[int], Meta(min_length=4, max_length=4)]
+    marks: list[MarkResponse]
+
+
 class ReadRequest(Struct):
     """A picture, in a field of any name."""
 
@@ -97,8 +112,12 @@ class ReadRequest(Struct):
 
 class ReadResponse(Struct):
     text: Annotated[str, Meta(description="Lines are separated by newlines; empty if there is no digit.")]
-    confidence: Probability
+    full_text: Annotated[str, Meta(description="The text with its marks, as 12.50 or 24/12/2026.")]
+    number: Annotated[float | None, Meta(description="The value, if the text is clearly one number.")]
+    confidence: Annotated[Probability, Meta(description="The probability that `text` is right; marks have their own.")]
     digits: list[DigitResponse]
+    lines: list[LineResponse]
+    warnings: Annotated[list[str], Meta(description="What is doubtful beside the digits.")]
     milliseconds: float
 
 

@@ -22,8 +22,9 @@ from tenfold.evaluation.statistics import wilson_interval
 from tenfold.export.onnx import add_metadata, export
 from tenfold.images import CLASSES
 from tenfold.nets import Network, build
-from tenfold.nets.ctc import BLANK, STEP
-from tenfold.ocr.line_model import CALIBRATION, LINE_HEIGHT, LineModel, calibrate, normalize_line
+from tenfold.nets.ctc import STEP
+from tenfold.ocr.line_model import CALIBRATION, LINE_HEIGHT, SYMBOLS_KEY, LineModel, calibrate, normalize_line
+from tenfold.ocr.marks import BLANK, SYMBOLS, digits_of
 from tenfold.recipes.networks import CTC
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
@@ -39,7 +40,7 @@ from tenfold.training.randomness import derived_seed
 from tenfold.training.state import TrainState
 from tenfold.training.task import Batch, FitResult, StepResult
 
-Lines = list[tuple[NDArray[np.uint8], str]]  # images (32, W) with their digits
+Lines = list[tuple[NDArray[np.uint8], str]]  # images (32, W) with their digits and marks
 
 VALIDATION_LINES = 2000
 WIDTH_MULTIPLE = 32  # batches are padded to a multiple of it: few shapes, which are faster than many
@@ -95,7 +96,7 @@ class LineTask:
         texts = [line[1] for line in lines]
         with autocast(self.device, precision):  # also of the augmentation
             pixels = augment_lines(images.to(self.device).float(), self.recipe)  # (B, 32, W)
-            logits = network(pixels)  # (B, W / 2, 11)
+            logits = network(pixels)  # (B, W / 2, symbols and blank)
         loss = ctc_loss(logits, lengths, texts).mean()
         return StepResult(loss, count_correct(logits.detach(), lengths, texts))
 
@@ -104,7 +105,8 @@ class LineTask:
 
     def export(self, network: Network, run: Run) -> None:
         save_weights(run.weights, network.state_dict())
-        export(network, run.model, {"tenfold": __version__, "recipe": self.recipe.model_dump_json()})
+        metadata = {"tenfold": __version__, "recipe": self.recipe.model_dump_json(), SYMBOLS_KEY: SYMBOLS}
+        export(network, run.model, metadata)
 
     def write_artifacts(
         self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
@@ -177,9 +179,9 @@ def augment_lines(pixels: Tensor, recipe: Recipe) -> Tensor:
 
 def ctc_loss(logits: Tensor, lengths: Tensor, texts: list[str]) -> Tensor:
     """-log P(text) of each line, float (B,)."""
-    targets = torch.tensor([int(digit) for text in texts for digit in text])
+    targets = torch.tensor([SYMBOLS.index(symbol) for text in texts for symbol in text])
     target_lengths = torch.tensor([len(text) for text in texts])
-    log_probs = logits.float().log_softmax(2).transpose(0, 1)  # (T, B, 11)
+    log_probs = logits.float().log_softmax(2).transpose(0, 1)  # (T, B, symbols and blank)
     if log_probs.device.type == "mps":  # PyTorch has no CTC there
         log_probs = log_probs.cpu()
     targets = targets.to(log_probs.device)
@@ -187,15 +189,17 @@ def ctc_loss(logits: Tensor, lengths: Tensor, texts: list[str]) -> Tensor:
 
 
 def decode_greedily(logits: Tensor, lengths: Tensor) -> Iterator[str]:
-    """The digits along each line's most probable path."""
+    """The symbols along each line's most probable path."""
     for path, length in zip(logits.argmax(2).cpu().numpy(), lengths.tolist(), strict=True):
         path = path[:length]
-        digits = path[(path != BLANK) & (np.diff(path, prepend=BLANK) != 0)]
-        yield "".join(map(str, digits))
+        shown = path[(path != BLANK) & (np.diff(path, prepend=BLANK) != 0)]
+        yield "".join(SYMBOLS[index] for index in shown)
 
 
 def count_correct(logits: Tensor, lengths: Tensor, texts: list[str]) -> int:
-    return sum(read == text for read, text in zip(decode_greedily(logits, lengths), texts, strict=True))
+    """How many lines are read with all their digits right; marks may be wrong."""
+    read = decode_greedily(logits, lengths)
+    return sum(digits_of(symbols) == digits_of(text) for symbols, text in zip(read, texts, strict=True))
 
 
 @torch.no_grad()
@@ -221,11 +225,12 @@ def evaluate_lines(model: LineModel, lines: Lines) -> LineEvaluation:
         digits, log_prob, _ = model.decode(image)
         texts.append("".join(map(str, digits)))
         log_probs.append(log_prob)
-    right = np.array([text == truth for text, (_, truth) in zip(texts, lines, strict=True)])
+    truths = [digits_of(truth) for _, truth in lines]
+    right = np.array([text == truth for text, truth in zip(texts, truths, strict=True)])
     slope, offset = fit_calibration(np.array(log_probs), right)
     confidences = np.array([calibrate(log_prob, slope, offset) for log_prob in log_probs])
-    digit_count = sum(len(truth) for _, truth in lines)
-    errors = sum(edit_distance(text, truth) for text, (_, truth) in zip(texts, lines, strict=True))
+    digit_count = sum(map(len, truths))
+    errors = sum(edit_distance(text, truth) for text, truth in zip(texts, truths, strict=True))
     n, correct = len(lines), int(right.sum())
     metrics = {
         "n": n,

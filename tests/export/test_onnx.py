@@ -16,6 +16,7 @@ from tenfold.model import Model
 from tenfold.nets import build
 from tenfold.nets.network import LineNetwork
 from tenfold.ocr.line_model import LineModel
+from tenfold.ocr.marks import SYMBOLS
 from tenfold.recipes import RECIPES, Recipe, find
 
 TOLERANCE = 1e-5
@@ -93,7 +94,7 @@ def test_log_probabilities_match_pytorch_at_any_size(exported, n, width):
     (log_probabilities,) = session.run(None, {"strips": strips})
     with torch.no_grad():
         expected = network(torch.tensor(strips)).log_softmax(2).numpy()
-    assert log_probabilities.shape == (n, width // 2, 11)
+    assert log_probabilities.shape == (n, width // 2, len(SYMBOLS) + 1)
     np.testing.assert_allclose(np.exp(log_probabilities), np.exp(expected), rtol=0, atol=TOLERANCE)
     assert expected.std() > 0.02, "the columns must differ to show something"
 

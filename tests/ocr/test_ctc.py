@@ -130,3 +130,23 @@ def test_align_follows_most_probable_path(length, seed):
         runs += [(t, t + n - 1)] * (symbol != ctc.BLANK)
         t += n
     assert ctc.align(steps, text) == runs
+
+
+def test_without_marks_sums_over_marks():
+    """Against all paths of a tiny alphabet: ten digits, one mark, blank."""
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(4, 12))
+    steps -= np.logaddexp.reduce(steps, axis=1, keepdims=True)
+    reduced = ctc.without_marks(steps)
+    np.testing.assert_allclose(np.exp(reduced).sum(axis=1), 1)
+    total = 0.0
+    for path in itertools.product([3, 7, 10, 11], repeat=4):  # 10 is the mark, 11 the blank
+        kept = [symbol for symbol, _ in itertools.groupby(path)]
+        if [symbol for symbol in kept if symbol < 10] == [3, 7]:
+            total += np.exp(sum(steps[t, symbol] for t, symbol in enumerate(path)))
+    assert np.exp(ctc.text_log_probabilities(reduced[None], [(3, 7)])[0, 0]) == pytest.approx(total)
+
+
+def test_without_marks_keeps_digits_alone():
+    steps = np.zeros((5, 11))
+    assert ctc.without_marks(steps) is steps

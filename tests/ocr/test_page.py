@@ -60,6 +60,7 @@ def test_read_prefers_page_if_more_confident(model, monkeypatch, photo, page, te
         return Reading("1", photo, ()) if image.gray.shape == SIZE else Reading("207", page, ())
 
     monkeypatch.setattr(Reader, "_read_page", read_page)
+    monkeypatch.setattr("tenfold.ocr.reader.find_panel", lambda gray: None)
     assert read(draw_on_table(draw_page(), STRAIGHT, 130), "auto", model).text == text
 
 

@@ -27,6 +27,24 @@ def test_read_each_digit(model):
         assert len({value, *(other for other, _ in digit.alternatives)}) == 4
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_read_turns_pictures_and_gives_boxes_in_them(model, turns):
+    straight = np.pad(draw_on_paper(draw_digits("274", 90, 8)), ((0, 60), (0, 10)), constant_values=255)
+    expected = read(straight, "line", model)
+    given = np.rot90(straight, turns).copy()
+    reading = read(given, "line", model, rotate=90 * turns)
+    assert reading.text == expected.text == "274"
+    for digit, before in zip(reading.digits, expected.digits, strict=True):
+        x, y, width, height = digit.box
+        left, top, across, down = before.box
+        ink = (given[y : y + height, x : x + width] < 128).sum()
+        assert ink == (straight[top : top + down, left : left + across] < 128).sum()
+        assert sorted((width, height)) == sorted((across, down))
+    assert read(given, "line", model, rotate="auto").confidence >= reading.confidence
+    with pytest.raises(ValueError, match="rotate is one of 0, 90"):
+        read(given, rotate=45)
+
+
 def test_readings_are_comparable_and_hashable(model):
     one, again, other = (read(draw_on_paper(draw_digits(text, 90, 8)), "digit", model) for text in "775")
     assert one == again != other

@@ -10,6 +10,7 @@ import torch
 from tenfold.data.dataset import Dataset
 from tenfold.errors import DataError, RecipeError
 from tenfold.ocr.line_model import LINE_HEIGHT, LineModel, calibrate
+from tenfold.ocr.marks import BLANK, SYMBOLS
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
 from tenfold.synthesis.lines import generator
@@ -115,17 +116,17 @@ def test_settings_for_digits_only(change):
 
 def test_ctc_loss_ignores_padding():
     torch.manual_seed(0)
-    logits = torch.randn(1, 20, 11)
-    longer = torch.cat([logits, torch.randn(1, 30, 11)], dim=1)
+    logits = torch.randn(1, 20, BLANK + 1)
+    longer = torch.cat([logits, torch.randn(1, 30, BLANK + 1)], dim=1)
     lengths = torch.tensor([20])
-    assert torch.allclose(ctc_loss(logits, lengths, ["407"]), ctc_loss(longer, lengths, ["407"]))
+    assert torch.allclose(ctc_loss(logits, lengths, ["4.07"]), ctc_loss(longer, lengths, ["4.07"]))
     assert list(decode_greedily(longer, lengths)) == list(decode_greedily(logits, lengths))
 
 
 def test_decode_greedily_drops_blanks_and_repeats():
-    path = [10, 4, 4, 10, 4, 0, 0, 10]
-    logits = torch.nn.functional.one_hot(torch.tensor([path]), 11).float()
-    assert list(decode_greedily(logits, torch.tensor([8]))) == ["440"]
+    path = [BLANK, 4, 4, BLANK, 4, SYMBOLS.index("."), 0, BLANK]
+    logits = torch.nn.functional.one_hot(torch.tensor([path]), BLANK + 1).float()
+    assert list(decode_greedily(logits, torch.tensor([8]))) == ["44.0"]
     assert list(decode_greedily(logits, torch.tensor([3]))) == ["4"]
 
 

@@ -43,21 +43,34 @@ export class View {
   /** area: corner and size of the drawing area in the pixels of boxes; null to show no boxes. */
   showReading(reading, selected, area, milliseconds) {
     this.setState(reading.digits.length ? "read" : "none");
-    const lines = reading.text.split("\n").filter(Boolean);
-    let index = 0;
+    let first = 0;
     $("text").replaceChildren(
-      ...lines.map((line) =>
-        element("span", { className: "line" }, Array.from(line, () => this.digitButton(reading, index++, selected))),
-      ),
+      ...reading.lines.map((line) => {
+        const shown = this.showLine(reading, line, first, selected);
+        first += line.text.length;
+        return shown;
+      }),
     );
-    $("text").style.setProperty("--length", Math.max(1, ...lines.map((line) => line.length)));
+    $("text").style.setProperty("--length", Math.max(1, ...reading.lines.map((line) => line.full_text.length)));
     $("boxes").replaceChildren(...(area ? reading.digits.map((digit, i) => this.boxButton(digit, i, selected, area)) : []));
     const one = reading.digits.length === 1;
     $("summary").textContent = reading.digits.length
-      ? `${percent(reading.confidence)} confident${one ? "" : " overall"} · read in ${milliseconds.toFixed(0)} ms`
+      ? [`${percent(reading.confidence)} confident${one ? "" : " overall"}`, ...reading.warnings, `read in ${milliseconds.toFixed(0)} ms`].join(" · ")
       : `No digit here · ${milliseconds.toFixed(0)} ms`;
     const digit = reading.digits[selected];
     if (digit) this.showDetails(digit, reading.digits.length > 1 ? selected + 1 : 0);
+  }
+
+  /** The digits of a line as buttons, and the marks between them; `first` is the index of its first digit. */
+  showLine(reading, line, first, selected) {
+    const parts = [];
+    for (let i = 0; i <= line.text.length; i++) {
+      for (const { value, confidence, position } of line.marks)
+        if (position === i && value !== "other")
+          parts.push(element("span", { className: "mark", textContent: value, title: percent(confidence) }));
+      if (i < line.text.length) parts.push(this.digitButton(reading, first + i, selected));
+    }
+    return element("span", { className: "line" }, parts);
   }
 
   digitButton(reading, i, selected) {

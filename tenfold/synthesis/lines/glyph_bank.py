@@ -23,7 +23,7 @@ CHUNK = 1000
 class GlyphBank:
     """images: uint8 (N, 56, 56), white on black; distances: uint8 (N, 56, 56), in eighths of a pixel, at most 255.
 
-    boxes: int16 (N, 4), left, top, right, bottom of the thinned digit; indices: for each digit, its images.
+    boxes: int16 (N, 4), left, top, right, bottom of the thinned digit; indices: for each class, its images.
     """
 
     images: NDArray[np.uint8]
@@ -34,8 +34,13 @@ class GlyphBank:
     @classmethod
     def from_dataset(cls, digits: Dataset) -> Self:
         assert digits.labels is not None, "lines are composed of labeled digits"
-        side = SCALE * digits.images.shape[1]
-        images = np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in digits.images])
+        return cls.from_images(digits.images, digits.labels, CLASSES)
+
+    @classmethod
+    def from_images(cls, images: NDArray[np.uint8], labels: NDArray[np.integer], classes: int) -> Self:
+        """images: uint8 (N, 28, 28), white on black. labels: (N,), below `classes`."""
+        side = SCALE * images.shape[1]
+        images = np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in images])
         distances = np.empty_like(images)
         boxes = np.empty((len(images), 4), np.int16)
         for start in range(0, len(images), CHUNK):
@@ -46,7 +51,7 @@ class GlyphBank:
                 left, top, width, height = cv2.boundingRect(skeleton.view(np.uint8))
                 boxes[i] = left, top, left + max(width, 1) - 1, top + max(height, 1) - 1
         is_usable = boxes[:, 3] - boxes[:, 1] >= side // 4  # thinning left enough of it
-        indices = tuple(np.flatnonzero((digits.labels == digit) & is_usable) for digit in range(CLASSES))
+        indices = tuple(np.flatnonzero((labels == label) & is_usable) for label in range(classes))
         return cls(images, distances, boxes, indices)
 
 

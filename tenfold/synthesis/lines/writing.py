@@ -1,12 +1,15 @@
-"""A line of digits as ink: MNIST's digits and drawn ones by one writer, with signs between them."""
+"""A line as ink: MNIST's digits and drawn ones by one writer, with signs and letters between them."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.ocr.marks import DIGITS, digits_of
 from tenfold.synthesis.lines.glyph_bank import DISTANCE_STEPS, GlyphBank
+from tenfold.synthesis.lines.sign_bank import SignBank
 from tenfold.synthesis.strokes import (
     DIGIT_JITTER,
     DIGIT_STROKES,
@@ -27,15 +30,6 @@ MARGIN = 12  # around a digit's piece of the canvas: more than a pen's radius
 START_X = 30.0
 
 
-@dataclass(frozen=True)
-class LineSigns:
-    """The signs before the digits, after each of them, and at the end."""
-
-    prefix: str
-    separators: list[str]
-    suffix: str
-
-
 @dataclass(eq=False)
 class Canvas:
     """A line while it is written.
@@ -51,8 +45,8 @@ class Canvas:
     x: float = START_X
 
     @classmethod
-    def create(cls, digit_count: int, rng: np.random.Generator) -> "Canvas":
-        width = 160 + (digit_count + 6) * 2 * DIGIT_HEIGHT
+    def create(cls, length: int, rng: np.random.Generator) -> "Canvas":
+        width = 160 + (length + 2) * 2 * DIGIT_HEIGHT
         slant = float(rng.triangular(-0.25, 0.1, 0.6) if rng.random() < 0.7 else rng.uniform(-0.45, 0.95))
         distance, path, brush = (np.full((CANVAS_HEIGHT, width), value, np.uint8) for value in (255, 255, 0))
         return cls(distance, path, brush, slant)
@@ -61,8 +55,8 @@ class Canvas:
 class Writer:
     """What stays the same along a line."""
 
-    def __init__(self, text: str, glyphs: GlyphBank, rng: np.random.Generator) -> None:
-        self.glyphs = glyphs
+    def __init__(self, text: str, glyphs: GlyphBank, signs: SignBank, rng: np.random.Generator) -> None:
+        self.glyphs, self.signs = glyphs, signs
         is_tight = rng.random() < 0.3
         self.gap = rng.uniform(-0.08, 0.1) if is_tight else rng.triangular(-0.02, 0.2, 0.9)
         self.gap_deviation = rng.uniform(0.02, 0.12)
@@ -77,7 +71,7 @@ class Writer:
         is_consistent = rng.random() < 0.4  # every instance of a digit is the same image
         self.indices: dict[int, NDArray[np.intp]] = {}
         self.shapes: dict[int, Shape] = {}
-        for digit in set(map(int, text)):
+        for digit in sorted(set(map(int, digits_of(text)))):
             if is_regional and rng.random() < REGIONAL_PROBABILITIES[digit]:
                 self.shapes[digit] = DIGIT_STROKES[digit][rng.integers(len(DIGIT_STROKES[digit]))]
             indices = glyphs.indices[digit]
@@ -86,19 +80,18 @@ class Writer:
         self.drawn_aspect = rng.uniform(0.7, 1.3)
 
 
-def write_line(text: str, signs: LineSigns, glyphs: GlyphBank, rng: np.random.Generator) -> Canvas:
+def write_line(text: str, glyphs: GlyphBank, signs: SignBank, rng: np.random.Generator) -> Canvas:
     canvas = Canvas.create(len(text), rng)
-    writer = Writer(text, glyphs, rng)
-    if signs.prefix:
-        add_sign(canvas, signs.prefix, writer.gap, rng)
-    for i, digit in enumerate(map(int, text)):
-        add_digit(canvas, digit, writer, rng)
-        if i < len(text) - 1 and signs.separators[i]:
-            add_sign(canvas, signs.separators[i], writer.gap, rng)
-        elif rng.random() < writer.join_probability:
-            add_join(canvas, rng)
-    for sign in signs.suffix:
-        add_sign(canvas, sign, writer.gap, rng)
+    writer = Writer(text, glyphs, signs, rng)
+    for character, following in zip_longest(text, text[1:], fillvalue=" "):
+        if character == " ":
+            canvas.x += DIGIT_HEIGHT * rng.uniform(0.3, 0.9)
+        elif character in DIGITS:
+            add_digit(canvas, int(character), writer, rng)
+            if following in DIGITS and rng.random() < writer.join_probability:
+                add_join(canvas, rng)
+        else:
+            add_sign(canvas, character, writer, rng)
     return canvas
 
 
@@ -119,17 +112,16 @@ def add_digit(canvas: Canvas, digit: int, writer: Writer, rng: np.random.Generat
         canvas.x = add_strokes(canvas, strokes, (left, foot - height), (width, height))
         return
     indices = writer.indices[digit]
-    canvas.x = add_image(canvas, indices[rng.integers(len(indices))], height, foot, writer, rng)
+    canvas.x = add_image(canvas, writer.glyphs, indices[rng.integers(len(indices))], height, foot, writer, rng)
     if digit == 7 and writer.crosses_sevens:
         bar = np.array([[-0.25, 0.53], [0.3, 0.47]], np.float32) + rng.normal(0, 0.05, (2, 2)).astype(np.float32)
         add_strokes(canvas, [bar], ((left + canvas.x) / 2, foot - height), (height, height))
 
 
 def add_image(
-    canvas: Canvas, index: int, height: float, foot: float, writer: Writer, rng: np.random.Generator
+    canvas: Canvas, glyphs: GlyphBank, index: int, height: float, foot: float, writer: Writer, rng: np.random.Generator
 ) -> float:
-    """Add one of MNIST's digits, its center line or its own ink; returns the x where it ends."""
-    glyphs = writer.glyphs
+    """Add a digit or another glyph, its center line or its own ink; returns the x where it ends."""
     left, top, right, bottom = map(int, glyphs.boxes[index])
     glyph_height, glyph_width = max(bottom - top, 1), max(right - left, 1)
     scale_y = height / glyph_height
@@ -181,8 +173,16 @@ def add_join(canvas: Canvas, rng: np.random.Generator) -> None:
     add_strokes(canvas, [stroke], (canvas.x, y), (width, DIGIT_HEIGHT))
 
 
-def add_sign(canvas: Canvas, sign: str, gap: float, rng: np.random.Generator) -> None:
-    canvas.x += DIGIT_HEIGHT * (max(gap, 0) * 0.6 + rng.uniform(0.04, 0.2))
+def add_sign(canvas: Canvas, sign: str, writer: Writer, rng: np.random.Generator) -> None:
+    """Add a sign by strokes, or a sign or a letter as fonts have it."""
+    canvas.x += DIGIT_HEIGHT * (max(writer.gap, 0) * 0.6 + rng.uniform(0.04, 0.2))
+    indices = writer.signs.indices(sign)
+    if len(indices) and (sign not in SIGN_STROKES or rng.random() < 0.5):
+        index = indices[rng.integers(len(indices))]
+        top, bottom = DIGIT_HEIGHT * rng.uniform(0.85, 1.2) * writer.signs.extents[index]
+        foot = BASELINE + bottom - DIGIT_HEIGHT + DIGIT_HEIGHT * rng.normal(0, 0.06)
+        canvas.x = add_image(canvas, writer.signs.glyphs, index, max(bottom - top, 4.0), foot, writer, rng)
+        return
     height = DIGIT_HEIGHT * rng.uniform(0.8, 1.15)
     foot = BASELINE + DIGIT_HEIGHT * rng.normal(0.03, 0.06)
     width = height * rng.uniform(0.6, 1.2)

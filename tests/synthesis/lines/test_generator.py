@@ -1,10 +1,14 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
-from tenfold.synthesis.lines.generator import MAX_DIGITS, LineGenerator, random_text
+from tenfold.ocr.marks import DIGITS, SYMBOLS, digits_of
+from tenfold.synthesis.lines.generator import LineGenerator
 from tenfold.synthesis.lines.glyph_bank import GlyphBank
+from tenfold.synthesis.lines.texts import random_digits, random_text
 from tenfold.synthesis.strokes import DIGIT_STROKES, SIGN_STROKES, sample_strokes
 
 
@@ -31,24 +35,41 @@ def test_lines_vary_and_some_are_empty(generator):
     lines = [generator.generate(rng) for _ in range(150)]
     texts = [text for _, text in lines]
     assert "" in texts
-    assert set("".join(texts)) == set("0123456789")
-    assert max(map(len, texts)) <= MAX_DIGITS
+    assert set(DIGITS) < set("".join(texts)) <= set(SYMBOLS)
     assert all(picture.dtype == np.uint8 and min(picture.shape) >= 8 for picture, _ in lines)
     assert len({picture.tobytes() for picture, _ in lines}) == len(lines)
 
 
 def test_longer_text_is_wider(generator):
     rng = np.random.default_rng(2)
-    lines = [generator.generate(rng) for _ in range(200)]
+    lines = [generator.generate(rng) for _ in range(400)]
     widths = {n: [p.shape[1] / p.shape[0] for p, text in lines if len(text) == n] for n in (2, 7)}
     assert np.median(widths[7]) > 1.5 * np.median(widths[2])
 
 
-def test_random_text_digit_frequencies():
+def test_random_digits_frequencies():
     rng = np.random.default_rng(3)
-    counts = np.bincount([int(digit) for _ in range(3000) for digit in random_text(rng)], minlength=10)
+    counts = np.bincount([int(digit) for _ in range(3000) for digit in random_digits(rng)], minlength=10)
     assert counts[1:].min() > 0.85 * counts[1:].max()
     assert counts[0] < 4 * counts[1]  # zeros are more frequent, as in amounts
+
+
+def test_random_text_writes_amounts_dates_and_words():
+    rng = np.random.default_rng(5)
+    texts = [random_text(rng) for _ in range(2000)]
+    for form in (
+        r"\d+[.,]\d\d",
+        r"\d+/\d+/\d+",
+        r"\d+:\d\d",
+        r"[-+]\d+",
+        r"\(\d+\)",
+        r"\d+%",
+        r"[A-Za-z]+ \d+",
+        r"[$€£].+",
+    ):
+        assert any(re.fullmatch(form, text) for text in texts), form
+    assert "" in texts
+    assert max(len(digits_of(text)) for text in texts) <= 14
 
 
 def test_strokes_stay_in_digit_box():

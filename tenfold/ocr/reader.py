@@ -50,7 +50,7 @@ from tenfold.ocr.line import (
 from tenfold.ocr.line_model import LineModel
 from tenfold.ocr.page import find_pages
 from tenfold.ocr.panel import find_panel
-from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Line, Mark, Reading, Rotate
+from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Line, Mark, Reading, Rotate, enclose
 from tenfold.ocr.ruled_lines import remove_ruled_lines
 from tenfold.ocr.segmentation import DigitCandidate
 from tenfold.weights import read_weights
@@ -59,6 +59,7 @@ ModelSource = Model | str | os.PathLike[str]
 
 MAX_COMPONENTS = 1000  # of a page; more are a pattern, which would take minutes to read
 MIN_EXPECTED_DIGITNESS = 0.1  # of a digit that `expect` says is there
+MAX_HEIGHT_RATIO, MIN_MISSED_CONFIDENCE = 1.6, 0.6  # of digits beside a page to its own
 MAX_DIGIT_WIDTH, MAX_SINGLE_WIDTH = 1.4, 0.8  # heights: of one digit; two that touch are wider than the second
 
 
@@ -120,7 +121,7 @@ class Reader:
         # Nothing, or the edge of a sheet of paper that lies on a table.
         for page in find_pages(image.gray):
             part = self._read_page(image.part(page.gray, page.left, page.top), expect)
-            if part.confidence > reading.confidence:
+            if part.confidence > reading.confidence and not _misses_digits(part, reading):
                 return part
         return reading
 
@@ -204,6 +205,21 @@ def find_writing(gray: NDArray[np.uint8]) -> Writing:
         ink = find_components(unruled)
     components = remove_lines(remove_specks(ink.components), ink.ink.shape)
     return Writing(gray, binarized.contrast, all_ink, ink, components)
+
+
+def _misses_digits(part: Reading, reading: Reading) -> bool:
+    """Whether the reading of a page leaves out digits like its own: the page is light on a part of a larger one."""
+    if not part.digits:
+        return False
+    left, top, width, height = enclose([digit.box for digit in part.digits])
+    typical = float(np.median([digit.box[3] for digit in part.digits]))
+    return any(
+        (not left <= x + w / 2 <= left + width or not top <= y + h / 2 <= top + height)
+        and typical / MAX_HEIGHT_RATIO <= h <= typical * MAX_HEIGHT_RATIO
+        and digit.confidence >= MIN_MISSED_CONFIDENCE
+        for digit in reading.digits
+        for x, y, w, h in [digit.box]
+    )
 
 
 def _only_character(components: Sequence[Component]) -> Component | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tenfold.ocr.page import find_pages
 from tenfold.ocr.reader import Reader, read
-from tenfold.ocr.reading import Reading
+from tenfold.ocr.reading import Digit, Reading
 from tests.ocr.drawn_digits import draw_digits, draw_on_paper
 
 SIZE = (400, 600)
@@ -104,3 +104,23 @@ def test_find_pages_stay_inside_the_picture(seed, shape, transposed):
         assert page.gray.dtype == np.uint8
         assert 0 <= page.top < page.top + height <= picture.shape[0]
         assert 0 <= page.left < page.left + width <= picture.shape[1]
+
+
+@pytest.mark.parametrize(("beside", "text"), [((120, 40, 20, 32), "204"), ((120, 40, 20, 9), "20"), (None, "20")])
+def test_read_keeps_digits_beside_a_page_half_in_shadow(model, monkeypatch, beside, text):
+    """Digits of the same size beside a page belong to its line, half of which is in a shadow."""
+
+    def reading_of(boxes, confidence):
+        blank = np.zeros((28, 28), np.uint8)
+        digits = tuple(Digit(value, 0.9, box, (), image=blank) for value, box in zip((2, 0, 4), boxes, strict=False))
+        return Reading("204"[: len(boxes)], confidence, digits)
+
+    lit = [(20, 40, 20, 30), (60, 40, 20, 30)]
+    complete = [*lit, beside] if beside else lit
+
+    def read_page(self, image, expect):
+        return reading_of(complete, 0.6) if image.gray.shape == SIZE else reading_of(lit, 0.99)
+
+    monkeypatch.setattr(Reader, "_read_page", read_page)
+    monkeypatch.setattr("tenfold.ocr.reader.find_panel", lambda gray: None)
+    assert read(draw_on_table(draw_page(), STRAIGHT, 130), "auto", model).text == text

@@ -68,6 +68,15 @@ def validate_submission(path: str | os.PathLike[str], rows: int | None = None) -
     return SubmissionSummary(len(read.labels), counts, (*_warnings(read.labels), *read.notes))
 
 
+def is_submission(path: str | os.PathLike[str]) -> bool:
+    """Whether this is a file, or a zip with only that file, whose header is ImageId,Label in either order."""
+    try:
+        with Path(path).open("rb") as file, _unpacked(file, Path(path)) as (content, _):
+            return sorted(_fields(next(_lines(content), ""))) == HEADER
+    except (OSError, CheckFailedError):
+        return False
+
+
 def read_submission(path: str | os.PathLike[str], rows: int | None = None) -> Labels:
     """The labels of a submission in the order of ImageId, uint8 (N,). rows: the expected number of rows, if known.
 

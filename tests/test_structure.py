@@ -26,6 +26,7 @@ LAYERS = (
     ("report",),
     ("training",),
     ("submission", "predictions", "client"),
+    ("score",),
     ("api",),
     ("estimator",),
     ("serving",),

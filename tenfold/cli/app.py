@@ -18,6 +18,7 @@ from tenfold.cli.predict import evaluate, submit
 from tenfold.cli.probabilities import predict
 from tenfold.cli.read import read
 from tenfold.cli.runs import runs
+from tenfold.cli.score import score
 from tenfold.cli.serve import export, report, serve
 from tenfold.cli.summary import summary
 from tenfold.cli.train import compare, ensemble, recipes, show, train
@@ -46,7 +47,21 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
 app.add_typer(feedback_app, name="feedback")
 
-for command in (check, train, ensemble, runs, predict, submit, evaluate, label_errors, compare, summary, read, serve):
+for command in (
+    check,
+    train,
+    ensemble,
+    runs,
+    predict,
+    submit,
+    score,
+    evaluate,
+    label_errors,
+    compare,
+    summary,
+    read,
+    serve,
+):
     app.command()(command)
 recipes_app.callback()(recipes)
 recipes_app.command()(show)

@@ -24,15 +24,20 @@ def print_evaluation(evaluated: ModelEvaluation) -> None:
         cells = ["" if ratio is None else f"{100 * ratio:.2f} %" for ratio in ratios]
         digits.add_row(str(digit), f"{result.support[digit]:,}", *cells)
     say(digits)
-    confusion = Table(
+    say(confusion_table(result.confusion))
+    print_findings(evaluated.findings)
+
+
+def confusion_table(counts: list[list[int]]) -> Table:
+    """counts: 10x10, rows are true digits."""
+    table = Table(
         title="true digit (rows) by predicted digit (columns)", title_justify="left", title_style="bold", box=None
     )
     for name in ("", *range(10)):
-        confusion.add_column(str(name), justify="right", no_wrap=True)
-    for digit, row in enumerate(result.confusion):
-        confusion.add_row(str(digit), *(str(count) if count else "·" for count in row))
-    say(confusion)
-    print_findings(evaluated.findings)
+        table.add_column(str(name), justify="right", no_wrap=True)
+    for digit, row in enumerate(counts):
+        table.add_row(str(digit), *(str(count) if count else "·" for count in row))
+    return table
 
 
 def print_robustness(robustness: Robustness) -> None:

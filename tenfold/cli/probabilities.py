@@ -32,7 +32,11 @@ def predict(
     """
     from tenfold.cli import output as console
     from tenfold.data import load_data
+    from tenfold.data.checks import inspect
+    from tenfold.data.findings import by_level, from_notes
+    from tenfold.data.split import without_labels
     from tenfold.errors import DataError
+    from tenfold.evaluation.seen import seen_in_test
     from tenfold.model import load_model
     from tenfold.predictions import validate_predictions_path, write_predictions
 
@@ -46,13 +50,14 @@ def predict(
     probabilities = loaded.predict_proba(images.images)
     write_predictions(out, probabilities, images.source_indices)
     confidence = float(probabilities.max(axis=1).mean())
+    findings = [*from_notes(splits.notes), *inspect(test=without_labels(images)), *seen_in_test(model, images.images)]
+    findings = list(by_level(findings))
     if not json:
-        for note in splits.notes:
-            console.say(f"note: {note}")
+        console.print_findings(findings)
         console.say(
             f"{images.source}: {len(images):,} {'image' if len(images) == 1 else 'images'}, mean confidence "
             f"{100 * confidence:.2f} %"
         )
         console.say_where("predictions", out)
     document = {"model": loaded.name, "data": images.source, "images": len(images), "mean_confidence": confidence}
-    finish(document | {"file": str(out), "notes": list(splits.notes)}, json)
+    finish(document | {"file": str(out), "warnings": [finding.to_dict() for finding in findings]}, json)

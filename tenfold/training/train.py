@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from tenfold.data.dataset import Dataset, concatenate
 from tenfold.data.findings import Finding, by_level
 from tenfold.data.split import stratified_folds
 from tenfold.errors import DataError, RecipeError, RunError
+from tenfold.evaluation.seen import KNOWS_BUNDLED, run_of, was_made_with_bundled
 from tenfold.files import write_json
 from tenfold.images import hash_images
 from tenfold.recipes.schema import Recipe
@@ -154,6 +154,8 @@ def create_or_reopen(run: Run, recipe: Recipe, data: Dataset, record: Mapping[st
     run.remove_partial_files()
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     saved = {"source": data.source, "samples": len(data), "digest": data.digest} | dict(record)
+    if "teacher" in record and was_made_with_bundled(record["teacher"]):
+        saved[KNOWS_BUNDLED] = True
     write_json(run.data, saved)
     write_json(run.recipe, recipe.model_dump(mode="json"))
     run.write_image_hashes(np.union1d(hash_images(data.images), _teacher_hashes(record)))
@@ -161,8 +163,9 @@ def create_or_reopen(run: Run, recipe: Recipe, data: Dataset, record: Mapping[st
 
 
 def _teacher_hashes(record: Mapping[str, Any]) -> NDArray[np.uint64]:
-    """Hashes of the images that the teacher was trained on, if it is a run that has them."""
-    hashes = Run(Path(record["teacher"])).read_image_hashes() if "teacher" in record else None
+    """Hashes of the images that the teacher was trained on, if it is a run that has them, or the model in one."""
+    run = run_of(record["teacher"]) if "teacher" in record else None
+    hashes = run.read_image_hashes() if run else None
     return np.empty(0, np.uint64) if hashes is None else hashes
 
 

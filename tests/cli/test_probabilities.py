@@ -49,3 +49,20 @@ def test_predict_errors(run_cli, trained, kaggle_zip, tmp_path, monkeypatch):
     assert result.code == 5
     assert "pip install 'tenfold[formats]'" in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_predict_warns_of_transposed_and_known_images(run_cli, trained, digits, tmp_path):
+    train, _ = digits
+    np.savez(tmp_path / "known.npz", images=train.images[:400])
+    np.savez(tmp_path / "transposed.npz", images=train.images.transpose(0, 2, 1))
+    result = run_cli("predict", trained, tmp_path / "known.npz", "-o", tmp_path / "p.csv", "--json")
+    assert "seen" in [finding["code"] for finding in result.document["warnings"]]
+    result = run_cli("predict", trained, tmp_path / "transposed.npz", "-o", tmp_path / "p.csv")
+    assert result.code == 0
+    assert "transposed" in result.out
+
+
+def test_submit_bundled_says_what_it_has_seen(run_cli, kaggle_zip, tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.evaluation.seen.seen_by_bundled", lambda hashes: np.arange(len(hashes)) < 45)
+    result = run_cli("submit", "bundled", kaggle_zip, "-o", tmp_path / "s.csv")
+    assert "warning: 45 of the 60 test images were used to make this model" in result.out

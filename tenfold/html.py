@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from tenfold.images import CLASSES, Images, Labels
 
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+MIN_WIDTH, MAX_WIDTH = 120, 480  # pixels of a picture with boxes
 SHOWN_PER_DIGIT = 10
 SHOWN_UNLABELED = 30
 
@@ -37,13 +40,30 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def picture(pixels: NDArray[np.uint8], alt: str, scale: int = 1) -> str:
     """An image of gray or RGB pixels, uint8 (H, W) or (H, W, 3), shown `scale` times as large."""
+    size = f"width:{scale * pixels.shape[1]}px;image-rendering:pixelated"
+    return f'<img alt="{escape(alt, quote=True)}" style="{size}" src="{_png_uri(pixels)}">'
+
+
+def _png_uri(pixels: NDArray[np.uint8]) -> str:
     from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", optimize=True)
-    data = b64encode(file.getvalue()).decode()
-    size = f"width:{scale * pixels.shape[1]}px;image-rendering:pixelated"
-    return f'<img alt="{escape(alt, quote=True)}" style="{size}" src="data:image/png;base64,{data}">'
+    return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+
+
+def boxed_picture(gray: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[tuple[str, Box]]) -> str:
+    """A picture, uint8 (h, w), with labeled boxes in the pixels of `size` (width, height)."""
+    width, height = size
+    line, font = max(width / 240, 0.5), max(width / 22, 5)
+    shapes = [
+        f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="none" stroke="#c81e1e" stroke-width="{line:.1f}"/>'
+        f'<text x="{x}" y="{max(y - line, font)}" font-size="{font:.1f}" fill="#c81e1e">{escape(label)}</text>'
+        for label, (x, y, w, h) in boxes
+    ]
+    image = f'<image href="{_png_uri(gray)}" width="{width}" height="{height}" preserveAspectRatio="none"/>'
+    shown = min(MAX_WIDTH, max(width, MIN_WIDTH))
+    return f'<svg viewBox="0 0 {width} {height}" width="{shown}">{image}{"".join(shapes)}</svg>'
 
 
 def strip(images: Images, gap: int = 2) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from tenfold.explain import Explanation, Occlusion
 from tenfold.html import paragraph, table
 from tenfold.images import CLASSES, SIDE, Images
 from tenfold.onnx_file import has_external_data, last_layer_inputs, read_nodes, with_outputs
-from tenfold.pixels import to_array, to_levels
+from tenfold.pixels import check_layout, scale_binary, to_array, to_levels
 from tenfold.run import Run
 from tenfold.sniff import HEAD_BYTES, ONNX, foreign, identify
 from tenfold.weights import read_weights
@@ -31,6 +31,7 @@ from tenfold.weights import read_weights
 BUNDLED = "bundled"  # the name of the model that comes with tenfold
 EXPECTED = "expected an ONNX model in one file"
 BATCH_SIZE = 128  # large enough to be fast, small enough that the layers' outputs stay in the processor's cache
+MIN_EXAMINED = 8  # uint8 images at a time, to look for pixels of 0 and 1; a server's single ones are not delayed
 MIN_IMAGES_PER_THREAD = 32  # from here on splitting the batch is faster than splitting each layer
 
 
@@ -175,18 +176,24 @@ def as_images(values: Any) -> Images:
     Raises ValueError.
     """
     if isinstance(values, np.ndarray) and values.dtype == np.uint8 and values.shape[1:] == (SIDE, SIDE):
-        return values
+        return _announce(*scale_binary(values)) if len(values) >= MIN_EXAMINED else values
     array = to_array(values)
     if not array.size and array.shape[1:] == (SIDE, SIDE):
         return np.empty((0, SIDE, SIDE), np.uint8)
     try:
-        images, notes = to_levels(array, "the images")
+        images, notes = to_levels(check_layout(array, "the images"), "the images")
     except DataError as error:
         raise ValueError(str(error)) from None
     if images.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"the images have {images.shape[1]}x{images.shape[2]} pixels; expected 28x28")
+    scaled, more = scale_binary(images)
+    return _announce(scaled, notes + more)
+
+
+def _announce(images: Images, notes: tuple[str, ...]) -> Images:
+    """The images; warns of what was changed, where the method of a model was called."""
     for note in notes:
-        warnings.warn(note, DataWarning, stacklevel=3)
+        warnings.warn(note, DataWarning, stacklevel=4)
     return images
 
 

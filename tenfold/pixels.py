@@ -34,8 +34,8 @@ class Scale(NamedTuple):
 TOLERANCE = 1e-3  # of rounding before the values were written
 SCALES = (  # of floats, the narrowest first
     Scale(0, 1, "Pixels are from 0 to 1: scaled to 255."),
-    Scale(-0.5, 0.5, "Pixels are from -0.5 to 0.5: scaled to 0 to 255."),
-    Scale(-1, 1, "Pixels are from -1 to 1: scaled to 0 to 255."),
+    Scale(-0.5, 0.5, "Pixels are from -0.5 to 0.5: scaled to 0 to 255.", begins_with_black=True),
+    Scale(-1, 1, "Pixels are from -1 to 1: scaled to 0 to 255.", begins_with_black=True),
     Scale(
         -MNIST_MEAN / MNIST_STD,
         (1 - MNIST_MEAN) / MNIST_STD,
@@ -165,3 +165,23 @@ def to_array(values: Any) -> NDArray[Any]:
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+
+
+def check_layout(values: NDArray[Any], title: str) -> NDArray[Any]:
+    """The array, unless its images are along the last axis, as MATLAB has them, which an array may be by mistake.
+
+    Raises DataError.
+    """
+    if values.ndim == 3 and values.shape[:2] == (SIDE, SIDE) and values.shape[1:] != (SIDE, SIDE):
+        shape = _shape(values)
+        raise DataError(
+            f"has the shape {shape}; if its last axis counts images, write np.moveaxis(x, 2, 0)", file=title
+        )
+    return values
+
+
+def scale_binary(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Notes]:
+    """Images of 0 and 1 alone as 0 and 255, with a note; others as they are."""
+    if images.size and images.max() == 1:
+        return images * np.uint8(255), ("Pixels are 0 and 1: scaled to 0 and 255.",)
+    return images, ()

@@ -172,6 +172,13 @@ def test_predict_accepts_the_usual_forms(convert, note):
         np.testing.assert_array_equal(model.predict_proba(convert(images(5))), expected)
 
 
+def test_predict_scales_zeros_and_ones():
+    binary = (images(9) > 127).astype(np.uint8)
+    with pytest.warns(DataWarning, match="0 and 1: scaled"):
+        found = Model(softmax_model()).predict_proba(binary)
+    np.testing.assert_array_equal(found, Model(softmax_model()).predict_proba(binary * 255))
+
+
 def test_predict_scales_booleans():
     binary = images(4) > 127
     with pytest.warns(DataWarning, match="true or false"):

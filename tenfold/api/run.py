@@ -9,13 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tenfold.data import Dataset, DatasetSplits
 from tenfold.data.split import training_data
 from tenfold.errors import RunError
+from tenfold.evaluation.label_errors import LabelError, find_label_errors
 from tenfold.html import paragraph, table
-from tenfold.images import SIDE
 from tenfold.model import Model, load_model
-from tenfold.ocr.line_model import LINE_HEIGHT
 from tenfold.run import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -79,6 +81,23 @@ class Run:
         """The trained model, for prediction. Raises RunError before there is one."""
         return load_model(self.folder)
 
+    @cached_property
+    def oof(self) -> NDArray[np.float32]:
+        """Out-of-fold probabilities of a run with folds, float32 (N, 10), in the order of the data.
+
+        Raises RunError for other runs.
+        """
+        return self._files.read_oof()
+
+    def label_errors(self, data: DatasetSplits | None = None) -> list[LabelError]:
+        """Labels that the out-of-fold probabilities make doubtful, the most doubtful first; of a run with folds.
+
+        data: what the run was trained on, where `train` did not just return it. Raises RunError.
+        """
+        labels = self._training_data(data).labels
+        assert labels is not None
+        return find_label_errors(self.oof, labels)
+
     def to_frame(self) -> pandas.DataFrame:
         """`history` as a DataFrame. Needs pandas."""
         import pandas
@@ -87,11 +106,10 @@ class Run:
 
     def summary(self) -> str:
         """The layers of the network with their output shapes and parameters. Needs PyTorch."""
-        from tenfold.nets.summary import format_layers, layer_table
-        from tenfold.training.checkpoint import load_network
+        from tenfold.export.summary import summarize_run
+        from tenfold.nets.summary import format_layers
 
-        size = (LINE_HEIGHT, 4 * LINE_HEIGHT) if self.recipe["net"]["kind"] == "ctc" else (SIDE, SIDE)
-        return format_layers(layer_table(load_network(self._files), size))
+        return format_layers(summarize_run(self._files))
 
     def plot_history(self) -> Figure:
         """Loss and accuracy by epoch, of training and validation."""
@@ -107,16 +125,20 @@ class Run:
         from tenfold.recipes.toml import from_dict
         from tenfold.training.train import split
 
+        labeled = self._training_data(data)
+        held_out = split(from_dict(self.recipe, str(self._files.recipe)), labeled)[1]
+        if held_out is None:
+            raise RunError(f"{self.folder}: this run has no validation set")
+        return held_out
+
+    def _training_data(self, data: DatasetSplits | None) -> Dataset:
         data = data or self._data
         if data is None:
             raise RunError(f"{self.folder}: give the data that this run was trained on: load_data({self._source!r})")
         labeled = training_data(data)
         if labeled.digest != self._files.read_json(self._files.data).get("digest"):
             raise RunError(f"{self.folder}: this run was trained on other data than {labeled.source}")
-        held_out = split(from_dict(self.recipe, str(self._files.recipe)), labeled)[1]
-        if held_out is None:
-            raise RunError(f"{self.folder}: this run has no validation set")
-        return held_out
+        return labeled
 
     @property
     def _source(self) -> str:

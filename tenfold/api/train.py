@@ -23,6 +23,8 @@ from tenfold.submission import SubmissionSummary, validate_submission
 from tenfold.submission import write_submission as write_labels
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tenfold.recipes import Recipe
     from tenfold.training.callbacks import Callback
     from tenfold.training.teacher import Teacher
@@ -55,6 +57,7 @@ def train(
     jobs: int = 1,
     device: str = "auto",
     precision: str = "auto",
+    network: nn.Module | str | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Run:
@@ -70,8 +73,10 @@ def train(
     teacher: for a recipe that distills.
     jobs: networks of an ensemble to train in parallel.
     device, precision: "auto" takes the fastest.
+    network: a PyTorch module in place of the recipe's network, from normalized images (B, 1, 28, 28) to logits
+    (B, 10); or "package.module:factory", which makes one and lets another program resume the run.
     progress: whether to show it.
-    settings: of the recipe, with dots in their names: `**{"optimizer.lr": 0.02}`.
+    settings: of the recipe, with dots in their names: `**{"optimizer.lr": 0.02}`; `folds=5` cross-validates.
 
     Interrupting it (Ctrl-C, or the notebook's stop button) saves everything and returns an unfinished run. Raises
     DataError, RecipeError, RunError, UnavailableError.
@@ -89,6 +94,7 @@ def train(
             extra=None if extra_data is None else training_data(as_splits(extra_data)),
             unlabeled=without_labels(splits.test),
             teacher=None if teacher is None else _as_teacher(teacher),
+            network=network,
             jobs=jobs,
             device=device,
             precision=precision,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tenfold.data.formats.columns import Options, columns_of
 from tenfold.data.formats.labels import decode_labels
 from tenfold.data.formats.pixels import to_images
 from tenfold.errors import DataWarning
-from tenfold.pixels import to_array
+from tenfold.pixels import check_layout, scale_binary, to_array
 
 INVERTED = "Images are black on white: inverted to white on black."
 
@@ -31,7 +32,7 @@ def from_arrays(images: Any, labels: Any = None, *, source: str = "arrays") -> D
     >>> from_arrays(np.zeros((2, 784), np.uint8), [3, 7])
     Dataset('arrays', 2 samples, labels 3: 1, 7: 1)
     """
-    pixels, notes = to_images(to_array(images), source)
+    pixels, notes = to_images(check_layout(to_array(images), source), source)
     decoded = None if labels is None else decode_labels(to_array(labels), len(pixels), source)
     return _announce(Dataset(pixels, decoded, source), notes)
 
@@ -60,7 +61,9 @@ def from_frame(
 
 def _announce(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
     """The data set in white on black; warns of each change, where the caller called."""
+    images, scaled = scale_binary(dataset.images)
+    dataset = replace(dataset, images=images)
     normalized = normalize_polarity(dataset)
-    for note in notes if normalized is dataset else (*notes, INVERTED):
+    for note in (*notes, *scaled, *([] if normalized is dataset else [INVERTED])):
         warnings.warn(note, DataWarning, stacklevel=3)
     return normalized

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tenfold.errors import DataError, UnavailableError, shorten
+from tenfold.ocr.reading import Thumbnail
 from tenfold.sniff import HEAD_BYTES, foreign, identify, is_address
 
 MAX_PATH_BYTES, MAX_NAME_BYTES = 4096, 255  # of a path and of each of its parts
 MAX_PIXELS = 50_000_000
+THUMBNAIL_SIDE = 480  # pixels of the longer side, as notebooks show it
 WORKING_SIDE = 2000  # reading looks at no more: small writing on a page photo keeps 25 pixels of height
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -78,6 +80,16 @@ class Picture:
         size = self.size[::-1] if turns % 2 else self.size
         gray = np.ascontiguousarray(np.rot90(self.gray, -turns))
         return replace(self, gray=gray, size=size, is_unmodified=False, turns=turns, turned_size=size)
+
+    def thumbnail(self) -> Thumbnail:
+        """The picture, small enough to be kept with its reading."""
+        height, width = self.gray.shape
+        factor = THUMBNAIL_SIDE / max(height, width)
+        if factor >= 1:
+            return Thumbnail(self.gray, self.size)
+        side = max(1, round(width * factor)), max(1, round(height * factor))
+        small = cv2.resize(self.gray, side, interpolation=cv2.INTER_AREA)
+        return Thumbnail(small.astype(np.uint8, copy=False), self.size)
 
     def part(self, gray: NDArray[np.uint8], left: int, top: int) -> Picture:
         """A part of it, whose pixels are `gray`, from column `left` and row `top` of its own on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import get_args
 
@@ -107,10 +107,10 @@ class Reader:
         if rotate not in get_args(Rotate):
             raise ValueError(f"rotate is one of {', '.join(map(str, get_args(Rotate)))}, not {rotate!r}")
         image = picture if isinstance(picture, Picture) else load_image(picture)
-        if rotate == "auto":
-            readings = [self._read_upright(image.turned(turns), expect) for turns in range(4)]
-            return max(readings, key=lambda reading: reading.confidence)  # the first of equals
-        return self._read_upright(image.turned(rotate // 90), expect)
+        turns = range(4) if rotate == "auto" else [rotate // 90]
+        readings = [self._read_upright(image.turned(quarters), expect) for quarters in turns]
+        best = max(readings, key=lambda reading: reading.confidence)  # the first of equals
+        return replace(best, picture=image.thumbnail())
 
     def _read_upright(self, image: Picture, expect: Expect) -> Reading:
         if panel := find_panel(image.gray):  # the axes and labels around it are no part of the picture

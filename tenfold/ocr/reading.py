@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.html import boxed_picture, paragraph
+
 Expect = Literal["auto", "digit", "line", "page"]
 Rotate = Literal[0, 90, 180, 270, "auto"]
 Box = tuple[int, int, int, int]
@@ -100,19 +102,28 @@ class Line:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """A picture to show: gray uint8 (h, w), and the width and height in which boxes are given."""
+
+    gray: NDArray[np.uint8]
+    size: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Reading:
     """The digits of a picture.
 
     text: one line of digits per line of writing, "" if no digit was found. confidence: the probability that all of
     `text` is right, 0 to 1. digits: in reading order, those of all lines together. lines: each with its own text,
-    confidence, digits, and the marks between them.
+    confidence, digits, and the marks between them. picture: what was read, for notebooks; None from a server.
     """
 
     text: str
     confidence: float
     digits: tuple[Digit, ...]
     lines: tuple[Line, ...] = ()
+    picture: Thumbnail | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def full_text(self) -> str:
@@ -142,6 +153,14 @@ class Reading:
         text, full_text = (lines.replace("\n", " / ") for lines in (self.text, self.full_text))
         marks = f", with marks {full_text}" if full_text != text else ""
         return f"{text} ({100 * self.confidence:.1f} %){marks}"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture with a box around each digit, and the text."""
+        boxes = [(str(digit.value), digit.box) for digit in self.digits] + [
+            (mark.value, mark.box) for mark in self.marks
+        ]
+        shown = "" if self.picture is None else boxed_picture(self.picture.gray, self.picture.size, boxes)
+        return shown + paragraph(self.summary())
 
     def to_dict(self) -> dict[str, Any]:
         """The reading without its images, ready for JSON."""

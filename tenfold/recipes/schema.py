@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tenfold.html import table
 from tenfold.images import SIDE
 from tenfold.recipes.networks import (
     CNN,
@@ -186,6 +187,10 @@ class Recipe(Settings):
     optimizer: Optimizer
     schedule: Schedule = Constant()
 
+    def _repr_html_(self) -> str:
+        """For notebooks: all settings that are not the defaults of their group, by their dotted names."""
+        return table(["setting", "value"], [[name, str(value)] for name, value in _flatten(self).items()])
+
     def member(self, index: int) -> "Recipe":
         """The recipe of network number `index`, from 0, of an ensemble or of a cross-validation."""
         config = self.member_configs[index % len(self.member_configs)]
@@ -305,3 +310,15 @@ class Entry:
     published: str  # the source's own figures; "" for tenfold's recipes
     reproduced: str  # our figures and n; details are in docs/reproduction.md
     description: str  # what the source decides, what we had to choose, which of its mistakes are not repeated
+
+
+def _flatten(settings: Settings, prefix: str = "") -> dict[str, object]:
+    """The settings by dotted names, without those that have their default values."""
+    flat: dict[str, object] = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        elif value != field.default or name in ("kind", "name"):
+            flat[prefix + name] = value
+    return flat

@@ -1,7 +1,7 @@
 """Charts as matplotlib figures: a page embeds them as SVG, a notebook displays them, `savefig` writes a PNG.
 
 Every `plot_*` function returns a `matplotlib.figure.Figure` and raises UnavailableError if matplotlib is not installed.
-Figures are made without pyplot, whose backend could need a display; in a notebook, run `%matplotlib inline` first.
+Figures are made without pyplot, whose backend could need a display.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tenfold.errors import UnavailableError
 from tenfold.evaluation import Evaluation, Leaderboard, ReliabilityBin, wilson_interval
 from tenfold.images import CLASSES
+from tenfold.report.figure import figure_class
 from tenfold.report.formats import NARROW_SPACE, compact, duration
 
 if TYPE_CHECKING:
@@ -238,14 +238,6 @@ def best_epochs(history: History) -> list[int]:
 
 def column(history: History, name: str) -> list[float]:
     return [float(epoch.get(name, math.nan)) for epoch in history]
-
-
-def figure_class() -> type[Figure]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UnavailableError("charts need matplotlib; install it with: pip install 'tenfold[train]'") from error
-    return Figure
 
 
 @contextmanager

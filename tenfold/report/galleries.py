@@ -13,11 +13,11 @@ from tenfold.report.charts import (
     HELD_OUT,
     MUTED,
     WIDTH,
-    figure_class,
     new_figure,
     style,
     use_percent,
 )
+from tenfold.report.figure import figure_class
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

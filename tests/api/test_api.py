@@ -5,6 +5,7 @@ import pickle
 import matplotlib.figure
 import numpy as np
 import pytest
+from torch import nn
 
 import tenfold
 from tenfold.api.train import resolve_recipe, unused_folder
@@ -97,6 +98,39 @@ def test_unused_folder_counts_on(tmp_path, monkeypatch):
     assert unused_folder("fast") == tmp_path / "fast-3"
 
 
+def test_train_takes_a_network_of_the_users_own(digits, tmp_path):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    linear = tenfold.train(
+        digits.train[:300],
+        "fast",
+        out=tmp_path / "run",
+        epochs=1,
+        network=network,
+        precision="float32",
+        progress=False,
+        **{"batch_size": 64},
+    )
+    assert linear.metrics["parameters"] == 7850
+    assert tenfold.evaluate(linear, digits.test[:50]).n == 50
+
+
+def test_train_with_folds_measures_every_sample(digits, tmp_path):
+    data = digits.train[:200]
+    folds = tenfold.train(
+        data, "fast", out=tmp_path / "run", epochs=1, precision="float32", progress=False, folds=2, **SETTINGS
+    )
+    assert folds.oof.shape == (200, 10)
+    np.testing.assert_allclose(folds.oof.sum(axis=1), 1, rtol=1e-3)
+    suspects = folds.label_errors()
+    assert all(0 <= suspect.index < 200 for suspect in suspects)
+    with pytest.raises(RunError, match="other data"):
+        folds.label_errors(tenfold.load_data("digits"))
+
+
+def test_figures_show_themselves_in_notebooks(run):
+    assert run.plot_history()._repr_png_().startswith(b"\x89PNG")
+
+
 def test_run_plots_are_figures(run):
     for figure in (run.plot_history(), run.plot_mistakes()):
         assert isinstance(figure, matplotlib.figure.Figure)
@@ -173,9 +207,11 @@ def test_notebook_displays_are_html_without_scripts(run, digits):
         run.model,
         tenfold.evaluate(run, digits.test),
         tenfold.compare({"<b>": run}, digits.test),
+        resolve_recipe("fast", {}),
+        tenfold.read(np.full((40, 60), 255, np.uint8)),
     )
     for thing in shown:
         html = thing._repr_html_()
-        assert html.startswith(("<p>", "<table>"))
+        assert html.startswith(("<p>", "<table>", "<svg"))
         assert "<script" not in html
         assert "<b>" not in html

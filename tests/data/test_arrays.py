@@ -48,6 +48,22 @@ def test_from_arrays_warns_of_changes(images):
     np.testing.assert_array_equal(inverted.images, images)
 
 
+def test_from_arrays_scales_zeros_and_ones(images):
+    binary = (images > 127).astype(np.int64)
+    with pytest.warns(DataWarning, match="0 and 1: scaled"):
+        assert from_arrays(binary).images.max() == 255
+
+
+def test_from_arrays_refuses_images_along_the_last_axis(images):
+    with pytest.raises(DataError, match=r"\(28, 28, 6\).*moveaxis"):
+        from_arrays(np.moveaxis(images, 0, 2))
+
+
+def test_from_arrays_refuses_mean_subtracted_floats(images):
+    with pytest.raises(DataError, match=r"pixels from -0\.13"):
+        from_arrays(images / 255 - 0.13)
+
+
 def test_from_arrays_refuses_other_shapes_and_counts(images):
     with pytest.raises(DataError, match=r"shape \(6, 28, 27\)"):
         from_arrays(images[:, :, :27])

@@ -4,6 +4,7 @@ from torch import nn
 
 from tenfold.images import CLASSES
 from tenfold.nets.layers import activation, dropout, init_glorot
+from tenfold.nets.mlp import dense_layers
 from tenfold.recipes.networks import Convolution, PlainCNN
 
 MONOTONIC = {"relu", "leaky_relu", "elu", "tanh", "sigmoid"}  # activations that keep the maximum where it is
@@ -18,13 +19,7 @@ def plain_cnn(net: PlainCNN, outputs: int = CLASSES) -> nn.Sequential:
         layers += _convolution(net, channels, convolution)
         channels = convolution.filters
     layers.append(nn.Flatten())
-    features = channels * convolutions[-1].side ** 2
-    for units in net.dense:
-        batch_norm = [nn.BatchNorm1d(units)] if net.batch_norm else []
-        linear = nn.Linear(features, units, bias=not net.batch_norm)
-        layers += [linear, *batch_norm, activation(net.activation), *dropout(net.dense_dropout)]
-        features = units
-    layers.append(nn.Linear(features, outputs))
+    layers += dense_layers(net, channels * convolutions[-1].side ** 2, outputs)
     return nn.Sequential(*layers).apply(init_glorot)
 
 

@@ -23,7 +23,7 @@ from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
 from tenfold.synthesis.augment import augment_images
 from tenfold.synthesis.batch import Synthesizer
-from tenfold.training.artifacts import evaluate_digits, write_digit_artifacts
+from tenfold.training.artifacts import DigitEvaluation, evaluate_digits, write_digit_artifacts
 from tenfold.training.callbacks import Callback
 from tenfold.training.checkpoint import save_weights
 from tenfold.training.device import autocast, select_precision
@@ -56,10 +56,14 @@ class DigitModel:
     def write_artifacts(
         self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
     ) -> dict[str, Any]:
-        evaluation = evaluate_digits(run, self.val_set) if self.val_set else None
+        evaluation = self.evaluate(run, result)
         return write_digit_artifacts(
             self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled, findings
         )
+
+    def evaluate(self, run: Run, result: FitResult) -> DigitEvaluation | None:
+        """The run's model.onnx on the validation set; None without one."""
+        return evaluate_digits(run, self.val_set) if self.val_set else None
 
 
 class DigitTask(DigitModel):

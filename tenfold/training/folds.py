@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.findings import Finding
 from tenfold.data.split import stratified_folds, stratified_split
 from tenfold.errors import DataError
 from tenfold.evaluation.metrics import evaluate_predictions
@@ -17,7 +15,7 @@ from tenfold.images import CLASSES
 from tenfold.model import Model
 from tenfold.recipes.schema import Recipe
 from tenfold.run import Run
-from tenfold.training.artifacts import OUT_OF_FOLD, DigitEvaluation, write_digit_artifacts
+from tenfold.training.artifacts import OUT_OF_FOLD, DigitEvaluation
 from tenfold.training.callbacks import Callback
 from tenfold.training.digits import DigitTask
 from tenfold.training.ensemble import EnsembleTask
@@ -68,13 +66,9 @@ class FoldsTask(EnsembleTask):
         name = f"{recipe.name} fold {index + 1}/{self.recipe.folds}"
         return FoldTask(recipe, train_set, val_set, self.device, self.teacher, name)
 
-    def write_artifacts(
-        self, run: Run, result: FitResult, unlabeled: Dataset | None, findings: Sequence[Finding] = ()
-    ) -> dict[str, Any]:
-        evaluation = self.evaluate_out_of_fold(run) if result.finished else None
-        return write_digit_artifacts(
-            self.recipe, result, self.train_set, evaluation, run, self.device, unlabeled, findings
-        )
+    def evaluate(self, run: Run, result: FitResult) -> DigitEvaluation | None:
+        """Each sample by the network that has not seen it; None as long as one of the networks is missing."""
+        return self.evaluate_out_of_fold(run) if result.finished else None
 
     def evaluate_out_of_fold(self, run: Run) -> DigitEvaluation:
         """Write oof.npy: the probabilities of each sample by the one model that was trained without its fold."""

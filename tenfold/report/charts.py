@@ -139,21 +139,6 @@ def plot_learning_rate(history: History) -> Figure:
     return figure
 
 
-def plot_label_counts(counts: Mapping[str, Sequence[int]]) -> Figure:
-    """Samples of each digit as stacked bars; counts: ten counts for each split, by the name of the split."""
-    bottom = np.zeros(CLASSES)
-    with style():
-        figure, axes = new_figure(height=3)
-        for (name, values), color in zip(counts.items(), (TRAIN, HELD_OUT, MUTED), strict=False):
-            axes.bar(range(CLASSES), values, bottom=bottom, width=0.7, color=color, label=name)
-            bottom += values
-        axes.set_xticks(range(CLASSES))
-        axes.set_xlabel("digit")
-        axes.set_ylabel("samples")
-        figure.legend(loc="outside upper left", ncols=len(counts))
-    return figure
-
-
 def plot_confusion_matrix(evaluation: Evaluation) -> Figure:
     """Counts of true digits (rows) and predicted digits (columns), with the errors shaded."""
     counts = np.array(evaluation.confusion)  # (10, 10)

@@ -182,10 +182,3 @@ def test_confusion_matrix_writes_all_counts(digits, probabilities):
 def test_confusion_matrix_without_errors(digits):
     evaluation = evaluate_predictions(np.eye(10, dtype=np.float32)[digits.labels], digits.labels)
     assert charts.svg_uri(charts.plot_confusion_matrix(evaluation))
-
-
-def test_label_counts_are_stacked():
-    figure = charts.plot_label_counts({"training": range(10), "held-out": [1] * 10})
-    bars = figure.axes[0].patches
-    assert [bar.get_height() for bar in bars] == [*range(10), *[1] * 10]
-    assert [bar.get_y() for bar in bars[10:]] == list(range(10))

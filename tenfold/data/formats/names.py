@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from tenfold.data.dataset import Split
-
 SplitName = Literal["train", "test", "valid"]
 Role = Literal["images", "labels"]
 
@@ -69,7 +67,3 @@ def strip_suffixes(name: str) -> str:
     while (shorter := SUFFIX.sub("", name)) != name and shorter:
         name = f"{shorter}-test" if name.lower().endswith((".scale.t", "usps.t")) else shorter
     return name
-
-
-def as_split(name: SplitName) -> Split:
-    return "test" if name == "test" else "train"

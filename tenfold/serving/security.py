@@ -1,4 +1,4 @@
-"""Who may send requests: known host names, the server's own page, allowed origins, and whoever has the token."""
+"""Who may send requests: known host names, the server's own page, allowed origins, and clients with the token."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class Synthesizer:
         assert self.pool is not None, "only a recipe with negatives needs them"
         exclude = self.settings.exclude_negatives
         pixels, is_written = sample_negatives(count, self.pool, self.images, self.labels, exclude)
-        is_redrawn = is_written & (torch.rand(count) < 0.7 * self.settings.handwriting)
-        pixels[is_redrawn] = change_pen(pixels[is_redrawn])
+        changes_pen = is_written & (torch.rand(count) < 0.7 * self.settings.handwriting)
+        pixels[changes_pen] = change_pen(pixels[changes_pen])
         pixels = random_affine_elastic(pixels, uniform(count, 0, 1.6))
         # The outline of a dash or a blot would be a 0.
         return corrupt(pixels, self.settings.corruption, exclude=("edges",)).clamp(0, 255)

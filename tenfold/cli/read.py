@@ -37,7 +37,7 @@ def read(
         Path | None,
         typer.Option(
             "--annotate",
-            help="Write the picture with boxes, values and what the network saw (of several --models, the first saw). "
+            help="Write the picture with boxes, values and what the network saw (with several --models, the first). "
             "For several pictures OUT is a folder; files of the same name are numbered.",
             metavar="OUT",
         ),
@@ -48,14 +48,14 @@ def read(
     ] = None,
     server: Annotated[
         str | None,
-        typer.Option(help="Read by a running `tenfold serve`, as at http://127.0.0.1:8000.", metavar="URL"),
+        typer.Option(help="Read with a running `tenfold serve`, such as http://127.0.0.1:8000.", metavar="URL"),
     ] = None,
     token: Token = None,
     json: Json = False,
 ) -> None:
     """Read the digits in pictures: photos, scans, drawings; one digit, a line, a page.
 
-    Prints text and confidence, a line a file. A file that can't be read is reported, and the rest are read.
+    Prints text and confidence, one line per file. A file that can't be read is reported and skipped.
     """
     _check_options(out, server, models, rotate)
     from tenfold.cli import output as console

@@ -85,7 +85,7 @@ def train(
     network: Annotated[
         str | None,
         typer.Option(
-            help="A PyTorch network of your own instead of the recipe's: what returns it, importable from here.",
+            help="A PyTorch network of your own instead of the recipe's: the importable function that returns it.",
             metavar="PACKAGE.MODULE:FACTORY",
         ),
     ] = None,

@@ -45,7 +45,8 @@ class Run:
     members/          of an ensemble or a cross-validation: a folder with checkpoints and history for each network
     model.safetensors, model.onnx
     metrics.json, report.html, README.md (the model card)
-    manifest.json     sha256 of all of them, written last: without it a run is incomplete
+    kaggle.json       scores of submissions, written by `tenfold submit --wait`
+    manifest.json     sha256 of all of them but kaggle.json, written last: without it a run is incomplete
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,6 +65,7 @@ class Run:
         self.metrics = folder / "metrics.json"
         self.report = folder / "report.html"
         self.card = folder / "README.md"
+        self.kaggle = folder / "kaggle.json"
         self.manifest = folder / "manifest.json"
 
     @property
@@ -167,7 +169,7 @@ class Run:
         files = sorted(
             path
             for path in self.folder.rglob("*")
-            if path.is_file() and path != self.manifest and path.name not in SYSTEM_FILES
+            if path.is_file() and path not in (self.kaggle, self.manifest) and path.name not in SYSTEM_FILES
         )
         digests = {path.relative_to(self.folder).as_posix(): sha256(path) for path in files}
         write_json(self.manifest, {"tenfold": __version__, "sha256": digests})

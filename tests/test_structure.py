@@ -26,7 +26,7 @@ LAYERS = (
     ("report",),
     ("training",),
     ("submission", "predictions", "client"),
-    ("score",),
+    ("kaggle", "score"),
     ("api",),
     ("estimator",),
     ("serving",),

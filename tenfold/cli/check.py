@@ -9,6 +9,7 @@ from tenfold.cli.options import Data, Json, LabelColumn, Page, PixelColumns, kee
 from tenfold.errors import CheckFailedError
 
 DOWNLOADS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "emnist-letters", "qmnist", "usps")
+COMPETITION = "digit-recognizer"  # Kaggle's own files, by kagglehub
 
 
 def check(
@@ -48,20 +49,29 @@ def check(
 def download(
     name: Annotated[
         str,
-        typer.Argument(help=", ".join(DOWNLOADS), metavar="NAME", autocompletion=lambda: list(DOWNLOADS)),
+        typer.Argument(
+            help=f"{', '.join(DOWNLOADS)}; or {COMPETITION}, with credentials for Kaggle and the extra `kaggle`.",
+            metavar="NAME",
+            autocompletion=lambda: [*DOWNLOADS, COMPETITION],
+        ),
     ],
     json: Json = False,
 ) -> None:
     """Download a public data set once, verify it, and print where it is and its license."""
-    if name not in DOWNLOADS:
-        problem = f"{name!r} is not a data set to download; expected {', '.join(DOWNLOADS)}"
+    if name not in (*DOWNLOADS, COMPETITION):
+        problem = f"{name!r} is not a data set to download; expected {', '.join((*DOWNLOADS, COMPETITION))}"
         raise typer.BadParameter(problem, param_hint="NAME")
     from tenfold.cli import output as console
     from tenfold.data.builtin import download_mnist
+    from tenfold.data.competition import RULES, download_competition
     from tenfold.data.downloads import SOURCES, download
 
-    folder = download_mnist() if name == "mnist" else download(name)
+    if name == COMPETITION:
+        folder, license_name = download_competition(), f"Kaggle's rules of the competition ({RULES})"
+    else:
+        folder = download_mnist() if name == "mnist" else download(name)
+        license_name = SOURCES[name].license
     if not json:
         console.say_where(name, folder)
-        console.say(f"license: {SOURCES[name].license}")
-    finish({"name": name, "folder": str(folder), "license": SOURCES[name].license}, json)
+        console.say(f"license: {license_name}")
+    finish({"name": name, "folder": str(folder), "license": license_name}, json)

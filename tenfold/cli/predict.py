@@ -55,6 +55,12 @@ def submit(
         str | None,
         typer.Option("--upload", help="Upload it with the `kaggle` command.", metavar="MESSAGE"),
     ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="With --upload: wait up to 10 minutes for Kaggle's score, and record it in the run."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Predict the test images and write a submission in Kaggle's format.
@@ -67,24 +73,27 @@ def submit(
     from tenfold.data.findings import by_level
 
     _check_arguments(model, data, out, check, rows)
+    _check_wait(wait, upload)
     file = check or out or Path("submission.csv")
     findings: tuple[Finding, ...] = ()
     if model is not None and data is not None:
         findings = _write_predictions(file, model, data, label_column, pixel_columns)
     summary = submission.validate_submission(file, rows)
-    if check and rows is None and summary.rows > submission.TEST_ROWS // 2:  # a smaller one is for another test set
-        submission.validate_submission(file, submission.TEST_ROWS)
+    if check and rows is None:
+        _check_number_of_rows(file, summary.rows)
     summary = replace(summary, warnings=by_level([*findings, *summary.warnings]))
     if not json:
         print_submission(file, summary)
         console.print_findings(summary.warnings)
     document = {"file": str(file), "kaggle_rows": summary.rows == submission.TEST_ROWS} | summary.to_dict()
+    error = None
     if upload is not None:
-        document["kaggle"] = submission.upload(file, upload)
-        console.ERR.print(document["kaggle"])
+        from tenfold.cli.upload import upload_submission
+
+        error = upload_submission(file, upload, model, wait, document)
     elif not json:
         print_upload_hint(file, summary)
-    finish(document, json)
+    finish(document, json, error)
 
 
 def _check_arguments(
@@ -95,6 +104,19 @@ def _check_arguments(
         raise typer.BadParameter("expected either MODEL and DATA, or --check FILE")
     if rows is not None and check is None:
         raise typer.BadParameter("only --check takes this option", param_hint="--rows")
+
+
+def _check_wait(wait: bool, upload: str | None) -> None:
+    if wait and upload is None:
+        raise typer.BadParameter("only --upload takes this option", param_hint="--wait")
+
+
+def _check_number_of_rows(file: Path, rows: int) -> None:
+    """Raise CheckFailedError for a file that seems to be for Kaggle; a smaller one is for another test set."""
+    from tenfold.submission import TEST_ROWS, validate_submission
+
+    if rows > TEST_ROWS // 2:
+        validate_submission(file, TEST_ROWS)
 
 
 def _write_predictions(

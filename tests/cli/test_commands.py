@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import stat
 import zipfile
 from pathlib import Path
@@ -212,6 +213,29 @@ def test_submit_upload_calls_kaggle(run_cli, tmp_path, monkeypatch):
     result = run_cli("submit", "--check", file, "--upload", "again", "--json")
     assert result.code == result.document["error"]["exit_code"] == 3
     assert "403 - Forbidden" in result.err
+
+
+def test_submit_upload_wait_records_the_score_in_the_run(run_cli, trained, kaggle_zip, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    kaggle = tmp_path / "bin" / "kaggle"
+    kaggle.parent.mkdir()
+    kaggle.write_text(
+        '#!/bin/sh\nuploaded="$(dirname "$0")/uploaded"\nif [ "$2" = submit ]; then touch "$uploaded"; echo Received; '
+        "echo Successfully submitted; exit; fi\necho fileName,date,description,status,publicScore,privateScore\n"
+        'if [ -e "$uploaded" ]; then echo s.csv,2026-05-05,mine,complete,0.98765,; fi\n'
+    )
+    kaggle.chmod(0o755)
+    monkeypatch.setenv("PATH", str(kaggle.parent), prepend=os.pathsep)
+    monkeypatch.setattr(submission, "TEST_ROWS", 60)
+    command = ("submit", run, kaggle_zip, "-o", tmp_path / "s.csv", "--upload", "mine", "--wait")
+    result = run_cli(*command)
+    assert result.code == 0
+    assert result.err == (
+        f"Received\nSuccessfully submitted\npublic score: 0.98765\nrecorded in {run / 'kaggle.json'}\n"
+    )
+    assert json.loads((run / "kaggle.json").read_text())["submissions"][0]["public_score"] == 0.98765
+    assert run_cli("submit", run, kaggle_zip, "--wait", "-o", tmp_path / "s.csv").code == 2
 
 
 def test_submit_upload_without_kaggle_prints_command(run_cli, tmp_path, monkeypatch):

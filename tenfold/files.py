@@ -19,8 +19,8 @@ PARTIAL_SUFFIX = ".part"  # of temporary files
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder, which is renamed to `path` on success and removed on failure.
 
-    If `path` is a symbolic link, its target is replaced. Raises OSError with the name `path` if it can't be created or
-    is a folder, a device or a pipe, which a rename would remove.
+    If `path` is a symbolic link, its target is replaced. Raises OSError with the name `path` if it can't be created,
+    doesn't fit on the disk, or is a folder, a device or a pipe, which a rename would remove.
     """
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
@@ -40,8 +40,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, name):
+            raise _named(error, path) from None
         raise
 
 
@@ -77,6 +79,14 @@ def write_json(path: Path, content: Any) -> None:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    # NumPy reports a short write, which is how a full disk shows, without a number.
+    number = errno.ENOSPC if error.errno is None and "written" in str(error) else error.errno
+    if number is None:
+        return error
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _umask() -> int:

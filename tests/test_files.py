@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -134,3 +135,20 @@ def test_write_json_rejects_nan(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(path, {"n": float("nan")})
     assert json.loads(path.read_text("utf-8"))["n"] == [1, 2.5, None]  # still the old one
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), OSError("14370 requested and 992 written")]
+)
+def test_atomic_write_names_the_file_that_did_not_fit(tmp_path, error):
+    path = tmp_path / "weights.npy"
+    with pytest.raises(OSError, match="No space left on device") as caught, atomic_write(path):
+        raise error
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_atomic_write_keeps_the_name_of_another_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "a.csv"):
+        (tmp_path / "b.csv").read_bytes()
+    assert caught.value.filename == str(tmp_path / "b.csv")

@@ -39,7 +39,12 @@ def output_file(path: Path | None) -> Path | None:
         return None
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path} is not a regular file")
-    return validate_output_path(path.resolve() if path.is_symlink() else path)
+    path = validate_output_path(path.resolve() if path.is_symlink() else path)
+    if not path.parent.exists():
+        from tenfold.cli.output import ERR, printable
+
+        ERR.print(printable(f"note: the folder {path.parent} does not exist, and is made for {path.name}"))
+    return path
 
 
 def keep_inputs(out: Path | None, *inputs: str | Path | None) -> None:

@@ -239,3 +239,23 @@ def test_ascii_console_gets_figures(tmp_path):
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert "?submission?.csv: valid, 1 row " in out
+
+
+def test_output_in_a_new_folder_is_announced(run_cli, trained, tmp_path):
+    out = tmp_path / "run" / "x" / "p.csv"
+    result = run_cli("predict", trained, "digits", "-o", out)
+    assert f"note: the folder {out.parent} does not exist, and is made for p.csv" in result.err
+    assert "note: the folder" not in run_cli("predict", trained, "digits", "-o", out).err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_full_disk_is_named_with_the_file(run_cli, trained, tmp_path, monkeypatch):
+    def write(path, content):
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(content)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    result = run_cli("predict", trained, "digits", "-o", tmp_path / "p.csv")
+    assert result.code == 3
+    assert result.err == f"tenfold: {tmp_path / 'p.csv'}: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []

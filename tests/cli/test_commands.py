@@ -51,7 +51,7 @@ def test_app_version_and_help(run_cli):
         ("compare", ["[default: runs/compare]", "[default: 1", "[required]", "--json"]),
         ("check", ["--report FILE", "--json"]),
         ("evaluate", ["--report FILE", "--robustness", "`bundled`", "--json"]),
-        ("read", ["of several --models, the first", "files of the same name are numbered", "--json"]),
+        ("read", ["with several --models, the first", "files of the same name are numbered", "--json"]),
         ("recipes show", ["NAME", "--json"]),
         ("data download", ["mnist", "--json"]),
     ],

@@ -28,6 +28,7 @@ __all__ = [
     "from_frame",
     "load_data",
     "load_model",
+    "load_recipe",
     "read",
     "train",
     "write_submission",
@@ -36,7 +37,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tenfold.api.evaluation import Evaluation, compare, evaluate
     from tenfold.api.run import Run
-    from tenfold.api.train import check, train, write_submission
+    from tenfold.api.train import check, load_recipe, train, write_submission
     from tenfold.data import Dataset, load_data
     from tenfold.data.arrays import from_arrays, from_frame
     from tenfold.errors import DataWarning, TenfoldError
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "tenfold.api.evaluation": ("Evaluation", "compare", "evaluate"),
     "tenfold.api.run": ("Run",),
-    "tenfold.api.train": ("check", "train", "write_submission"),
+    "tenfold.api.train": ("check", "load_recipe", "train", "write_submission"),
     "tenfold.data": ("Dataset", "load_data"),
     "tenfold.data.arrays": ("from_arrays", "from_frame"),
     "tenfold.errors": ("DataWarning", "TenfoldError"),

@@ -39,7 +39,7 @@ def test_public_names():
     modules = {
         "api.evaluation": ["Evaluation", "compare", "evaluate"],
         "api.run": ["Run"],
-        "api.train": ["check", "train", "write_submission"],
+        "api.train": ["check", "load_recipe", "train", "write_submission"],
         "data": ["Dataset", "load_data"],
         "data.arrays": ["from_arrays", "from_frame"],
         "errors": ["DataWarning", "TenfoldError"],

@@ -68,7 +68,12 @@ class Run:
 
     @cached_property
     def history(self) -> list[HistoryRow]:
-        """Figures by epoch: `epoch`, `seconds`, `train_loss`, `val_accuracy` and others; missing ones are left out."""
+        """Figures by epoch: `epoch`, `seconds`, `train_loss`, `val_accuracy` and others; missing ones are left out.
+
+        [] for an ensemble and for folds, whose networks have theirs in the folder `members`.
+        """
+        if not self._files.history.exists():
+            return []
         try:
             with self._files.history.open(newline="") as file:
                 rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
@@ -115,6 +120,8 @@ class Run:
         """Loss and accuracy by epoch, of training and validation."""
         from tenfold.report.charts import plot_history
 
+        if not self.history:
+            raise RunError(f"{self.folder}: this run has several networks; open one of the runs in its folder members")
         return plot_history(self.history)
 
     def validation_set(self, data: DatasetSplits | None = None) -> Dataset:
@@ -173,4 +180,5 @@ class Run:
         shown = history if len(history) <= SHOWN_EPOCHS else [*history[:3], *history[3 - SHOWN_EPOCHS :]]
         columns = [name for name in SHOWN_COLUMNS if shown and name in shown[-1]]
         rows = [[f"{row.get(name, math.nan):.5g}" for name in columns] for row in shown]
-        return paragraph(self.describe()) + table(columns, rows) + paragraph(f"report: {self.report}")
+        figures = table(columns, rows) if rows else ""
+        return paragraph(self.describe()) + figures + paragraph(f"report: {self.report}")

@@ -111,6 +111,17 @@ def _as_teacher(model: AnyModel) -> Teacher:
     return load_teacher(str(model.folder) if isinstance(model, Run) else os.fspath(model))
 
 
+def load_recipe(recipe: str | os.PathLike[str] | Recipe, **settings: Any) -> Recipe:
+    """A named recipe or a .toml file, with other settings; needs `tenfold[train]`.
+
+    Raises RecipeError, UnavailableError.
+
+    >>> load_recipe("fast", batch_size=64).batch_size
+    64
+    """
+    return resolve_recipe(recipe, settings)
+
+
 def resolve_recipe(
     recipe: str | os.PathLike[str] | Recipe,
     settings: dict[str, Any],

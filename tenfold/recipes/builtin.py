@@ -186,7 +186,7 @@ ROBUST = Entry(
         net=CNN(stem_filters=32, filters=(48, 96, 128), depth=2, head="avgmax"),
         optimizer=MUON,
         schedule=OneCycle(warmup_fraction=0.15),
-        synthesis=Synthesis(handwriting=0.5, corruption=0.65, negatives=0.35),
+        synthesis=Synthesis(handwriting=0.5, corruption=0.65, negatives=0.35, outlier_exposure=0.5),
         batch_size=256,
         epochs=60,
         validation_split=3000,

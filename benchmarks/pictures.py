@@ -99,28 +99,28 @@ def measure(folder: Path, readers: dict[str, Read], limit: int | None) -> dict[s
     digits = taken(labeled(folder / "digits", "label"), limit)
     if digits:
         tables[f"people's own digits ({len(digits)})"] = [
-            {"reader": name} | single_figures(digits, answers(digits, readers[name], "digit")) for name in readers
+            {"reader": name} | single_figures(digits, read_items(digits, readers[name], "digit")) for name in readers
         ]
         tables[f"the same, nothing said of what they show ({len(digits)})"] = [
-            {"reader": "tenfold"} | single_figures(digits, answers(digits, readers["tenfold"], "auto"))
+            {"reader": "tenfold"} | single_figures(digits, read_items(digits, readers["tenfold"], "auto"))
         ]
     cut = taken(cut_out(folder / "cheques"), limit)
     if cut:
         tables[f"digits cut from cheques ({len(cut)})"] = [
-            {"reader": name} | single_figures(cut, answers(cut, readers[name], "digit")) for name in single
+            {"reader": name} | single_figures(cut, read_items(cut, readers[name], "digit")) for name in single
         ]
     for kind, expect in (("cheques", "line"), ("strings", "auto")):
         rows = taken(labeled(folder / kind, "transcript"), limit)
         if rows:
             tables[f"{kind} ({len(rows)})"] = [
-                {"reader": name} | string_figures(rows, answers(rows, readers[name], expect))
+                {"reader": name} | string_figures(rows, read_items(rows, readers[name], expect))
                 for name in ("tenfold", "Tesseract")
                 if name in readers
             ]
     known = taken(array(folder / "arrays" / "tablet_digits.npz"), limit)
     if known:
         tables[f"tablet digits ({len(known)})"] = [
-            {"reader": name} | single_figures(known, answers(known, readers[name], "digit")) for name in single
+            {"reader": name} | single_figures(known, read_items(known, readers[name], "digit")) for name in single
         ]
     others = {
         "letters on photos": taken(labeled(folder / "letters", "letter", truth=""), limit),
@@ -232,7 +232,7 @@ def taken(items: Iterator[Item], limit: int | None) -> list[Item]:
     return [found[int(index)] for index in np.linspace(0, len(found) - 1, limit)]
 
 
-def answers(items: list[Item], read: Read, expect: str) -> list[tuple[Answer, float]]:
+def read_items(items: list[Item], read: Read, expect: str) -> list[tuple[Answer, float]]:
     """What the reader says to each picture, and the seconds it took."""
     given = []
     for item in items:
@@ -243,7 +243,7 @@ def answers(items: list[Item], read: Read, expect: str) -> list[tuple[Answer, fl
 
 
 def confidences(items: list[Item], read: Read, expect: str) -> list[float]:
-    return [answer.confidence for answer, _ in answers(items, read, expect)]
+    return [answer.confidence for answer, _ in read_items(items, read, expect)]
 
 
 def single_figures(items: list[Item], given: list[tuple[Answer, float]]) -> dict[str, object]:

@@ -86,8 +86,8 @@ def packed(gray: np.ndarray, transparent: bool = False) -> bytes:
 def photo_of_a_row() -> bytes:
     """A JPEG of 4000x3000: ROW on paper, lit from one side, with the noise of a camera."""
     ink = np.zeros((3000, 4000), np.uint8)
-    for place, digit in enumerate(ROW):
-        cv2.putText(ink, digit, (600 + 700 * place, 1900), cv2.FONT_HERSHEY_SIMPLEX, 22, 255, 60)
+    for index, digit in enumerate(ROW):
+        cv2.putText(ink, digit, (600 + 700 * index, 1900), cv2.FONT_HERSHEY_SIMPLEX, 22, 255, 60)
     paper = 215 + np.linspace(0, 30, 4000)[None] - 0.6 * ink + np.random.default_rng(0).normal(0, 4, ink.shape)
     content = io.BytesIO()
     Image.fromarray(paper.clip(0, 255).astype(np.uint8)).convert("RGB").save(content, "JPEG", quality=90)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ocr.page import Page
+from tenfold.ocr.paper import Paper
 
 MIN_SIDE = 60  # pixels of a picture with a panel
 MAX_BORDER_DEVIATION = 6  # gray levels of the page's border, which is drawn and not photographed
@@ -22,7 +22,7 @@ TICK = 10  # pixels: how far ticks reach
 EDGE = 0.04  # of the shorter side: the width of that edge, more than a line has
 
 
-def find_panel(gray: NDArray[np.uint8]) -> Page | None:
+def find_panel(gray: NDArray[np.uint8]) -> Paper | None:
     """The largest panel in a picture, uint8 (H, W); None without an even border, or if large writing is beside it."""
     if min(gray.shape) < MIN_SIDE:
         return None
@@ -43,7 +43,7 @@ def find_panel(gray: NDArray[np.uint8]) -> Page | None:
     if _tallest_outside(differs, panel) > MAX_LABEL * min(width, height):
         return None
     inset = 2  # the line that some programs draw around it
-    return Page(
+    return Paper(
         gray[top + inset : top + height - inset, left + inset : left + width - inset], left + inset, top + inset
     )
 

@@ -48,8 +48,8 @@ from tenfold.ocr.line import (
     read_segments,
 )
 from tenfold.ocr.line_model import LineModel
-from tenfold.ocr.page import find_pages
 from tenfold.ocr.panel import find_panel
+from tenfold.ocr.paper import find_paper
 from tenfold.ocr.reading import NO_DIGITS, Digit, Expect, Line, Mark, Reading, Rotate, enclose
 from tenfold.ocr.ruled_lines import remove_ruled_lines
 from tenfold.ocr.segmentation import DigitCandidate
@@ -119,8 +119,8 @@ class Reader:
         if reading.confidence >= MIN_CONFIDENCE:
             return reading
         # Nothing, or the edge of a sheet of paper that lies on a table.
-        for page in find_pages(image.gray):
-            part = self._read_page(image.part(page.gray, page.left, page.top), expect)
+        for paper in find_paper(image.gray):
+            part = self._read_page(image.part(paper.gray, paper.left, paper.top), expect)
             if part.confidence > reading.confidence and not _misses_digits(part, reading):
                 return part
         return reading

@@ -11,11 +11,7 @@ from tenfold.recipes.networks import MLP
 from tenfold.recipes.schema import Augment, OneCycle, Optimizer, Plateau, Recipe
 from tenfold.recipes.toml import from_dict, from_file, to_toml, with_settings
 
-GROUPS = (
-    "name, normalize, batch_size, epochs, validation_split, checkpoint, early_stopping, ema, label_smoothing, "
-    "distillation_weight, ensemble_size, folds, variants, tta, seed, net, augment, synthesis, calibrate, int8, "
-    "optimizer, schedule"
-)
+GROUPS = ", ".join(Recipe.model_fields)
 
 
 def cnn(*settings):

@@ -79,7 +79,7 @@ def test_rotation_by_90_degrees_is_exact(digits, draw):
     )
 
 
-def test_translation_by_whole_pixels(digits, draw):
+def test_translation_by_integer_pixels(digits, draw):
     draw(x=1, y=-0.5)
     ours = augment_images(digits, Augment(translation=4 / 28))
     expected = torch.zeros_like(digits)

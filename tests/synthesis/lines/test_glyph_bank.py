@@ -6,13 +6,13 @@ from tenfold.data.dataset import Dataset
 from tenfold.synthesis.lines.glyph_bank import DISTANCE_STEPS, GlyphBank, thin
 
 
-def blobs(n=20, seed=0):
+def random_shapes(n=20, seed=0):
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(n, 40, 40)), (0, 2.5, 2.5))
     return noise > 0.05
 
 
 def test_thin_keeps_shapes_connected():
-    shapes = blobs()
+    shapes = random_shapes()
     lines = thin(shapes)
     assert not (lines & ~shapes).any()
     for shape, line in zip(shapes, lines, strict=True):
@@ -23,7 +23,7 @@ def test_thin_keeps_shapes_connected():
 
 
 def test_thin_gives_lines():
-    lines = thin(blobs())
+    lines = thin(random_shapes())
     solid = ndimage.minimum_filter(lines, (1, 3, 3))  # a full square of 3x3 is not a line
     assert not solid.any()
     np.testing.assert_array_equal(thin(lines), lines)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.ocr.page import find_pages
+from tenfold.ocr.paper import find_paper
 from tenfold.ocr.reader import Reader, read
 from tenfold.ocr.reading import Digit, Reading
 from tests.ocr.drawn_digits import draw_digits, draw_on_paper
@@ -65,16 +65,16 @@ def test_read_prefers_page_if_more_confident(model, monkeypatch, photo, page, te
 
 
 @pytest.mark.parametrize("corners", [STRAIGHT, TURNED])
-def test_find_pages_paints_surroundings(corners):
+def test_find_paper_paints_surroundings(corners):
     photo = draw_on_table(np.full((200, 400), 220, np.uint8), corners, 40)
-    (found,) = [one for one in find_pages(photo) if one.gray.min() > 200]
+    (found,) = [one for one in find_paper(photo) if one.gray.min() > 200]
     xs, ys = np.array(corners).T
     assert abs(found.left - xs.min()) < 6
     assert abs(found.top - ys.min()) < 6
     assert np.allclose(found.gray.shape, (np.ptp(ys), np.ptp(xs)), atol=10)
 
 
-def test_find_pages_without_page():
+def test_find_paper_without_page():
     corner = np.where(np.add.outer(np.arange(400) * 1.5, np.arange(600)) < 600, 220, 40).astype(np.uint8)
     pale = draw_on_table(np.full((200, 400), 60, np.uint8), STRAIGHT, 40)
     fading = np.linspace(230, 130, SIZE[1]).round().astype(np.uint8)[None] * np.ones((SIZE[0], 1), np.uint8)
@@ -86,12 +86,12 @@ def test_find_pages_without_page():
         fading,
         fading[:, ::-1],
     ):
-        assert list(find_pages(picture)) == []
-    assert list(find_pages(np.zeros((28, 28), np.uint8))) == []
+        assert list(find_paper(picture)) == []
+    assert list(find_paper(np.zeros((28, 28), np.uint8))) == []
 
 
 @given(st.integers(0, 2**32 - 1), st.tuples(st.integers(60, 300), st.integers(60, 900)), st.booleans())
-def test_find_pages_stay_inside_the_picture(seed, shape, transposed):
+def test_find_paper_stays_inside_the_picture(seed, shape, transposed):
     random = np.random.default_rng(seed)
     picture = np.full(shape, 40, np.uint8)
     for _ in range(random.integers(1, 4)):
@@ -99,11 +99,11 @@ def test_find_pages_stay_inside_the_picture(seed, shape, transposed):
         picture[top:bottom, left:right] = random.integers(0, 256)
     if transposed:
         picture = np.ascontiguousarray(picture.T)
-    for page in find_pages(picture):
-        height, width = page.gray.shape
-        assert page.gray.dtype == np.uint8
-        assert 0 <= page.top < page.top + height <= picture.shape[0]
-        assert 0 <= page.left < page.left + width <= picture.shape[1]
+    for paper in find_paper(picture):
+        height, width = paper.gray.shape
+        assert paper.gray.dtype == np.uint8
+        assert 0 <= paper.top < paper.top + height <= picture.shape[0]
+        assert 0 <= paper.left < paper.left + width <= picture.shape[1]
 
 
 @pytest.mark.parametrize(("beside", "text"), [((120, 40, 20, 32), "204"), ((120, 40, 20, 9), "20"), (None, "20")])

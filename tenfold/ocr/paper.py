@@ -31,7 +31,7 @@ Gray = NDArray[np.uint8]  # (H, W)
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
+class Paper:
     """gray: uint8 (h, w), a part of a picture that begins at column `left` and row `top` of it."""
 
     gray: Gray
@@ -39,7 +39,7 @@ class Page:
     top: int
 
 
-def find_pages(gray: Gray) -> Iterator[Page]:
+def find_paper(gray: Gray) -> Iterator[Paper]:
     """The light page and the dark board in a picture, uint8 (H, W), if there are such."""
     height, width = gray.shape
     if min(height, width) < MIN_PHOTO_SIDE:
@@ -48,11 +48,11 @@ def find_pages(gray: Gray) -> Iterator[Page]:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     for operation in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
-        if (page := _find_page(gray, small, operation)) is not None:
-            yield page
+        if (paper := _find_largest(gray, small, operation)) is not None:
+            yield paper
 
 
-def _find_page(gray: Gray, small: Gray, operation: int) -> Page | None:
+def _find_largest(gray: Gray, small: Gray, operation: int) -> Paper | None:
     """A light page if dark strokes are closed, a dark one if light strokes are opened; None if there is none."""
     smooth = _remove_strokes(small, operation)
     kind = cv2.THRESH_BINARY if operation == cv2.MORPH_CLOSE else cv2.THRESH_BINARY_INV
@@ -75,7 +75,7 @@ def _find_page(gray: Gray, small: Gray, operation: int) -> Page | None:
     table = smooth[mask == 0]
     if is_bare.mean() < MIN_BARE or not table.size or abs(median(smooth[mask == 1]) - median(table)) < MIN_DIFFERENCE:
         return None
-    return _crop_page(gray, smooth, mask)
+    return _crop(gray, smooth, mask)
 
 
 def _has_edge(smooth: Gray, mask: Gray) -> bool:
@@ -103,7 +103,7 @@ def _remove_strokes(small: Gray, operation: int) -> Gray:
     return smooth[width:-width, width:-width].astype(np.uint8, copy=False)
 
 
-def _crop_page(gray: Gray, smooth: Gray, mask: Gray) -> Page | None:
+def _crop(gray: Gray, smooth: Gray, mask: Gray) -> Paper | None:
     """smooth: a small picture without its strokes; mask: which of its pixels are the page's, 0 or 1."""
     x, y, width, height = cv2.boundingRect(mask)
     margin = max(1, round(EDGE_MARGIN * min(width, height)))
@@ -120,4 +120,4 @@ def _crop_page(gray: Gray, smooth: Gray, mask: Gray) -> Page | None:
     across, down = size[0] / mask.shape[1], size[1] / mask.shape[0]
     left, top = int(x * across), int(y * down)
     part = slice(top, int((y + height) * down) + 1), slice(left, int((x + width) * across) + 1)
-    return Page(np.where(is_page[part], gray[part], surroundings[part]).astype(np.uint8), left, top)
+    return Paper(np.where(is_page[part], gray[part], surroundings[part]).astype(np.uint8), left, top)

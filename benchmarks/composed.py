@@ -230,8 +230,8 @@ def inverted(picture: Gray, _: np.random.Generator) -> Gray:
 
 def turned_row(writer: Writer, quarters: int) -> Item:
     """A row of three digits or more, turned; read with `rotate="auto"`."""
-    upright = line(writer, writer.number(3, 7))
-    return replace(upright, picture=np.rot90(upright.picture, quarters).copy(), rotate="auto")
+    straight = line(writer, writer.number(3, 7))
+    return replace(straight, picture=np.rot90(straight.picture, quarters).copy(), rotate="auto")
 
 
 def slanted(picture: Gray, rng: np.random.Generator, degrees: float = 8) -> Gray:

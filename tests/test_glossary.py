@@ -9,8 +9,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("tenfold", "tests", "benchmarks", "scripts")
-# Where the old words are still to be replaced.
-PENDING = ("tenfold/synthesis/batch.py",)
 FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 
 # Never as a word of an identifier, whatever stands beside it: blob, _blobs, find_blobs.
@@ -86,10 +84,7 @@ def words(identifier: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", identifier)]
 
 
-DONE = [file for file in FILES if not str(file.relative_to(ROOT)).startswith(PENDING)]
-
-
-@pytest.mark.parametrize("file", DONE, ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_identifiers_use_the_words_of_the_field(file):
     found = {
         identifier: [NAMES.get(identifier), *(WORDS[word] for word in words(identifier) if word in WORDS)]

@@ -64,9 +64,9 @@ def test_turned_digits_are_mirrored_or_rotated():
 
 def test_max_similarity_is_one_for_a_digit_itself(circles):
     digits = circles.to(torch.uint8)
-    upright = torch.zeros(1, 28, 28, dtype=torch.uint8)
-    upright[0, 4:24, 13:15] = 255
-    similarity = max_similarity(torch.cat([digits[:3], upright]), digits)
+    straight = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    straight[0, 4:24, 13:15] = 255
+    similarity = max_similarity(torch.cat([digits[:3], straight]), digits)
     torch.testing.assert_close(similarity[:3], torch.ones(3))
     assert similarity[3] < 0.8
 

@@ -96,8 +96,8 @@ def _decimal(rng: np.random.Generator) -> str:
     point, thousands = [(".", ","), (",", "."), (".", "'"), (".", "")][rng.integers(4)]
     digits = _number(0, 10 ** int(rng.integers(1, 6)), rng)
     integer = "".join(map(str.__add__, digits[:-1], _grouped(len(digits), thousands)[:-1])) + digits[-1]
-    places = int(rng.choice([1, 2, 2, 2, 3]))
-    number = f"{integer}{point}{_number(0, 10**places, rng):0>{places}}"
+    decimals = int(rng.choice([1, 2, 2, 2, 3]))
+    number = f"{integer}{point}{_number(0, 10**decimals, rng):0>{decimals}}"
     currency = _choose(CURRENCIES, rng) if rng.random() < 0.3 else ""
     return currency + number if rng.random() < 0.5 else number + currency
 

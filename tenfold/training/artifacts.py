@@ -17,6 +17,7 @@ from tenfold.data.findings import Finding
 from tenfold.evaluation import Evaluation
 from tenfold.evaluation.label_errors import find_label_errors
 from tenfold.evaluation.metrics import evaluate_predictions
+from tenfold.export.onnx import describe_format
 from tenfold.files import write_json, write_text
 from tenfold.model import Model
 from tenfold.nets import Ensemble, layer_table, parameter_count
@@ -119,6 +120,7 @@ def write_digit_artifacts(
     )
     digitness = WITH_DIGITNESS if recipe.synthesis.negatives else WITHOUT_DIGITNESS
     card = model_card(
+        run,
         metrics,
         describe_run(recipe),
         model_input=f"{DIGIT_INPUT} {digitness}{QUANTIZED if recipe.int8 else ''}",
@@ -152,7 +154,7 @@ def write_line_artifacts(
             f"mistake, digit error rate {100 * values['digit_error_rate']:.2f} %, calibration error of a text's "
             f"confidence {100 * values['calibration_error']:.2f} %."
         )
-    card = model_card(metrics, describe_run(recipe), LINE_INPUT, summary, LINE_USE)
+    card = model_card(run, metrics, describe_run(recipe), LINE_INPUT, summary, LINE_USE)
     return complete_run(run, metrics, report, card)
 
 
@@ -264,7 +266,7 @@ def line_report(
     )
 
 
-def model_card(metrics: dict[str, Any], description: str, model_input: str, summary: str, use: str) -> str:
+def model_card(run: Run, metrics: dict[str, Any], description: str, model_input: str, summary: str, use: str) -> str:
     """README.md of the run."""
     unfinished = "" if metrics["finished"] else f"\n**Unfinished**: stopped after {describe_progress(metrics)}.\n"
     details = "\n".join(f"- {name}: {text}" for name, text in run_details(metrics).items())
@@ -280,6 +282,7 @@ def model_card(metrics: dict[str, Any], description: str, model_input: str, summ
 
 {details}
 - Parameters: {metrics["parameters"]:,}
+- Format: {describe_format(run.model)}
 - Data: {metrics["data"]["source"]}, {metrics["data"]["train_samples"]:,} samples
 
 ## Usage

@@ -14,6 +14,7 @@ from rich.console import Console
 from tenfold import __version__
 from tenfold.errors import DataError, RunError, TenfoldError
 from tenfold.evaluation.metrics import evaluate_predictions
+from tenfold.export.onnx import describe_format
 from tenfold.model import load_model
 from tenfold.recipes.toml import from_dict
 from tenfold.run import Run
@@ -97,6 +98,7 @@ def test_train_with_synthesis_calibrates_and_exports_digitness(
 
 def test_run_records_recipe_data_device_and_precision(trained, recipe, digits):
     run = trained.run
+    assert f"- Format: {describe_format(run.model)}\n" in run.card.read_text()
     assert from_dict(json.loads(run.recipe.read_text()), "recipe.json") == recipe
     assert json.loads(run.data.read_text()) == {
         "source": "synthetic digits",

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from tenfold.ocr.paper import Paper
 
 MIN_SIDE = 60  # pixels of a picture with a panel
+SEARCH_SIDE = 120  # pixels of its shorter side in which the panel is searched for
 MAX_BORDER_DEVIATION = 6  # gray levels of the page's border, which is drawn and not photographed
 MIN_EVEN_BORDER = 0.99  # fraction of the border within that
 MIN_DIFFERENCE = 12  # gray levels between panel and page
 MIN_AREA, MAX_AREA = 0.06, 0.9  # of the picture
 MIN_FILLED_EDGE = 0.98  # fraction of a panel's edge that differs from the page; of letters and frames it is less
 MAX_LABEL = 0.12  # of a panel's shorter side: the height of what is written beside it
-TICK = 10  # pixels: how far ticks reach
+TICK = 4  # pixels of the search: how far ticks reach
 EDGE = 0.04  # of the shorter side: the width of that edge, more than a line has
 
 
@@ -26,26 +27,36 @@ def find_panel(gray: NDArray[np.uint8]) -> Paper | None:
     """The largest panel in a picture, uint8 (H, W); None without an even border, or if large writing is beside it."""
     if min(gray.shape) < MIN_SIDE:
         return None
-    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]).astype(np.int16)
+    step = max(1, min(gray.shape) // SEARCH_SIDE)  # every so many pixels are enough to find it
+    small = gray[::step, ::step]
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]).astype(np.int16)
     level = int(np.median(border))
     if (np.abs(border - level) <= MAX_BORDER_DEVIATION).mean() < MIN_EVEN_BORDER:
         return None
-    differs = (np.abs(gray.astype(np.int16) - level) > MIN_DIFFERENCE).astype(np.uint8)
-    side = max(5, min(gray.shape) // 60) | 1
+    differs = (np.abs(small.astype(np.int16) - level) > MIN_DIFFERENCE).astype(np.uint8)
+    box = _find_area(differs)
+    if box is None:
+        return None
+    left, top, width, height = box
+    panel = slice(top, top + height), slice(left, left + width)
+    if not _has_filled_edge(differs[panel]) or _tallest_outside(differs, panel) > MAX_LABEL * min(width, height):
+        return None
+    inset = step + 1  # the line that some programs draw around it
+    x, y = left * step + inset, top * step + inset
+    return Paper(gray[y : (top + height) * step - inset, x : (left + width) * step - inset], x, y)
+
+
+def _find_area(differs: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """The box of the largest area that differs from the page; None if it is too small or too large for a panel."""
+    if differs.mean() < MIN_AREA / 2:
+        return None
+    side = max(3, min(differs.shape) // 40) | 1
     areas = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))  # without ticks and text
     count, _, stats, _ = cv2.connectedComponentsWithStats(areas)
     if count < 2:
         return None
     left, top, width, height, _ = stats[1 + int((stats[1:, 2] * stats[1:, 3]).argmax())].tolist()
-    panel = slice(top, top + height), slice(left, left + width)
-    if not MIN_AREA <= width * height / gray.size <= MAX_AREA or not _has_filled_edge(differs[panel]):
-        return None
-    if _tallest_outside(differs, panel) > MAX_LABEL * min(width, height):
-        return None
-    inset = 2  # the line that some programs draw around it
-    return Paper(
-        gray[top + inset : top + height - inset, left + inset : left + width - inset], left + inset, top + inset
-    )
+    return (left, top, width, height) if MIN_AREA <= width * height / differs.size <= MAX_AREA else None
 
 
 def _tallest_outside(differs: NDArray[np.uint8], panel: tuple[slice, slice]) -> int:
@@ -58,7 +69,7 @@ def _tallest_outside(differs: NDArray[np.uint8], panel: tuple[slice, slice]) -> 
 
 
 def _has_filled_edge(differs: NDArray[np.uint8]) -> bool:
-    width = max(4, round(EDGE * min(differs.shape)))
+    width = max(2, round(EDGE * min(differs.shape)))
     if min(differs.shape) <= 2 * width:
         return False
     inner = differs[width:-width, width:-width]
